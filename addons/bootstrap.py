@@ -1,0 +1,164 @@
+"""Bootstrap: settings and mitm.conf into mitmproxy's options, the shared state through its life, and the listeners.
+
+Precedence: command line > environment > mitmproxy's config.yaml > mitm.conf > mitmproxy's defaults. mitmproxy itself
+lets config.yaml win over `--set`, and opens its listeners before it loads a script; both are put right here.
+"""
+
+import logging
+import os
+import sys
+from argparse import ArgumentParser
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from mitmproxy import ctx, exceptions, optmanager
+from mitmproxy.addonmanager import Loader
+from mitmproxy.options import Options
+from mitmproxy.proxy import mode_specs
+from mitmproxy.tools import cmdline
+from mitmproxy.utils import asyncio_utils
+
+from addons import settings
+from addons.core import Core
+from addons.settings import ADDONS_DIR, SETTINGS
+
+logger = logging.getLogger(__name__)
+
+# In a checkout at its top, in an installed package beside this file.
+MITM_CONF = next((p for p in (ADDONS_DIR.parent / "mitm.conf", ADDONS_DIR / "mitm.conf") if p.is_file()), None)
+
+_CONNECTION_LOGGER = "mitmproxy.proxy.server"
+"""It says twice for each connection what nobody reads; its warnings are about TLS."""
+
+_AT_START_ONLY = {"modeltrack_data_dir", "modeltrack_fsync"}
+
+
+class Bootstrap:
+    def __init__(self, core: Core) -> None:
+        self.core = core
+        self._is_running = False
+
+    def load(self, loader: Loader) -> None:
+        for name, info in SETTINGS.items():
+            kind: type = type(info.default)
+            loader.add_option(name, kind, info.default, f"{info.help} Environment variable: {info.env}.")
+        try:
+            apply_options(ctx.options, os.environ, sys.argv)
+            self.core.configure(settings.from_options(_current(ctx.options)))
+            if ctx.options.termlog_verbosity != "debug":
+                logging.getLogger(_CONNECTION_LOGGER).setLevel(logging.WARNING)
+        except (ValueError, TypeError, OSError, exceptions.OptionsError) as error:
+            self.core.failure = str(error)
+            logger.error("%s", error)
+            return
+        self._servers = ctx.master.addons.get("proxyserver").servers
+        if self._servers.is_updating:  # at start: mitmproxy is about to open the listeners of its own defaults
+            self._quiet = _Quiet()
+            self._servers.changed.connect(self._default_listeners_are_up)
+
+    def configure(self, updated: set[str]) -> None:
+        if not self._is_running or not updated & set(SETTINGS):
+            return
+        if changed := updated & _AT_START_ONLY:
+            raise exceptions.OptionsError(f"{changed.pop()} takes effect only at the start: restart the proxy")
+        try:
+            self.core.settings = settings.from_options(_current(ctx.options))
+        except settings.SettingError as error:
+            raise exceptions.OptionsError(str(error)) from error
+
+    def running(self) -> Any:
+        self._is_running = True
+        if self.core.failure:
+            return None
+        try:
+            self.core.open()
+        except OSError as error:
+            self.core.failure = f"DATA_DIR: {error.filename or self.core.log_path}: {error.strerror}"
+            logger.error("%s", self.core.failure)
+            return None
+        # A task, since mitmproxy's script reloader does not survive an `async def running`.
+        return asyncio_utils.create_task(self._listen(), name="modeltrack listeners", keep_ref=True)
+
+    async def _default_listeners_are_up(self) -> None:
+        """Replace them before mitmproxy checks whether the start went well."""
+        self._servers.changed.disconnect(self._default_listeners_are_up)
+        for server in [server for server in self._servers if not server.is_running]:
+            del self._servers._instances[server.mode]  # stopping one asserts that it was started
+        await self._servers.update([])
+        self._quiet.end()
+        await self._listen()
+
+    async def _listen(self) -> None:
+        """Open the listeners that the options ask for; those that are open already stay so."""
+        options = ctx.options
+        if not options.server:
+            return
+        modes = [mode_specs.ProxyMode.parse(mode) for mode in options.mode]
+        # mitmproxy tells listeners apart by mode alone, and so would keep one on a port that is not wanted any more.
+        ports = [
+            (s.listen_addrs[0][1], s.mode.listen_port(options.listen_port)) for s in self._servers if s.listen_addrs
+        ]
+        if any(wanted and wanted != port for port, wanted in ports):
+            await self._servers.update([])
+        await self._servers.update(modes)
+
+
+class _Quiet(logging.Filter):
+    """Keeps what mitmproxy says of the listeners that it opens first, and nobody asked for, out of the log."""
+
+    _LOGGERS = ("mitmproxy.addons.proxyserver", "mitmproxy.proxy.mode_servers")
+
+    def __init__(self) -> None:
+        super().__init__()
+        for name in self._LOGGERS:
+            logging.getLogger(name).addFilter(self)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return False
+
+    def end(self) -> None:
+        for name in self._LOGGERS:
+            logging.getLogger(name).removeFilter(self)
+
+
+def apply_options(options: optmanager.OptManager, environ: Mapping[str, str], argv: list[str]) -> None:
+    """Give each option the value of the source that comes first in the precedence.
+
+    Raises SettingError, OptionsError, or OSError for a mitm.conf that cannot be read.
+    """
+    options.process_deferred()  # `--set modeltrack_…`, read before these options existed
+    from_command_line, specs = _command_line(argv)
+    conf = optmanager.parse(MITM_CONF.read_text("utf8")) if MITM_CONF else {}
+    wanted = conf | _config_yaml(options) | settings.from_environment(environ)
+    options.update_defer(**{name: value for name, value in wanted.items() if name not in from_command_line})
+    options.set(*specs, defer=True)
+
+
+def _command_line(argv: list[str]) -> tuple[set[str], list[str]]:
+    """The names of the options that the command line sets, and its `--set` arguments."""
+    program = Path(argv[0]).stem if argv else ""
+    if program not in ("mitmdump", "mitmproxy", "mitmweb"):
+        return set(), []
+    make_parser: Callable[[Options], ArgumentParser] = getattr(cmdline, program)
+    options = Options()
+    args = make_parser(options).parse_known_args(argv[1:])[0]
+    names = {name for name, value in vars(args).items() if name in options and value is not None}
+    if args.verbose or args.quiet:
+        names.add("termlog_verbosity")
+    if args.quiet:
+        names.add("flow_detail")
+    return names | {spec.partition("=")[0] for spec in args.setoptions}, args.setoptions
+
+
+def _config_yaml(options: optmanager.OptManager) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name in ("config.yaml", "config.yml"):
+        path = Path(options.confdir, name).expanduser()
+        if path.is_file():
+            found |= optmanager.parse(path.read_text("utf8"))
+    return found
+
+
+def _current(options: optmanager.OptManager) -> dict[str, Any]:
+    return {name: getattr(options, name) for name in SETTINGS}

@@ -1,0 +1,159 @@
+"""ResponseCache: answer identical requests from memory, and make identical requests in flight once."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cachetools import TTLCache
+from mitmproxy import http
+
+from addons.core import Core
+from addons.flow_call import call_of, open_call
+from addons.guard import guarded, guarded_async
+from addons.ledger.money import format_usd
+from addons.llm.cache_key import KEY_HEADERS, cache_key
+from addons.llm.call import LLMCall
+from addons.llm.usage import Usage
+from addons.meter import answer_body, measure
+
+CACHE_HEADER = "X-ModelTrack-Cache"
+SAVINGS_HEADER = "X-ModelTrack-Cache-Savings"
+
+_KEPT_HEADERS = ("content-type", "request-id", "x-request-id", "openai-version", "openai-processing-ms")
+_ENTRY_OVERHEAD = 2048  # bytes, of the objects around an answer
+_LEADER_SECONDS = 600  # as long as the SDKs wait for an answer
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    body: bytes
+    """Decoded."""
+    headers: tuple[tuple[str, str], ...]
+    usage: Usage
+    model: str
+    cost_nanos: int | None
+    """What the answer cost, and so what serving it again saves."""
+
+    @property
+    def size(self) -> int:
+        return len(self.body) + _ENTRY_OVERHEAD
+
+
+class ResponseCache:
+    def __init__(self, core: Core, timer: Callable[[], float] = time.monotonic) -> None:
+        self.core = core
+        self.hits = 0
+        self.misses = 0
+        self.coalesced = 0
+        self.saved_nanos = 0
+        self._timer = timer
+        self._limits = (0, 0)
+        self._entries: TTLCache[bytes, Entry] = TTLCache(1, 1)
+        self._in_flight: dict[bytes, asyncio.Future[Entry | None]] = {}
+
+    def failed(self, flow: http.HTTPFlow) -> None:
+        """The request goes on as a miss; nobody waits for it."""
+        if call := call_of(flow):
+            self._conclude(call, None)
+
+    @property
+    def entries(self) -> "TTLCache[bytes, Entry]":
+        """Made anew when a setting changes."""
+        settings = self.core.settings
+        limits = settings.cache_max_bytes, settings.cache_ttl_seconds
+        if limits != self._limits:
+            self._limits = limits
+            self._entries = TTLCache(*limits, timer=self._timer, getsizeof=lambda entry: entry.size)
+        return self._entries
+
+    def clear(self) -> None:
+        self.entries.clear()
+
+    @guarded_async
+    async def request(self, flow: http.HTTPFlow) -> None:
+        call = open_call(flow)
+        if not call or not self.core.settings.cache_enabled or call.no_cache or call.is_stream:
+            return
+        call.cache_key = _key(flow, call)
+        if call.cache_key is None:
+            return
+        entry = self.entries.get(call.cache_key)
+        if entry is None and (leader := self._in_flight.get(call.cache_key)):
+            entry = await self._answer_of(leader)
+            self.coalesced += entry is not None
+            if not open_call(flow):
+                return  # the client has gone while we waited
+        if entry:
+            self._serve(flow, call, entry)
+            return
+        self.misses += 1
+        call.response_headers[CACHE_HEADER] = "MISS"
+        if call.cache_key not in self._in_flight:
+            self._in_flight[call.cache_key] = asyncio.get_running_loop().create_future()
+            call.leads = True
+
+    async def _answer_of(self, leader: asyncio.Future[Entry | None]) -> Entry | None:
+        try:
+            return await asyncio.wait_for(asyncio.shield(leader), _LEADER_SECONDS)
+        except TimeoutError:
+            return None
+
+    def _serve(self, flow: http.HTTPFlow, call: LLMCall, entry: Entry) -> None:
+        flow.response = http.Response.make(200, entry.body, dict(entry.headers))
+        call.cache_hit = True
+        call.usage, call.model, call.cost_nanos, call.measured = entry.usage, entry.model, 0, True
+        call.saved_nanos = entry.cost_nanos
+        call.response_headers[CACHE_HEADER] = "HIT"
+        if entry.cost_nanos is not None:
+            call.response_headers[SAVINGS_HEADER] = format_usd(entry.cost_nanos)
+            self.saved_nanos += entry.cost_nanos
+        self.hits += 1
+
+    @guarded
+    def response(self, flow: http.HTTPFlow) -> None:
+        call = call_of(flow)
+        if not call or not call.leads:
+            return
+        entry = self._entry(flow, call)
+        if entry and call.cache_key and entry.size <= self.entries.maxsize:
+            self.entries[call.cache_key] = entry
+            while len(self.entries) > self.core.settings.cache_max_entries:
+                self.entries.popitem()  # the least recently used
+        self._conclude(call, entry)
+
+    def _entry(self, flow: http.HTTPFlow, call: LLMCall) -> Entry | None:
+        """Of a whole answer that says what it used; others are not served again."""
+        response = flow.response
+        if response is None or response.status_code != 200 or response.stream:
+            return None
+        measure(self.core, flow, call)
+        if call.usage.estimated or call.error or not call.usage.total_tokens:
+            return None
+        headers = tuple((name, response.headers[name]) for name in _KEPT_HEADERS if name in response.headers)
+        return Entry(answer_body(response), headers, call.usage, call.model, call.cost_nanos)
+
+    @guarded
+    def error(self, flow: http.HTTPFlow) -> None:
+        if call := call_of(flow):
+            self._conclude(call, None)
+
+    def _conclude(self, call: LLMCall, entry: Entry | None) -> None:
+        """Tell those who wait for the same answer."""
+        if call.leads and call.cache_key:
+            call.leads = False
+            future = self._in_flight.pop(call.cache_key)
+            if not future.done():
+                future.set_result(entry)
+
+    def done(self) -> None:
+        for future in self._in_flight.values():
+            if not future.done():
+                future.set_result(None)
+
+
+def _key(flow: http.HTTPFlow, call: LLMCall) -> bytes | None:
+    request = flow.request
+    headers = [(name, request.headers[name]) for name in KEY_HEADERS if name in request.headers]
+    url = f"{request.scheme}://{request.host}:{request.port}{request.path}"
+    return cache_key(call.provider.name, url, call.body, headers)

@@ -1,0 +1,163 @@
+"""What the addons share: settings, prices, budgets, rules, the ledger, the event log, and counts for the status pages.
+
+Made by main.py and handed to each addon. `configure` validates, `open` opens, `close` closes.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from mitmproxy import http
+
+from addons.ledger.budgets import BudgetsFile
+from addons.ledger.event_log import EventLog
+from addons.ledger.events import LOG_NAME, CostEvent
+from addons.ledger.spend import Ledger, month_of, spend_since
+from addons.ledger.watched import WatchedFile, Watcher, parse_model
+from addons.llm.call import LLMCall
+from addons.llm.pricing import Prices, PricingFile
+from addons.llm.providers import PROVIDERS
+from addons.llm.rules import RoutingFile
+from addons.llm.usage import Usage
+from addons.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+_TICK_SECONDS = 1.0
+
+
+@dataclass(slots=True)
+class Counts:
+    """Since the start. Money in nano-USD."""
+
+    requests: int = 0
+    tokens: int = 0
+    cost_nanos: int = 0
+    blocked: int = 0
+    errors: int = 0
+    unpriced: int = 0
+    untracked: int = 0
+    routed: int = 0
+    not_routed: int = 0
+    routing_blocked: int = 0
+    routing_skipped: Counter[str] = field(default_factory=Counter)
+    rule_hits: Counter[str] = field(default_factory=Counter)
+    routing_savings_nanos: int = 0
+
+
+class Core:
+    def __init__(self) -> None:
+        self.prices = Prices()
+        self.ledger = Ledger(self.now, time.monotonic)
+        self.counts = Counts()
+        self.started = time.monotonic()
+        self.ready = asyncio.Event()
+        self.failure = "ModelTrack has not been configured yet"
+        """Why nothing may be served, "" when all is well."""
+        self.live: dict[str, http.HTTPFlow] = {}
+        """Flows of calls whose event is not written yet, by flow id."""
+        self._unpriced_models: set[tuple[str, str]] = set()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._watcher: Watcher | None = None
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def configure(self, settings: Settings) -> None:
+        """Read the files in DATA_DIR. Raises ConfigError, a ValueError."""
+        self.settings = settings
+        folder = settings.data_dir
+        self.log = EventLog(folder / LOG_NAME, fsync=settings.fsync)
+        self.budgets = WatchedFile(folder / "budgets.json", partial(parse_model, BudgetsFile), lambda: BudgetsFile())
+        self.routing = WatchedFile(folder / "routing.json", partial(parse_model, RoutingFile), lambda: RoutingFile())
+        self.pricing = WatchedFile(folder / "pricing.json", partial(parse_model, PricingFile), lambda: PricingFile())
+        self.files: tuple[WatchedFile[Any], ...] = (self.budgets, self.routing, self.pricing)
+        for file in self.files:
+            file.load()
+        self._apply_files()
+        self.failure = ""
+
+    def _apply_files(self) -> None:
+        self.ledger.budgets = self.budgets.value
+        self.prices.override(self.pricing.value)
+
+    def open(self) -> None:
+        """Open the log and begin to rebuild the ledger. Raises OSError."""
+        self.log.open()
+        self._loop = asyncio.get_running_loop()
+        self._watcher = Watcher(self.files, self._on_change)
+        self._watcher.start()
+        self._tasks = [asyncio.create_task(self._rebuild()), asyncio.create_task(self._tick())]
+
+    def _on_change(self, _: WatchedFile[Any]) -> None:
+        """In the watcher's thread."""
+        self._loop.call_soon_threadsafe(self._apply_files)
+
+    async def _rebuild(self) -> None:
+        """Requests wait until this is done."""
+        self.prices.warm_up({provider.name: provider.price_id for provider in PROVIDERS})
+        try:
+            self.ledger.restore(await asyncio.to_thread(spend_since, self.log_path, month_of(self.now())))
+        except OSError as error:
+            logger.error("%s cannot be read, so budgets cannot be checked: %s", self.log_path, error.strerror)
+            return
+        self.ready.set()
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(_TICK_SECONDS)
+            await asyncio.to_thread(self.log.tick)
+
+    @property
+    def log_path(self) -> Any:
+        return self.settings.data_dir / LOG_NAME
+
+    def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        if self._watcher:
+            self._watcher.stop()
+        with contextlib.suppress(AttributeError):  # never configured
+            self.log.close()
+
+    def config_errors(self) -> list[str]:
+        return [file.error for file in self.files if file.error]
+
+    def has_price(self, call: LLMCall, model: str) -> bool:
+        """At the call's provider."""
+        return self.prices.known(call.provider.name, call.provider.price_id, model)
+
+    def cost(self, call: LLMCall, model: str, usage: Usage) -> int | None:
+        """Nano-USD at the call's provider now, None where it is not known."""
+        return self.prices.cost(call.provider.name, call.provider.price_id, model, usage, self.now())
+
+    def record(self, flow_id: str, call: LLMCall, event: CostEvent) -> None:
+        """The one place where a call's event is written, its reservation settled and its figures counted."""
+        call.logged = True
+        self.live.pop(flow_id, None)
+        try:
+            self.log.append(event.line())
+        finally:
+            self.ledger.settle(call.ticket, event.team, event.app_id, event.cost_nanos or 0, event.timestamp)
+            self._count(call, event)
+
+    def _count(self, call: LLMCall, event: CostEvent) -> None:
+        counts = self.counts
+        counts.requests += 1
+        counts.tokens += 0 if event.cache_hit else call.usage.total_tokens
+        counts.cost_nanos += event.cost_nanos or 0
+        counts.blocked += bool(event.blocked_by)
+        counts.errors += bool(event.error) and not event.blocked_by
+        if event.cost_nanos is None:
+            counts.unpriced += 1
+            if (key := (event.provider, event.model)) not in self._unpriced_models and len(
+                self._unpriced_models
+            ) < 1000:
+                self._unpriced_models.add(key)
+                logger.warning("%s has no price for model %r: its calls are logged without a cost", *key)

@@ -1,0 +1,186 @@
+"""CostLogger: meter the answer as it passes, price it, write its event, settle its reservation."""
+
+import logging
+import time
+from collections.abc import Iterable
+
+import orjson
+from mitmproxy import http
+
+from addons.core import Core
+from addons.flow_call import call_of, open_call
+from addons.guard import describe, guarded
+from addons.ledger.events import CostEvent
+from addons.llm import decoding
+from addons.llm.attribution import clean
+from addons.llm.call import LLMCall
+from addons.llm.json_edit import insert_member, replace_member
+from addons.llm.sse import EventTooLarge, SSEParser
+from addons.meter import CLIENT_DISCONNECTED, measure
+
+logger = logging.getLogger(__name__)
+
+CLIENT_GONE = 499
+"""Status of a call whose client hung up, as nginx logs it."""
+
+
+class CostLogger:
+    def __init__(self, core: Core) -> None:
+        self.core = core
+
+    def failed(self, flow: http.HTTPFlow) -> None:
+        """An event is written all the same."""
+        if call := call_of(flow):
+            self._finish(flow, call)
+
+    @guarded
+    def request(self, flow: http.HTTPFlow) -> None:
+        """The last hook before the request goes out."""
+        call = open_call(flow)
+        if not call:
+            return
+        call.sent = True
+        if not call.is_stream:
+            return
+        # A stream is metered as it passes, so it is asked for uncompressed.
+        flow.request.headers["Accept-Encoding"] = "identity"
+        options = call.wire.stream_options(call.body)
+        if options and not call.compressed:
+            put = replace_member if "stream_options" in call.body else insert_member
+            flow.request.content = put(flow.request.raw_content or b"", "stream_options", orjson.dumps(options))
+            call.adds_stream_usage = True
+
+    @guarded
+    def responseheaders(self, flow: http.HTTPFlow) -> None:
+        call = call_of(flow)
+        if not call or not flow.response:
+            return
+        for name, value in call.response_headers.items():
+            flow.response.headers[name] = clean(value)
+        if call.sent and flow.response.headers.get("content-type", "").lower().startswith("text/event-stream"):
+            flow.response.stream = _Stream(self, flow, call, flow.response)
+
+    @guarded
+    def response(self, flow: http.HTTPFlow) -> None:
+        if call := call_of(flow):
+            self._finish(flow, call)
+
+    @guarded
+    def error(self, flow: http.HTTPFlow) -> None:
+        if call := call_of(flow):
+            self._finish(flow, call)
+
+    def done(self) -> None:
+        """Calls still in flight end with the proxy, and mitmproxy has no event for that."""
+        for flow in list(self.core.live.values()):
+            if call := call_of(flow):
+                call.error = call.error or CLIENT_DISCONNECTED
+                self._finish(flow, call)
+        self.core.close()
+
+    def _finish(self, flow: http.HTTPFlow, call: LLMCall) -> None:
+        """Write the one event of a call; what comes after it changes nothing."""
+        if call.logged:
+            return
+        measure(self.core, flow, call)
+        status = _status(flow, call)
+        try:
+            self.core.record(flow.id, call, _event(self.core, call, status))
+        except Exception as error:
+            logger.error("a cost event could not be written: %s", describe(error))
+
+
+class _Stream:
+    """Passes a streamed answer on, chunk by chunk, while its usage is read out of it."""
+
+    def __init__(self, cost_logger: CostLogger, flow: http.HTTPFlow, call: LLMCall, response: http.Response) -> None:
+        self._logger = cost_logger
+        self._flow = flow
+        self._call = call
+        self._meter = call.meter = call.wire.meter(call.adds_stream_usage)
+        self._parser = SSEParser()
+        self._is_readable = True
+        self._drops_events = call.adds_stream_usage
+        encoding = response.headers.get("content-encoding", "")
+        self._decoder = decoding.make_decoder(encoding) if encoding else None
+        if self._drops_events:
+            # What the client gets is shorter than what the provider sends, and no longer compressed.
+            response.headers.pop("content-encoding", None)
+            if response.headers.pop("content-length", None):
+                response.headers["Transfer-Encoding"] = "chunked"
+
+    def __call__(self, chunk: bytes) -> bytes | Iterable[bytes]:
+        """mitmproxy wants no bytes for nothing to send: b"" would end the answer, so that is an empty list."""
+        if not self._is_readable:
+            return chunk
+        try:
+            return self._pass(chunk)
+        except Exception as error:
+            logger.error("a stream could not be read to its end, so it is estimated: %s", describe(error))
+            self._is_readable = False
+            # The events before are out; of this one nothing has been sent where events may be dropped.
+            return self._parser.flush() if self._drops_events else chunk
+
+    def _pass(self, chunk: bytes) -> bytes | Iterable[bytes]:
+        call = self._call
+        if chunk and call.ttft_ms is None:
+            call.ttft_ms = round((time.monotonic() - call.started) * 1000)
+        data = self._decoder.decode(chunk) if self._decoder else chunk
+        try:
+            events = self._parser.feed(data)
+        except EventTooLarge:
+            self._is_readable = False
+            return self._parser.flush() if self._drops_events else chunk
+        kept = [event.raw for event in events if self._meter.read(event)]
+        if not chunk:
+            kept.append(self._parser.flush())
+        if self._meter.complete and not call.logged:
+            # Clients stop reading at the stream's last event, so what it cost is written before they see it.
+            self._logger._finish(self._flow, call)
+        if not self._drops_events:
+            return chunk
+        return [b"".join(kept)] if any(kept) else []
+
+
+def _status(flow: http.HTTPFlow, call: LLMCall) -> int:
+    """What the client got, or would have."""
+    if call.error == CLIENT_DISCONNECTED:
+        return CLIENT_GONE
+    return flow.response.status_code if flow.response else 502
+
+
+def _event(core: Core, call: LLMCall, status: int) -> CostEvent:
+    who, request, usage = call.attribution, call.request, call.usage
+    return CostEvent(
+        timestamp=core.now(),
+        provider=call.provider.name,
+        model=call.model,
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cache_read_tokens=usage.cache_read_tokens,
+        cache_write_tokens=usage.cache_write_tokens,
+        cost_nanos=call.cost_nanos,
+        latency_ms=round((time.monotonic() - call.started) * 1000),
+        ttft_ms=call.ttft_ms,
+        status_code=status,
+        is_streaming=call.is_stream,
+        app_id=who.app,
+        team=who.team,
+        feature=who.feature,
+        customer_tier=who.customer_tier,
+        session_id=who.session_id,
+        trace_id=who.trace_id,
+        cache_hit=call.cache_hit,
+        saved_nanos=call.saved_nanos,
+        routed_from=call.routed_from,
+        routed_to=call.routed_to,
+        routing_rule=call.routing_rule,
+        blocked_by=call.blocked_by,
+        usage_estimated=usage.estimated,
+        error=call.error,
+        prompt_hash=request.prompt_hash if request else "",
+        system_prompt_tokens=request.system_prompt_tokens if request else 0,
+        user_prompt_tokens=request.user_prompt_tokens if request else 0,
+        prompt_template_id=who.prompt_template,
+        token_summary=usage.summary(),
+    )

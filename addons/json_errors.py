@@ -1,0 +1,44 @@
+"""JsonErrors: the errors that mitmproxy makes itself, such as an upstream that cannot be reached, in JSON.
+
+mitmproxy answers those in HTML and lets no addon change them: a response set in the `error` hook is ignored.
+"""
+
+import orjson
+from mitmproxy import version
+from mitmproxy.http import Headers, Response
+from mitmproxy.net.http import http1
+from mitmproxy.proxy.layers.http import _http1, _http2
+
+from addons.replies import JSON, error_body
+
+
+def _kind(status: int) -> str:
+    return {502: "upstream_unreachable", 413: "request_too_large"}.get(
+        status, "api_error" if status >= 500 else "invalid_request_error"
+    )
+
+
+def format_error(status_code: int, message: str) -> bytes:
+    what = "The provider could not be reached" if status_code == 502 else "The request could not be handled"
+    return orjson.dumps(error_body(_kind(status_code), f"{what}: {message}"))
+
+
+def make_error_response(status_code: int, message: str = "") -> bytes:
+    headers = Headers(Server=version.MITMPROXY, Connection="close", Content_Type=JSON)
+    response = Response.make(status_code, format_error(status_code, message), headers)
+    assembled: bytes = http1.assemble_response(response)
+    return assembled
+
+
+_REPLACED = ((_http1, "make_error_response", make_error_response), (_http2, "format_error", format_error))
+
+
+class JsonErrors:
+    def load(self, _: object) -> None:
+        self._saved = [(module, name, getattr(module, name)) for module, name, _ in _REPLACED]
+        for module, name, replacement in _REPLACED:
+            setattr(module, name, replacement)
+
+    def done(self) -> None:
+        for module, name, original in self._saved:
+            setattr(module, name, original)

@@ -1,0 +1,248 @@
+"""The append-only log of cost events: JSON Lines, one event a line, several processes may append.
+
+Each line goes out in one `write` with O_APPEND, so that lines of several writers do not mix. A line that was cut short
+(kill -9, a full disk) is never truncated away, because another process may have appended since: it is ended by a
+newline and readers skip it. What cannot be written waits in memory, so that no answer to a client depends on the disk.
+"""
+
+import errno
+import logging
+import os
+import threading
+from collections import deque
+from contextlib import suppress
+from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+_BATCH = 256 * 1024  # bytes of waiting lines a write, so that an append never waits long for the lock
+_RECENT = 10_000  # lines
+
+
+class EventLog:
+    """One writer; its methods may be called from any thread.
+
+    `append` never raises: what cannot be written is kept, in order, and written when it can be. The write after a
+    failed one begins by opening the file anew, which also serves a directory that went and came back.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        fsync: str = "interval",
+        max_pending: int = 100_000,
+        max_pending_bytes: int = 64 * 2**20,
+    ) -> None:
+        """`fsync`: "always" (after each append), "interval" (by `tick`) or "never"."""
+        self.path = path
+        self._fsync = fsync
+        self._max_pending = max_pending
+        self._max_pending_bytes = max_pending_bytes
+        self._lock = threading.Lock()
+        self._fd: int | None = None
+        self._torn = False  # the file's last line lacks its newline
+        self._unsynced = False
+        self._pending: deque[bytes] = deque()
+        self._pending_bytes = 0
+        # Written since the last tick: written again if the file turns out to have been deleted under us.
+        self._recent: deque[bytes] = deque(maxlen=_RECENT)
+        self._dropped = 0
+        self._write_error: str | None = None
+        self._sync_error: str | None = None
+
+    @property
+    def pending(self) -> int:
+        """Events that wait in memory."""
+        return len(self._pending)
+
+    @property
+    def dropped(self) -> int:
+        """Events lost because too many waited.
+
+        The newest are refused rather than the oldest dropped: then the log has one gap, at its end.
+        """
+        return self._dropped
+
+    @property
+    def error(self) -> str | None:
+        """Why the last write or fsync failed ("No space left on device"), None once it works again."""
+        return self._write_error or self._sync_error
+
+    def open(self) -> None:
+        """Make the directory and the file if need be and mend a torn last line. Raises OSError."""
+        with self._lock:
+            self._open()
+        self.flush_pending()
+
+    def append(self, line: bytes) -> bool:
+        """Write `line`, which has no newline in it. False when it waits in memory or was dropped."""
+        data = line + b"\n"
+        with self._lock:
+            if self._is_full(len(data)):
+                self._write_batch()
+                if self._is_full(len(data)):
+                    self._dropped += 1
+                    return False
+            self._pending.append(data)
+            self._pending_bytes += len(data)
+            self._write_batch()
+            in_file = not self._pending
+        if self._fsync == "always":
+            self._sync()
+        return in_file
+
+    def flush_pending(self) -> int:
+        """Try again to write what waits; the number of events that still do."""
+        written = True
+        while written:
+            with self._lock:  # let go between two batches, for `append`
+                written = self._write_batch()
+        return len(self._pending)
+
+    def tick(self) -> None:
+        """To be called once a second: fsync, follow a file that was renamed or deleted, write what waits."""
+        self._sync()
+        with self._lock:
+            if self._fd is not None:
+                if not self._is_at_path(self._fd):
+                    self._leave()
+                    self._reopen()
+                self._recent.clear()
+        self.flush_pending()
+
+    def close(self) -> None:
+        """Write and fsync what there is. May be called twice; an `append` afterwards opens the file again."""
+        self.tick()
+        self._sync()
+        with self._lock:
+            self._leave()
+        if self._pending:
+            logger.warning("%s: %d events were not written: %s", self.path.name, self.pending, self._write_error)
+
+    def _is_full(self, more: int) -> bool:
+        too_many = len(self._pending) >= self._max_pending or self._pending_bytes + more > self._max_pending_bytes
+        return too_many and bool(self._pending)
+
+    def _open(self) -> int:
+        if self._fd is None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            fd = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o640)
+            try:
+                size = os.fstat(fd).st_size
+                self._torn = size > 0 and os.pread(fd, 1, size - 1) != b"\n"
+            except OSError:
+                os.close(fd)
+                raise
+            self._fd = fd
+        return self._fd
+
+    def _reopen(self) -> int | None:
+        try:
+            return self._open()
+        except OSError as error:
+            self._failed(error)
+            return None
+
+    def _leave(self) -> None:
+        if self._fd is None:
+            return
+        try:
+            is_deleted = os.fstat(self._fd).st_nlink == 0
+        except OSError:  # NFS: stale
+            is_deleted = True
+        if is_deleted:
+            self._pending.extendleft(reversed(self._recent))
+            self._pending_bytes += sum(map(len, self._recent))
+        self._recent.clear()
+        with suppress(OSError):  # NFS reports here what a write could not; the descriptor is closed all the same
+            os.close(self._fd)
+        self._fd = None
+
+    def _is_at_path(self, fd: int) -> bool:
+        try:
+            return os.path.samestat(os.stat(self.path), os.fstat(fd))
+        except OSError as error:
+            return error.errno not in (errno.ENOENT, errno.ENOTDIR)
+
+    def _write_batch(self) -> bool:
+        """True when a batch was written in full, False when there was none or it failed."""
+        if not self._pending and not self._torn:
+            return False
+        fd = self._reopen()
+        if fd is None:
+            return False
+        lines = self._next_lines()
+        head = b"\n" if self._torn else b""
+        data = head + b"".join(lines)
+        written = self._write(fd, data)
+        if written:
+            self._settle(lines, written - len(head))
+        if written < len(data):
+            self._leave()
+            return False
+        self._recovered()
+        return True
+
+    def _next_lines(self) -> list[bytes]:
+        size = 0
+        lines: list[bytes] = []
+        for line in self._pending:
+            size += len(line)
+            if lines and size > _BATCH:
+                break
+            lines.append(line)
+        return lines
+
+    def _write(self, fd: int, data: bytes) -> int:
+        """The bytes written, fewer than asked for only if it failed."""
+        done = 0
+        try:
+            while done < len(data):
+                written = os.write(fd, data[done:])
+                if written == 0:
+                    raise OSError(errno.EIO, "nothing was written")
+                done += written
+        except OSError as error:
+            self._failed(error)
+        return done
+
+    def _settle(self, lines: list[bytes], written: int) -> None:
+        """Take the lines that are in the file off the queue."""
+        self._unsynced = True
+        for line in lines:
+            # One that only lacks its newline is in: the newline is mended, writing the line again would double it.
+            if written < len(line) - 1:
+                break
+            written -= len(line)
+            self._recent.append(self._pending.popleft())
+            self._pending_bytes -= len(line)
+        self._torn = written != 0
+
+    def _sync(self) -> None:
+        if self._fsync == "never":
+            return
+        try:
+            with self._lock:
+                if self._fd is None or not self._unsynced:
+                    return
+                fd = os.dup(self._fd)  # so that appends need not wait, and may even close theirs
+                self._unsynced = False
+            try:
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+            self._sync_error = None
+        except OSError as error:
+            self._sync_error = error.strerror or str(error)
+            logger.warning("%s: fsync failed: %s", self.path.name, self._sync_error)
+
+    def _failed(self, error: OSError) -> None:
+        if self._write_error is None:
+            logger.warning("%s: %s; events wait in memory until it can be written", self.path.name, error.strerror)
+        self._write_error = error.strerror or str(error)
+
+    def _recovered(self) -> None:
+        if self._write_error is not None:
+            logger.info("%s: can be written again", self.path.name)
+            self._write_error = None

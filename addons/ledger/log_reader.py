@@ -1,0 +1,105 @@
+"""Read the event log: from an offset, or from a point in time without reading what is before it.
+
+The log may hold torn lines (see `event_log`) and several processes' events, which are in order only roughly.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import orjson
+
+_BLOCK = 2**20
+_MAX_LINE = 16 * 2**20
+
+
+def parse_line(line: bytes) -> dict[str, Any] | None:
+    """The event; None for a line that is torn, blank or not a JSON object."""
+    try:
+        event = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return None
+    return event if isinstance(event, dict) else None
+
+
+def event_time(event: Mapping[str, Any]) -> datetime | None:
+    """Its `timestamp` (RFC 3339; UTC where it names no zone), None when there is none that can be read."""
+    try:
+        time = datetime.fromisoformat(event["timestamp"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def start_of(log: Path | BinaryIO, since: datetime, slack: timedelta = timedelta(hours=1)) -> int:
+    """The offset of a line before which every event is older than `since`; later ones may be older too.
+
+    Found by bisection, which reads a few lines in log2(size) places. It holds as long as no event is written more than
+    `slack` after one with a later timestamp. `since` has a time zone. 0 when there is no file. Raises OSError.
+    """
+    try:
+        with _opened(log) as file:
+            low, high = 0, file.seek(0, 2)
+            while low < high:
+                middle = (low + high) // 2
+                time, end = _first_event(file, middle, high)
+                if time is None or since - time <= slack:
+                    high = middle
+                else:
+                    low = end
+            return low
+    except FileNotFoundError:
+        return 0
+
+
+def read_lines(log: Path | BinaryIO, offset: int = 0) -> Iterator[tuple[bytes, int]]:
+    """Each complete line from `offset` on, without its newline, and the offset after it.
+
+    A last line that has no newline yet is left for the next time. A line over 16 MiB comes as b"", so that the offset
+    passes it. Nothing when there is no file. Raises OSError.
+    """
+    try:
+        opened = _opened(log)
+    except FileNotFoundError:
+        return
+    with opened as file:
+        file.seek(offset)
+        rest = b""
+        skipped = 0  # bytes of an over-long line
+        while block := file.read(_BLOCK):
+            lines = (rest + block).split(b"\n")
+            rest = lines.pop()
+            for line in lines:
+                offset += skipped + len(line) + 1
+                yield (b"" if skipped or len(line) > _MAX_LINE else line), offset
+                skipped = 0
+            if skipped or len(rest) > _MAX_LINE:
+                skipped += len(rest)
+                rest = b""
+
+
+def _opened(log: Path | BinaryIO) -> AbstractContextManager[BinaryIO]:
+    return log.open("rb") if isinstance(log, Path) else nullcontext(log)
+
+
+def _first_event(file: BinaryIO, start: int, end: int) -> tuple[datetime | None, int]:
+    """Of the lines that begin in [start, end), the first with a time: that time, and the offset after the line."""
+    file.seek(max(0, start - 1))
+    if start > 0:
+        _read_line(file)
+    while file.tell() < end:
+        line = _read_line(file)
+        event = parse_line(line)
+        if event and (time := event_time(event)):
+            return time, file.tell()
+    return None, end
+
+
+def _read_line(file: BinaryIO) -> bytes:
+    """From where the file stands to the end of the line, where it then stands; the first 16 MiB of that."""
+    line = part = file.readline(_MAX_LINE)
+    while part and not part.endswith(b"\n"):
+        part = file.readline(_MAX_LINE)
+    return line

@@ -1,0 +1,196 @@
+"""What was spent this month and what is reserved for calls in flight: whole nano-USD, by team and by team and app.
+
+Each admitted call holds a ticket over its highest likely cost until its event is written, so that a burst overshoots a
+blocking budget by at most the last call admitted.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from addons.ledger.budgets import BudgetsFile, Standing
+from addons.ledger.log_reader import event_time, parse_line, read_lines, start_of
+from addons.ledger.money import to_nanos
+
+TICKET_SECONDS = 3600
+"""Longer than any call lasts: a last resort, since every way out of a call gives its ticket back."""
+
+WARN_PERCENT = 80
+
+Account = tuple[str, str]
+"""Team and app; the app is "" for the whole team."""
+
+Month = tuple[int, int]
+
+
+def month_of(moment: datetime) -> Month:
+    moment = moment.astimezone(UTC)
+    return moment.year, moment.month
+
+
+def accounts_of(team: str, app: str) -> tuple[Account, ...]:
+    return ((team, ""), (team, app)) if app else ((team, ""),)
+
+
+class Spend:
+    """Nano-USD by account, of one month and those after it."""
+
+    def __init__(self) -> None:
+        self._months: dict[Month, defaultdict[Account, int]] = {}
+
+    def add(self, team: str, app: str, nanos: int, month: Month) -> None:
+        totals = self._months.setdefault(month, defaultdict(int))
+        for account in accounts_of(team, app):
+            totals[account] += nanos
+
+    def of(self, account: Account, month: Month) -> int:
+        totals = self._months.get(month)
+        return totals.get(account, 0) if totals else 0
+
+    def include(self, other: "Spend") -> None:
+        for month, totals in other._months.items():
+            mine = self._months.setdefault(month, defaultdict(int))
+            for account, nanos in totals.items():
+                mine[account] += nanos
+
+    def forget_before(self, month: Month) -> None:
+        for old in [m for m in self._months if m < month]:
+            del self._months[old]
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A reservation; give it back with `settle` or `release`, as often as you like."""
+
+    number: int
+    team: str
+    app: str
+    nanos: int
+    expires: float = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a call is not admitted."""
+
+    standing: Standing
+    is_final: bool
+    """False: only reservations stand in the way, so a retry in a moment may succeed."""
+
+
+class Ledger:
+    """Spend and reservations against the budgets in force. For one thread."""
+
+    def __init__(self, now: Callable[[], datetime], monotonic: Callable[[], float]) -> None:
+        self.budgets = BudgetsFile()
+        self._now = now
+        self._monotonic = monotonic
+        self._spend = Spend()
+        self._month: Month = (0, 0)
+        self._reserved: defaultdict[Account, int] = defaultdict(int)
+        self._tickets: dict[int, Ticket] = {}  # oldest first, and so in the order in which they expire
+        self._numbers = count(1)
+        self.expired_tickets = 0
+
+    @property
+    def reserved_nanos(self) -> int:
+        return sum(ticket.nanos for ticket in self._tickets.values())
+
+    def restore(self, spend: Spend) -> None:
+        """Add what an event log says was spent."""
+        self._spend.include(spend)
+
+    def standings(self, team: str, app: str) -> list[Standing]:
+        """Of the budgets that cover such a call."""
+        return [self._standing(budget.team, budget.app) for budget in self.budgets.covering(team, app)]
+
+    def all_standings(self) -> list[Standing]:
+        return [self._standing(budget.team, budget.app) for budget in self.budgets.budgets]
+
+    def _standing(self, team: str, app: str) -> Standing:
+        account = team, app
+        month = self._current_month()
+        return Standing(
+            self.budgets.by_account[account], self._spend.of(account, month), self._reserved.get(account, 0)
+        )
+
+    def refusal(self, team: str, app: str) -> Refusal | None:
+        """Whether a blocking budget stands in the way now, spent ones before reserved ones."""
+        self._expire()
+        blocking = [s for s in self.standings(team, app) if s.budget.action == "block"]
+        for standing in blocking:
+            if standing.is_exceeded:
+                return Refusal(standing, is_final=True)
+        for standing in blocking:
+            if standing.spent + standing.reserved >= standing.budget.limit_nanos:
+                return Refusal(standing, is_final=False)
+        return None
+
+    def reserve(self, team: str, app: str, nanos: int) -> Ticket:
+        """For a call that `refusal` does not refuse."""
+        ticket = Ticket(next(self._numbers), team, app, max(nanos, 0), self._monotonic() + TICKET_SECONDS)
+        self._tickets[ticket.number] = ticket
+        for account in accounts_of(team, app):
+            self._reserved[account] += ticket.nanos
+        return ticket
+
+    def release(self, ticket: Ticket | None) -> None:
+        """Nothing happens for a ticket that is back already, or none."""
+        if ticket is None or self._tickets.pop(ticket.number, None) is None:
+            return
+        for account in accounts_of(ticket.team, ticket.app):
+            self._reserved[account] -= ticket.nanos
+            if not self._reserved[account]:
+                del self._reserved[account]
+
+    def settle(self, ticket: Ticket | None, team: str, app: str, nanos: int, when: datetime) -> None:
+        """Put what a call did cost in the place of its reservation."""
+        self.release(ticket)
+        self._spend.add(team, app, nanos, month_of(when))
+
+    def _current_month(self) -> Month:
+        month = month_of(self._now())
+        if month != self._month:
+            # A clock that was set back finds the month before still there.
+            self._spend.forget_before((month[0] - 1, 12) if month[1] == 1 else (month[0], month[1] - 1))
+            self._month = month
+        return month
+
+    def _expire(self) -> None:
+        now = self._monotonic()
+        while self._tickets:
+            oldest = next(iter(self._tickets.values()))
+            if oldest.expires > now:
+                return
+            self.release(oldest)
+            self.expired_tickets += 1
+
+
+def highest(standings: list[Standing]) -> Standing | None:
+    return max(standings, key=lambda s: s.exact_percent, default=None)
+
+
+def fold(events: Iterable[Mapping[str, Any]]) -> Spend:
+    """What LLM calls cost by cost events as they are in the log; events that make no sense count nothing."""
+    spend = Spend()
+    for event in events:
+        cost, when = event.get("cost_usd"), event_time(event)
+        team, app = event.get("team", ""), event.get("app_id", "")
+        if event.get("event_type") != "llm_api" or not isinstance(team, str) or not isinstance(app, str):
+            continue
+        if when and isinstance(cost, int | float) and 0 < cost < 10**9:
+            spend.add(team, app, to_nanos(cost), month_of(when))
+    return spend
+
+
+def spend_since(log: Path, month: Month) -> Spend:
+    """Of this month and later ones, from the event log. Raises OSError."""
+    start = datetime(*month, 1, tzinfo=UTC)
+    lines = read_lines(log, start_of(log, start)) if log.exists() else iter(())
+    spend = fold(event for line, _ in lines if (event := parse_line(line)))
+    spend.forget_before(month)
+    return spend

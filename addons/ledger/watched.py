@@ -1,0 +1,241 @@
+"""Configuration files that reload themselves and keep the last good version.
+
+A file is read again and its bytes compared, at least twice a second: then renames, symlink swaps (a Kubernetes
+ConfigMap), changes within one mtime and file systems without inotify need no care. watchdog only makes it sooner.
+"""
+
+import json
+import logging
+import re
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from watchdog.events import (
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileMovedEvent,
+    FileSystemEvent,
+    FileSystemEventHandler,
+)
+from watchdog.observers import Observer
+from watchdog.observers.api import BaseObserver
+
+logger = logging.getLogger(__name__)
+
+_STAYS = "; the last good version stays in force"
+# Without "modified", which the event log in the same directory would set off at every event.
+_EVENTS: list[type[FileSystemEvent]] = [FileClosedEvent, FileCreatedEvent, FileDeletedEvent, FileMovedEvent]
+
+
+class ConfigError(ValueError):
+    """A configuration file that cannot be used. One line, which begins with the file's name."""
+
+
+class WatchedFile[T]:
+    """`value` is the last good version; `error` says in one line why the file is not in force, or is None.
+
+    `parse` gets the bytes of the file and raises ValueError with a message that does not name it. `missing` makes the
+    value of a file that is not there at start; without it such a file is an error. There is no `value` before `load`.
+    """
+
+    value: T
+
+    def __init__(
+        self,
+        path: Path,
+        parse: Callable[[bytes], T],
+        missing: Callable[[], T] | None = None,
+        *,
+        max_bytes: int = 4 * 2**20,
+    ) -> None:
+        self.path = path
+        self.error: str | None = None
+        self._parse = parse
+        self._missing = missing
+        self._max_bytes = max_bytes
+        self._good: bytes | None = None  # what `value` was made of; None: no file
+        self._suspect: tuple[bytes | None, str] | None = None
+
+    def load(self) -> T:
+        """The first load. Raises ConfigError."""
+        try:
+            data = self._read()
+            self.value = self._parsed(data)
+        except ValueError as error:
+            raise ConfigError(self._named(error)) from error
+        self._good = data
+        return self.value
+
+    def check(self) -> bool:
+        """Read the file again; True when `value` or `error` changed. Never raises.
+
+        A good version is taken at once. A problem is believed only when the next check finds the same one: the file may
+        have been half written.
+        """
+        data = None
+        try:
+            data = self._read()
+            if data == self._good:
+                return self._recover()
+            if data is None:
+                raise ValueError("the file is gone" + _STAYS)
+            if self._suspect and data == self._suspect[0]:
+                return self._doubt(*self._suspect)
+            self.value = self._parsed(data)
+        except ValueError as error:
+            return self._doubt(data, self._named(error))
+        self._good, self._suspect, self.error = data, None, None
+        logger.info("%s: a new version is in force", self.path.name)
+        return True
+
+    def _read(self) -> bytes | None:
+        """None when there is no file. Raises ValueError."""
+        try:
+            with self.path.open("rb") as file:
+                data = file.read(self._max_bytes + 1)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise ValueError(f"cannot be read: {error.strerror}") from error
+        if len(data) > self._max_bytes:
+            raise ValueError(f"is over {self._max_bytes} bytes")
+        return data
+
+    def _parsed(self, data: bytes | None) -> T:
+        if data is not None:
+            try:
+                return self._parse(data)
+            except ValueError:
+                raise
+            except Exception as error:  # a fault in `parse` must not end the watching
+                logger.exception("%s: cannot be parsed", self.path.name)
+                raise ValueError(f"cannot be parsed: {type(error).__name__}") from error
+        if self._missing is None:
+            raise ValueError(f"is not there: {self.path}")
+        return self._missing()
+
+    def _named(self, error: ValueError) -> str:
+        return f"{self.path.name}: {' '.join(str(error).split())}"
+
+    def _recover(self) -> bool:
+        self._suspect = None
+        if self.error is None:
+            return False
+        self.error = None
+        logger.info("%s: is as it was when last in order", self.path.name)
+        return True
+
+    def _doubt(self, data: bytes | None, message: str) -> bool:
+        first_time = self._suspect != (data, message)
+        self._suspect = (data, message)
+        if first_time or message == self.error:
+            return False
+        self.error = message
+        logger.warning("%s%s", message.removesuffix(_STAYS), _STAYS)
+        return True
+
+
+class Watcher(FileSystemEventHandler):
+    """One background thread that checks several files every `interval` seconds, and when their directories change.
+
+    `on_change` is called in that thread after each check that returned True.
+    """
+
+    def __init__(
+        self,
+        files: Sequence[WatchedFile[Any]],
+        on_change: Callable[[WatchedFile[Any]], None],
+        interval: float = 0.5,
+    ) -> None:
+        self._files = list(files)
+        self._on_change = on_change
+        self._interval = interval
+        self._names = {file.path.name for file in files} | {"..data"}  # what Kubernetes swaps
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="modeltrack-files", daemon=True)
+        self._observer: BaseObserver | None = None
+
+    def start(self) -> None:
+        try:
+            self._observer = Observer()
+            self._observer.start()
+            for directory in {str(file.path.parent) for file in self._files}:
+                self._observer.schedule(self, directory, event_filter=_EVENTS)
+        except Exception as error:  # no inotify, no more watches, no directory: polling does
+            logger.info("files are polled every %g s, not watched: %s", self._interval, error)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Waits for the thread, but no more than 2 s. May be called twice, or without `start`."""
+        self._stopping.set()
+        self._wake.set()
+        if self._observer and self._observer.is_alive():
+            self._observer.stop()
+            self._observer.join(2)
+        if self._thread.is_alive():
+            self._thread.join(2)
+
+    def on_any_event(self, event: FileSystemEvent) -> None:
+        """Called by watchdog, in its thread."""
+        if self._names & {Path(str(path)).name for path in (event.src_path, event.dest_path)}:
+            self._wake.set()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            for file in self._files:
+                self._check(file)
+            self._wake.wait(self._interval)
+            self._wake.clear()
+
+    def _check(self, file: WatchedFile[Any]) -> None:
+        try:
+            if file.check():
+                self._on_change(file)
+        except Exception:
+            logger.exception("%s: its change was not handled", file.path.name)
+
+
+def parse_model[M: BaseModel](model: type[M], data: bytes) -> M:
+    """Raises ValueError with one line: where in the file, and what is wrong there."""
+    try:
+        text = data.decode("utf-8-sig")
+        # Read twice: pydantic takes the last of two equal keys, and NaN, without a word.
+        json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+        return model.model_validate_json(text)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"not UTF-8 text, at byte {error.start}") from error
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not valid JSON: {error.msg}, line {error.lineno} column {error.colno}") from error
+    except RecursionError as error:
+        raise ValueError("not valid JSON: nested too deeply") from error
+    except ValidationError as error:
+        raise ValueError(validation_message(error)) from error
+
+
+def validation_message(error: ValidationError) -> str:
+    """The first error: `budgets.2.monthly_limit: must be greater than 0 (and 2 more)`."""
+    first, *others = error.errors(include_url=False)
+    message = first["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    message = re.sub(r"^[\w ]+ should (be|have) ", r"must \1 ", message)
+    message = {"Field required": "is required", "Extra inputs are not permitted": "unknown key"}.get(message, message)
+    if first["type"] in ("literal_error", "enum"):
+        message += f", not {repr(first['input'])[:60]}"
+    where = ".".join(map(str, first["loc"]))
+    return f"{where}: {message}".removeprefix(": ") + (f" (and {len(others)} more)" if others else "")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"duplicate key {next(key for key in keys if keys.count(key) > 1)!r}")
+    return value
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not valid JSON")

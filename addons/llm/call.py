@@ -1,0 +1,79 @@
+"""LLMCall: what one request on a tracked route is, and what became of it so far. Hung on the flow by Routing."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from addons.ledger.budgets import Standing
+from addons.ledger.spend import Ticket
+from addons.llm.attribution import Attribution
+from addons.llm.prompt import Request
+from addons.llm.providers import Provider, StreamMeter, WireFormat
+from addons.llm.usage import NOTHING, Estimate, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class UntrackedCall:
+    """A call of another route of a provider's."""
+
+    team: str
+    app: str
+
+
+@dataclass(slots=True)
+class LLMCall:
+    provider: Provider
+    wire: WireFormat
+    path: str
+    """Without the provider's prefix."""
+    attribution: Attribution
+    started: float
+    """Seconds, monotonic."""
+    no_cache: bool = False
+    no_route: bool = False
+    """Whether the client asked for its model, whatever the routing rules say."""
+
+    request: Request | None = None
+    """None until the body has been read, and for one that could not be."""
+    body: dict[str, Any] = field(default_factory=dict)
+    compressed: bool = False
+    """Whether the body came with a Content-Encoding, and is left alone."""
+    adds_stream_usage: bool = False
+    """Whether the stream reports its usage because the proxy asked, not the client."""
+
+    standings: list[Standing] = field(default_factory=list)
+    """Of the budgets that cover the call, at admission."""
+    ticket: Ticket | None = None
+    blocked_by: str = ""
+
+    routed_from: str = ""
+    routed_to: str = ""
+    routing_rule: str = ""
+
+    cache_key: bytes | None = None
+    leads: bool = False
+    """Whether identical requests wait for this one's answer."""
+    cache_hit: bool = False
+    saved_nanos: int | None = None
+
+    sent: bool = False
+    """Whether it may have reached the provider, so that it may cost something."""
+    meter: StreamMeter | None = None
+    ttft_ms: int | None = None
+    measured: bool = False
+    usage: Usage = NOTHING
+    model: str = ""
+    """As billed; until measured, as asked for."""
+    cost_nanos: int | None = 0
+    error: str = ""
+    logged: bool = False
+    """Whether its event has been written."""
+    response_headers: dict[str, str] = field(default_factory=dict)
+    """To set on the answer."""
+
+    @property
+    def is_stream(self) -> bool:
+        return self.request is not None and self.request.stream
+
+    def estimate(self) -> Estimate:
+        """Tokens for an answer that does not report them."""
+        return Estimate(self.request.input_tokens if self.request else 0, 0)

@@ -1,0 +1,144 @@
+"""What a call costs, in whole nano-USD (10^-9 USD): by genai-prices, or by data/pricing.json where it names the model.
+
+genai-prices keeps prices as data, by provider, model, time and tier, and never goes to the network unless asked to.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Annotated
+
+import genai_prices
+from cachetools import LRUCache
+from genai_prices.data_snapshot import get_snapshot
+from genai_prices.types import ModelInfo
+from genai_prices.types import Provider as PriceList
+from pydantic import BaseModel, ConfigDict, Field
+
+from addons.ledger.money import NANOS_PER_USD
+from addons.llm.usage import Usage
+
+_LONGEST_MODEL_NAME = 256
+_REMEMBERED_MODELS = 4096
+
+PerMillion = Annotated[Decimal, Field(ge=0, le=10**9, allow_inf_nan=False)]
+
+
+class ModelPrice(BaseModel):
+    """One entry of pricing.json, in USD per million tokens; a price left out is that of `input`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    provider: str = Field(min_length=1)
+    model: str = Field(min_length=1)
+    input: PerMillion
+    output: PerMillion
+    cache_read: PerMillion | None = None
+    cache_write: PerMillion | None = None
+    cache_write_1h: PerMillion | None = None
+
+    def cost(self, usage: Usage) -> Decimal:
+        """USD."""
+        write = self.input if self.cache_write is None else self.cache_write
+        write_1h = write if self.cache_write_1h is None else self.cache_write_1h
+        read = self.input if self.cache_read is None else self.cache_read
+        million = (
+            usage.input_tokens * self.input
+            + usage.output_tokens * self.output
+            + usage.cache_read_tokens * read
+            + (usage.cache_write_tokens - usage.cache_write_1h_tokens) * write
+            + usage.cache_write_1h_tokens * write_1h
+        )
+        return million / 10**6
+
+
+class PricingFile(BaseModel):
+    """data/pricing.json."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    models: list[ModelPrice] = Field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Priced:
+    model: ModelInfo
+    provider: PriceList
+
+
+class Prices:
+    """Looks each (provider, model) up once."""
+
+    def __init__(self, overrides: PricingFile | None = None) -> None:
+        self._found: LRUCache[tuple[str, str], ModelPrice | Priced | None] = LRUCache(_REMEMBERED_MODELS)
+        self._overrides: Mapping[tuple[str, str], ModelPrice] = {}
+        self._lists: dict[str, PriceList] = {}
+        if overrides:
+            self.override(overrides)
+
+    def override(self, file: PricingFile) -> None:
+        """Take these prices before genai-prices' own, in place of those of an earlier call."""
+        self._overrides = {(price.provider, price.model): price for price in file.models}
+        self._found.clear()
+
+    def warm_up(self, provider_ids: Mapping[str, str]) -> None:
+        """Read the price data (about 0.3 s) before a request has to wait for it."""
+        for name, price_id in provider_ids.items():
+            self.find(name, price_id, "gpt-4o")
+
+    def known(self, provider: str, price_id: str, model: str) -> bool:
+        return self.find(provider, price_id, model) is not None
+
+    def find(self, provider: str, price_id: str, model: str) -> ModelPrice | Priced | None:
+        """`provider` as events spell it, `price_id` as genai-prices does."""
+        key = (provider, model)
+        if key not in self._found:
+            self._found[key] = self._look_up(price_id, key)
+        return self._found[key]
+
+    def _look_up(self, price_id: str, key: tuple[str, str]) -> ModelPrice | Priced | None:
+        if price := self._overrides.get(key):
+            return price
+        if len(key[1]) > _LONGEST_MODEL_NAME:
+            return None
+        snapshot = get_snapshot()
+        price_list = self._lists.get(price_id)
+        if price_list is None:
+            price_list = self._lists[price_id] = snapshot.find_provider(key[1], price_id, None)
+        found = price_list.find_model(key[1], all_providers=snapshot.providers)
+        return Priced(found, price_list) if found else None
+
+    def cost(self, provider: str, price_id: str, model: str, usage: Usage, when: datetime) -> int | None:
+        """Nano-USD, rounded once, half to even. None where the model, or one of the tokens' kinds, has no price."""
+        price = self.find(provider, price_id, model)
+        if price is None:
+            return None
+        usd = price.cost(usage) if isinstance(price, ModelPrice) else _genai_cost(price, usage, when)
+        return None if usd is None else int((usd * NANOS_PER_USD).to_integral_value(ROUND_HALF_EVEN))
+
+
+def _genai_cost(price: Priced, usage: Usage, when: datetime) -> Decimal | None:
+    tokens = genai_prices.Usage(
+        input_tokens=usage.total_input_tokens,
+        cache_read_tokens=usage.cache_read_tokens,
+        cache_write_tokens=usage.cache_write_tokens,
+        cache_write_1h_tokens=usage.cache_write_1h_tokens or None,
+        output_tokens=usage.output_tokens,
+    )
+    context = _CONTEXT_OF_TIER.get(usage.service_tier)
+    try:
+        return price.model.calc_price(
+            tokens, price.provider, genai_request_timestamp=when, price_context=context
+        ).total_price
+    except (LookupError, ValueError):
+        return None
+
+
+_CONTEXT_OF_TIER: dict[str, dict[str, str]] = {
+    "batch": {"processing": "batch"},
+    "flex": {"service_tier": "flex"},
+    "priority": {"service_tier": "priority"},
+    "fast": {"service_tier": "fast"},
+}
+"""The service tier that an answer states, in genai-prices' terms; others are the standard one."""

@@ -1,0 +1,88 @@
+"""Read from a request's body what the event and the reservation need: sizes and a hash, never the text itself."""
+
+import hashlib
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from addons.llm.usage import CHARACTERS_PER_TOKEN, tokens_of
+
+_IMAGE_CHARACTERS = 1600 * CHARACTERS_PER_TOKEN  # an image costs about this many tokens, whatever its bytes
+_DEFAULT_OUTPUT_TOKENS = 4096
+_MAX_OUTPUT_TOKENS = 128_000  # more than models answer; a client's larger number must not reserve a whole budget
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What one request asks for. Token counts are estimates, in characters / 4."""
+
+    model: str
+    stream: bool
+    input_tokens: int
+    max_output_tokens: int
+    system_prompt_tokens: int
+    user_prompt_tokens: int
+    prompt_hash: str
+    """First 8 hex digits of SHA-256 of the system prompt, "" without one."""
+
+
+def read(body: Mapping[str, Any], system: str, user_characters: int, output_limits: Iterable[str]) -> Request:
+    """`output_limits` are the names of the fields that may limit the answer, the first one present counts.
+
+    Raises ValueError where `model` is missing or no text.
+    """
+    model = body.get("model")
+    if not isinstance(model, str) or not model.strip():
+        raise ValueError("the request has no model: set `model` to the name of one")
+    return Request(
+        model=model,
+        stream=body.get("stream") is True,
+        input_tokens=tokens_of(characters(body)),
+        max_output_tokens=_output_limit(body, output_limits),
+        system_prompt_tokens=len(system) // CHARACTERS_PER_TOKEN,
+        user_prompt_tokens=user_characters // CHARACTERS_PER_TOKEN,
+        prompt_hash=hashlib.sha256(system.encode(errors="replace")).hexdigest()[:8] if system else "",
+    )
+
+
+def _output_limit(body: Mapping[str, Any], names: Iterable[str]) -> int:
+    limits = (body.get(name) for name in names)
+    limit = next((n for n in limits if type(n) is int and n > 0), _DEFAULT_OUTPUT_TOKENS)
+    choices = body.get("n")
+    return min(limit * (choices if type(choices) is int and choices > 0 else 1), _MAX_OUTPUT_TOKENS)
+
+
+def characters(value: object) -> int:
+    """Characters of all strings in a JSON value; files and images count as what a usual image costs."""
+    total = 0
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, str):
+            total += min(len(item), _IMAGE_CHARACTERS) if item.startswith("data:") else len(item)
+        elif isinstance(item, dict):
+            if isinstance(data := item.get("data"), str) and item.get("type") == "base64":
+                total += min(len(data), _IMAGE_CHARACTERS)
+            else:
+                waiting.extend(item.values())
+        elif isinstance(item, list):
+            waiting.extend(item)
+    return total
+
+
+def text_of(content: object) -> str:
+    """The text of a message's content: a string, or a list of blocks of which some have a `text`."""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list):
+        texts = (block.get("text") for block in content if isinstance(block, dict))
+        return "\n".join(text for text in texts if isinstance(text, str))
+    return ""
+
+
+def messages_of(body: Mapping[str, Any], roles: Collection[object]) -> list[str]:
+    """The texts of the messages with one of these roles."""
+    messages = body.get("messages")
+    if not isinstance(messages, list):
+        return []
+    return [text_of(m.get("content")) for m in messages if isinstance(m, dict) and m.get("role") in roles]

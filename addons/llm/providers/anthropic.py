@@ -1,0 +1,107 @@
+"""Anthropic Messages. Format: https://docs.anthropic.com/en/api/messages and …/build-with-claude/streaming."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from addons.llm import prompt
+from addons.llm.providers.base import Endpoints, Provider, error_type, join
+from addons.llm.sse import Event
+from addons.llm.usage import Estimate, Usage, count, details, merge, text, tokens_of
+
+_DELTA_TEXT = re.compile(rb'"(?:text|thinking|partial_json)": ?"((?:[^"\\]++|\\.)*+)"')
+_WITHOUT_USAGE = frozenset({"ping", "content_block_start", "content_block_stop"})
+
+
+class AnthropicMeter:
+    def __init__(self) -> None:
+        self.model = ""
+        self.complete = False
+        self.error = ""
+        self.text_bytes = 0
+        self._usage: dict[str, Any] = {}
+        self._has_final_output = False
+
+    def read(self, event: Event) -> bool:
+        if event.name == "content_block_delta":
+            if match := _DELTA_TEXT.search(event.data):
+                self.text_bytes += len(match[1])
+        elif event.name not in _WITHOUT_USAGE and event.data:
+            self._read_json(event.data)
+        return True
+
+    def _read_json(self, data: bytes) -> None:
+        try:
+            content = orjson.loads(data)
+        except orjson.JSONDecodeError:
+            return
+        kind = content.get("type") if isinstance(content, dict) else None
+        if kind == "message_start":
+            message = details(content, "message")
+            self.model = text(message.get("model"))
+            merge(self._usage, message.get("usage"))
+        elif kind == "message_delta":
+            # Cumulative, and without the fields that message_start gave: overwrite, never add.
+            merge(self._usage, content.get("usage"))
+            self._has_final_output = count(details(content, "usage"), "output_tokens") is not None
+        elif kind == "message_stop":
+            self.complete = True
+        elif kind == "error":
+            self.error = error_type(content) or "error"
+
+    def usage(self, estimate: Estimate) -> Usage:
+        reported = dict(self._usage)
+        if not self._has_final_output:
+            # message_start counts the first token or so; the rest of what came is estimated.
+            so_far = count(reported, "output_tokens") or 0
+            reported["output_tokens"] = None
+            estimate = estimate._replace(output_tokens=max(so_far, tokens_of(self.text_bytes)))
+        return usage_of(reported, estimate)
+
+
+class Messages:
+    family = "anthropic"
+
+    def request(self, body: Mapping[str, Any]) -> prompt.Request:
+        system = prompt.text_of(body.get("system"))
+        user = sum(map(len, prompt.messages_of(body, ("user",))))
+        return prompt.read(body, system, user, ("max_tokens",))
+
+    def stream_options(self, body: Mapping[str, Any]) -> dict[str, Any] | None:
+        return None
+
+    def usage(self, answer: Mapping[str, Any], estimate: Estimate) -> Usage:
+        return usage_of(details(answer, "usage"), estimate)
+
+    def meter(self, hide_usage: bool) -> AnthropicMeter:
+        return AnthropicMeter()
+
+    def error_body(self, kind: str, message: str) -> dict[str, Any]:
+        return {"type": "error", "error": {"type": kind, "message": message}}
+
+
+def usage_of(usage: Mapping[str, Any], estimate: Estimate) -> Usage:
+    """`input_tokens` excludes what the cache was read and written for. Writes are 5-minute ones unless said."""
+    reported_input, reported_output = count(usage, "input_tokens"), count(usage, "output_tokens")
+    creation = details(usage, "cache_creation")
+    write_1h = count(creation, "ephemeral_1h_input_tokens") or 0
+    write_both = write_1h + (count(creation, "ephemeral_5m_input_tokens") or 0)
+    return Usage(
+        input_tokens=estimate.input_tokens if reported_input is None else reported_input,
+        output_tokens=estimate.output_tokens if reported_output is None else reported_output,
+        cache_read_tokens=count(usage, "cache_read_input_tokens") or 0,
+        cache_write_tokens=max(count(usage, "cache_creation_input_tokens") or 0, write_both),
+        cache_write_1h_tokens=write_1h,
+        service_tier=text(usage.get("service_tier")),
+        estimated=reported_input is None or reported_output is None,
+    )
+
+
+def _url(endpoints: Endpoints, path: str, query: str, model: str) -> str:
+    return join(endpoints.anthropic, path, query)
+
+
+MESSAGES = Messages()
+ANTHROPIC = Provider("anthropic", "anthropic", "", {"/v1/messages": MESSAGES}, _url)

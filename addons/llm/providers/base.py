@@ -1,0 +1,95 @@
+"""What a provider is to the proxy: where its calls go, and how to read what they say."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+from addons.llm.prompt import Request
+from addons.llm.sse import Event
+from addons.llm.usage import Estimate, Usage
+
+
+class Endpoints(NamedTuple):
+    """Base URLs without a slash at the end; `azure` may be empty."""
+
+    anthropic: str
+    openai: str
+    bedrock: str
+    azure: str
+    azure_api_version: str
+
+
+class NotConfigured(ValueError):
+    """The provider has no endpoint; the message says which setting gives it one."""
+
+
+class StreamMeter(Protocol):
+    """Reads one streamed answer, event by event."""
+
+    model: str
+    """As the answer names it, "" until it does."""
+    complete: bool
+    """Whether the stream's own last event has come."""
+    error: str
+    """Type of an error that the provider sent in the stream."""
+    text_bytes: int
+    """UTF-8 bytes of answer seen so far, for an estimate."""
+
+    def read(self, event: Event) -> bool:
+        """Whether the client is to see the event."""
+
+    def usage(self, estimate: Estimate) -> Usage: ...
+
+
+class WireFormat(Protocol):
+    """How requests and answers are written. No method sends or stores anything."""
+
+    family: str
+    """`anthropic` or `openai`: what a routing rule's `provider` covers."""
+
+    def request(self, body: Mapping[str, Any]) -> Request:
+        """Raises ValueError where the model is missing."""
+
+    def stream_options(self, body: Mapping[str, Any]) -> dict[str, Any] | None:
+        """`stream_options` to send instead of the client's so that a stream reports its usage; None: leave them."""
+
+    def usage(self, answer: Mapping[str, Any], estimate: Estimate) -> Usage:
+        """Of a whole answer; what it does not report is taken from the estimate and marked."""
+
+    def meter(self, hide_usage: bool) -> StreamMeter: ...
+
+    def error_body(self, kind: str, message: str) -> dict[str, Any]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    name: str
+    """As cost events spell it."""
+    price_id: str
+    """The provider's id in genai-prices."""
+    prefix: str
+    """What tells its paths on the proxy apart, "" for none."""
+    paths: Mapping[str, WireFormat]
+    """Tracked generation paths, without the prefix."""
+    url: Callable[[Endpoints, str, str, str], str]
+    """The URL to call: of the endpoints, path without the prefix, query and model ("" if not known).
+
+    Raises NotConfigured.
+    """
+
+
+def join(base: str, path: str, query: str) -> str:
+    """A base URL and a path; `/v1` is in the result once, whether the base ends with it or not."""
+    if base.endswith("/v1") and path.startswith("/v1/"):
+        base = base.removesuffix("/v1")
+    return f"{base}{path}?{query}" if query else base + path
+
+
+def error_type(answer: object) -> str:
+    """The type or code of a provider's error body, "" if it has none: a word, never text that may quote a prompt."""
+    error = answer.get("error") if isinstance(answer, dict) else None
+    if isinstance(error, dict):
+        for name in (error.get("type"), error.get("code")):
+            if isinstance(name, str) and 0 < len(name) <= 64 and name.replace("_", "").isalnum() and name.isascii():
+                return name
+    return ""

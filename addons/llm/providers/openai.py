@@ -1,0 +1,105 @@
+"""OpenAI Chat Completions. Format: https://platform.openai.com/docs/api-reference/chat and …/chat-streaming."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from addons.llm import prompt
+from addons.llm.providers.base import Endpoints, Provider, error_type, join
+from addons.llm.sse import Event
+from addons.llm.usage import Estimate, Usage, count, details, merge, text, tokens_of
+
+_DELTA_TEXT = re.compile(rb'"(?:content|arguments|refusal|reasoning_content)": ?"((?:[^"\\]++|\\.)*+)"')
+_MODEL = re.compile(rb'"model": ?"([^"\\]{1,256})"')
+# A string in the answer cannot look like this: its quotes are escaped.
+_HAS_USAGE_OR_ERROR = re.compile(rb'"(?:usage|error)"\s*+:\s*+\{')
+
+
+class OpenAIMeter:
+    def __init__(self, hide_usage: bool) -> None:
+        self.model = ""
+        self.complete = False
+        self.error = ""
+        self.text_bytes = 0
+        self._hide_usage = hide_usage
+        self._usage: dict[str, Any] = {}
+        self._service_tier = ""
+
+    def read(self, event: Event) -> bool:
+        data = event.data
+        if data == b"[DONE]":
+            self.complete = True
+            return True
+        if not self.model and (named := _MODEL.search(data)):
+            self.model = named[1].decode(errors="replace")
+        for match in _DELTA_TEXT.finditer(data):
+            self.text_bytes += len(match[1])
+        return not _HAS_USAGE_OR_ERROR.search(data) or self._read_json(data)
+
+    def _read_json(self, data: bytes) -> bool:
+        try:
+            chunk = orjson.loads(data)
+        except orjson.JSONDecodeError:
+            return True
+        if not isinstance(chunk, dict):
+            return True
+        if chunk.get("error"):
+            self.error = error_type(chunk) or "error"
+        self._service_tier = text(chunk.get("service_tier")) or self._service_tier
+        merge(self._usage, chunk.get("usage"))
+        return not (self._hide_usage and chunk.get("usage") and chunk.get("choices") == [])
+
+    def usage(self, estimate: Estimate) -> Usage:
+        seen = estimate._replace(output_tokens=tokens_of(self.text_bytes))
+        return usage_of(self._usage, self._service_tier, seen)
+
+
+class ChatCompletions:
+    family = "openai"
+
+    def request(self, body: Mapping[str, Any]) -> prompt.Request:
+        system = "\n".join(prompt.messages_of(body, ("system", "developer")))
+        user = sum(map(len, prompt.messages_of(body, ("user",))))
+        return prompt.read(body, system, user, ("max_completion_tokens", "max_tokens"))
+
+    def stream_options(self, body: Mapping[str, Any]) -> dict[str, Any] | None:
+        options = body.get("stream_options")
+        if not isinstance(options, dict):
+            return {"include_usage": True} if options is None else None
+        return None if options.get("include_usage") is True else {**options, "include_usage": True}
+
+    def usage(self, answer: Mapping[str, Any], estimate: Estimate) -> Usage:
+        return usage_of(details(answer, "usage"), text(answer.get("service_tier")), estimate)
+
+    def meter(self, hide_usage: bool) -> OpenAIMeter:
+        return OpenAIMeter(hide_usage)
+
+    def error_body(self, kind: str, message: str) -> dict[str, Any]:
+        return {"error": {"message": message, "type": kind, "param": None, "code": kind}}
+
+
+def usage_of(usage: Mapping[str, Any], service_tier: str, estimate: Estimate) -> Usage:
+    """`prompt_tokens` includes the cached ones, `completion_tokens` the reasoning."""
+    prompt_tokens, output = count(usage, "prompt_tokens"), count(usage, "completion_tokens")
+    nested = details(usage, "prompt_tokens_details")
+    total = estimate.input_tokens if prompt_tokens is None else prompt_tokens
+    read = min(count(nested, "cached_tokens") or 0, total)
+    write = min(count(nested, "cache_write_tokens") or 0, total - read)
+    return Usage(
+        input_tokens=total - read - write,
+        output_tokens=estimate.output_tokens if output is None else output,
+        cache_read_tokens=read,
+        cache_write_tokens=write,
+        service_tier=service_tier,
+        estimated=prompt_tokens is None or output is None,
+    )
+
+
+def _url(endpoints: Endpoints, path: str, query: str, model: str) -> str:
+    return join(endpoints.openai, path, query)
+
+
+CHAT_COMPLETIONS = ChatCompletions()
+OPENAI = Provider("openai", "openai", "", {"/v1/chat/completions": CHAT_COMPLETIONS}, _url)

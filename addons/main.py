@@ -1,0 +1,32 @@
+"""The proxy: `mitmdump -s addons/main.py`. Lists the chain of addons in the order in which a request meets them."""
+
+import sys
+from pathlib import Path
+
+ROOT = str(Path(__file__).resolve().parent.parent)
+if ROOT not in sys.path:  # mitmproxy puts this file's folder there, which `from addons.…` does not need
+    sys.path.append(ROOT)
+
+from addons.bootstrap import Bootstrap  # noqa: E402
+from addons.budget import BudgetGate  # noqa: E402
+from addons.cache import ResponseCache  # noqa: E402
+from addons.core import Core  # noqa: E402
+from addons.cost_logger import CostLogger  # noqa: E402
+from addons.json_errors import JsonErrors  # noqa: E402
+from addons.routing import Routing  # noqa: E402
+from addons.rules import RoutingRules  # noqa: E402
+from addons.status import StatusPages  # noqa: E402
+
+core = Core()
+cache = ResponseCache(core)
+
+addons = [
+    Bootstrap(core),
+    Routing(core),
+    BudgetGate(core),
+    RoutingRules(core),
+    cache,
+    CostLogger(core),
+    StatusPages(core, cache),
+    JsonErrors(),
+]

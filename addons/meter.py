@@ -1,0 +1,87 @@
+"""Measure a call: from the answer on its flow to usage and cost, once. For ResponseCache and CostLogger alike."""
+
+import logging
+
+import orjson
+from mitmproxy import http
+
+from addons.core import Core
+from addons.guard import describe
+from addons.llm import decoding
+from addons.llm.call import LLMCall
+from addons.llm.providers.base import error_type
+from addons.llm.usage import NOTHING, Usage, tokens_of
+
+logger = logging.getLogger(__name__)
+
+CLIENT_DISCONNECTED = "client_disconnected"
+UPSTREAM_DISCONNECTED = "upstream_disconnected"
+
+_MAX_ANSWER_BYTES = 512 * 2**20
+
+
+def answer_body(response: http.Response) -> bytes:
+    """Decoded. Raises ValueError."""
+    raw = response.raw_content or b""
+    encoding = response.headers.get("content-encoding", "")
+    return decoding.decode_body(raw, encoding, _MAX_ANSWER_BYTES) if encoding else raw
+
+
+def measure(core: Core, flow: http.HTTPFlow, call: LLMCall) -> None:
+    """Set the call's usage, model, cost and error. Whatever the answer is like, this ends and raises nothing."""
+    if call.measured:
+        return
+    call.measured = True
+    if flow.error:
+        is_client = flow.error.msg.startswith("Client ")  # as mitmproxy words it
+        call.error = call.error or (CLIENT_DISCONNECTED if is_client else UPSTREAM_DISCONNECTED)
+    try:
+        usage, model = _usage(flow, call)
+    except Exception as error:
+        logger.error("the usage of an answer could not be read, so it is estimated: %s", describe(error))
+        usage, model = _estimated(call, 0), ""
+    call.usage = usage
+    if usage == NOTHING:
+        call.cost_nanos = 0
+        return
+    # A dated or renamed form that the answer gives, where it has a price; a deployment's own name has none.
+    if model and core.has_price(call, model):
+        call.model = model
+    call.cost_nanos = core.cost(call, call.model, usage)
+
+
+def _usage(flow: http.HTTPFlow, call: LLMCall) -> tuple[Usage, str]:
+    """And the model that the answer names."""
+    if not call.sent:
+        return NOTHING, ""
+    if meter := call.meter:
+        call.error = call.error or meter.error
+        return meter.usage(call.estimate()), meter.model
+    response = flow.response
+    if response is None:
+        # A client that hangs up does not keep the provider from reading its prompt, and billing it.
+        is_billed = call.error == CLIENT_DISCONNECTED and flow.server_conn.timestamp_tcp_setup is not None
+        return (_estimated(call, 0) if is_billed else NOTHING), ""
+    try:
+        content = answer_body(response)
+    except ValueError:
+        call.error = call.error or "unreadable_answer"
+        return _estimated(call, len(response.raw_content or b"")), ""
+    try:
+        answer = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        answer = None
+    if response.status_code >= 400:
+        call.error = call.error or error_type(answer) or f"http_{response.status_code}"
+        return NOTHING, ""
+    if not isinstance(answer, dict):
+        call.error = call.error or "answer_is_not_json"
+        return _estimated(call, len(content)), ""
+    text = len(content) if "usage" not in answer else 0
+    model = answer.get("model")
+    estimate = call.estimate()._replace(output_tokens=tokens_of(text))
+    return call.wire.usage(answer, estimate), model if isinstance(model, str) else ""
+
+
+def _estimated(call: LLMCall, characters: int) -> Usage:
+    return Usage(input_tokens=call.estimate().input_tokens, output_tokens=tokens_of(characters), estimated=True)

@@ -1,0 +1,170 @@
+"""Routing: by its path, what a request is and where it goes; who it is for; what its body asks."""
+
+import time
+from functools import lru_cache
+from urllib.parse import urlsplit
+
+import orjson
+from mitmproxy import http
+
+from addons.core import Core
+from addons.flow_call import attach, call_of, open_call, untracked_call
+from addons.guard import guarded
+from addons.llm import decoding
+from addons.llm.attribution import HEADER_PREFIX, NO_CACHE_HEADER, attribute, is_yes
+from addons.llm.call import LLMCall, UntrackedCall
+from addons.llm.providers import NotConfigured
+from addons.llm.routes import PassedThrough, Status, Tracked, passed_to, resolve
+from addons.replies import refuse
+
+_OWN_PREFIX = HEADER_PREFIX.encode()
+_PROXY_HEADERS = frozenset({b"proxy-authorization", b"proxy-connection"})
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+class Routing:
+    def __init__(self, core: Core) -> None:
+        self.core = core
+
+    def failed(self, flow: http.HTTPFlow) -> None:
+        refuse(flow, call_of(flow), 500, "proxy_error", "ModelTrack could not handle the request; its log says why.", 1)
+
+    @guarded
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        if self.core.failure:
+            refuse(flow, None, 503, "not_configured", f"ModelTrack is not serving: {self.core.failure}", retry_after=5)
+            return
+        path = flow.request.path.partition("?")[0]
+        route = resolve(path)
+        if isinstance(route, Tracked):
+            self._track(flow, route)
+        elif isinstance(route, PassedThrough):
+            self._pass_through(flow, route)
+        elif isinstance(route, Status):
+            attach(flow, route)
+        else:
+            message = f"ModelTrack has no route {path[:200]!r}: its README lists those it has."
+            refuse(flow, None, 404, "not_found", message)
+
+    def _track(self, flow: http.HTTPFlow, route: Tracked) -> None:
+        if flow.request.method != "POST":
+            message = f"{route.path} takes POST, not {flow.request.method[:20]}."
+            refuse(flow, None, 405, "method_not_allowed", message, wire=route.wire)
+            assert flow.response
+            flow.response.headers["Allow"] = "POST"
+            return
+        opt_out = self.core.routing.value.opt_out_header.lower()
+        headers = _headers_for_us(flow, opt_out)
+        call = LLMCall(
+            provider=route.provider,
+            wire=route.wire,
+            path=route.path,
+            attribution=attribute(headers, self.core.settings.default_team),
+            started=time.monotonic(),
+            no_cache=is_yes(headers.get(NO_CACHE_HEADER.lower())),
+            no_route=is_yes(headers.get(opt_out)),
+        )
+        attach(flow, call)
+        self.core.live[flow.id] = flow
+
+    def _pass_through(self, flow: http.HTTPFlow, route: PassedThrough) -> None:
+        attribution = attribute(_headers_for_us(flow), self.core.settings.default_team)
+        attach(flow, UntrackedCall(attribution.team, attribution.app))
+        self.core.counts.untracked += 1
+        flow.request.stream = True
+        query = flow.request.path.partition("?")[2]
+        provider = passed_to(route, flow.request.headers)
+        try:
+            _send_to(flow, provider.url(self.core.settings.endpoints, route.path, query, ""))
+        except NotConfigured as error:
+            refuse(flow, None, 503, "not_configured", str(error))
+
+    @guarded
+    def responseheaders(self, flow: http.HTTPFlow) -> None:
+        if flow.response and untracked_call(flow) and flow.request.stream:
+            flow.response.stream = True
+
+    @guarded
+    def request(self, flow: http.HTTPFlow) -> None:
+        """The one time that the body is parsed."""
+        call = open_call(flow)
+        if not call:
+            return
+        limit = self.core.settings.max_request_bytes
+        try:
+            _read_body(flow, call, limit)
+            model = call.request.model if call.request else ""
+            query = flow.request.path.partition("?")[2]
+            _send_to(flow, call.provider.url(self.core.settings.endpoints, call.path, query, model))
+        except decoding.BodyTooLarge:
+            message = f"The request body is larger than {limit} bytes, the limit that MAX_REQUEST_BYTES sets."
+            refuse(flow, call, 413, "request_too_large", message)
+        except NotConfigured as error:
+            refuse(flow, call, 503, "not_configured", str(error))
+        except ValueError as error:
+            refuse(flow, call, 400, "invalid_request_error", f"The request cannot be used: {error}.")
+
+
+def _read_body(flow: http.HTTPFlow, call: LLMCall, limit: int) -> None:
+    """Raises BodyTooLarge, and ValueError that says what is wrong with the body without quoting it."""
+    raw = flow.request.raw_content or b""
+    if len(raw) > limit:
+        raise decoding.BodyTooLarge
+    encoding = flow.request.headers.get("content-encoding", "")
+    call.compressed = encoding.strip().lower() not in ("", "identity")
+    content = decoding.decode_body(raw, encoding, limit) if call.compressed else raw
+    try:
+        body = orjson.loads(content)
+    except orjson.JSONDecodeError as error:
+        raise ValueError(f"its body is not JSON (line {error.lineno}, column {error.colno})") from None
+    if not isinstance(body, dict):
+        raise ValueError("its body is not a JSON object")
+    call.request = call.wire.request(body)
+    call.body = body
+    call.model = call.request.model
+
+
+def _headers_for_us(flow: http.HTTPFlow, *others: str) -> dict[str, str]:
+    """Those that say who a request is for and how to treat it, by lower-case name; the first of each."""
+    wanted = {"x-claude-code-session-id", *others}
+    found: dict[str, str] = {}
+    for raw_name, raw_value in flow.request.headers.fields:
+        name = raw_name.decode("latin-1").lower()
+        if name.startswith(HEADER_PREFIX) or name in wanted:
+            found.setdefault(name, _text(raw_value))
+    return found
+
+
+def _text(value: bytes) -> str:
+    """HTTP says Latin-1, clients mean UTF-8."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
+
+
+def _send_to(flow: http.HTTPFlow, url: str) -> None:
+    """Aim the request at its provider, without what is none of its business."""
+    scheme, host, port, authority, path = _parts(url)
+    request = flow.request
+    request.headers.fields = tuple(
+        field
+        for field in request.headers.fields
+        if not (name := field[0].lower()).startswith(_OWN_PREFIX) and name not in _PROXY_HEADERS
+    )
+    request.data.scheme, request.data.host, request.data.port, request.data.path = scheme, host, port, path
+    request.headers["Host"] = authority
+
+
+@lru_cache(maxsize=256)
+def _parts(url: str) -> tuple[bytes, str, int, str, bytes]:
+    """Scheme, host, port, value of the Host header, path with query."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    default = _DEFAULT_PORTS[parts.scheme]
+    port = parts.port or default
+    authority = f"[{host}]" if ":" in host else host
+    if port != default:
+        authority += f":{port}"
+    path = "/" + url[len(parts.scheme) + 3 :].partition("/")[2]
+    return parts.scheme.encode(), host, port, authority, path.encode("utf-8", "surrogateescape")

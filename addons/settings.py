@@ -1,0 +1,231 @@
+"""Every setting of the proxy: one field of `Settings` each, with its environment variable, default and help.
+
+A setting is also a mitmproxy option, `modeltrack_` and the name of the field, so that `--set`, mitmweb's options
+page and `mitmdump --options` know it. `addons/bootstrap.py` decides which of the two wins.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from addons.llm.providers import Endpoints
+
+OPTION_PREFIX = "modeltrack_"
+ADDONS_DIR = Path(__file__).resolve().parent
+DEFAULT_DATA_DIR = "../data"
+
+Raw = str | int | bool
+"""What a mitmproxy option can hold."""
+
+
+class SettingError(ValueError):
+    """One line: the variable or option, the value, what is allowed."""
+
+    def __init__(self, name: str, value: object, allowed: str) -> None:
+        shown = re.sub(r"//[^/@]*@", "//***@", str(value))
+        super().__init__(f"{name}: {shown[:100]!r} is not allowed: must be {allowed}")
+
+
+class Kind(NamedTuple):
+    """How a value is read; `parse` raises ValueError for one that is not `allowed`."""
+
+    allowed: str
+    parse: Callable[[Raw], Any]
+
+
+class Info(NamedTuple):
+    env: str
+    default: Raw
+    kind: Kind
+    help: str
+
+
+def _boolean(value: Raw) -> bool:
+    words = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+    word = str(value).strip().lower()
+    if word not in words:
+        raise ValueError(word)
+    return words[word]
+
+
+def _whole(minimum: int, maximum: int, value: Raw) -> int:
+    if isinstance(value, str) and not re.fullmatch(r"\s*\d{1,18}\s*", value, re.ASCII):
+        raise ValueError(value)
+    number = int(value)
+    if not minimum <= number <= maximum:
+        raise ValueError(value)
+    return number
+
+
+def _one_of(words: tuple[str, ...], value: Raw) -> str:
+    word = str(value).strip().lower()
+    if word not in words:
+        raise ValueError(word)
+    return word
+
+
+def _url(optional: bool, value: Raw) -> str:
+    text = str(value).strip().rstrip("/")
+    parts = urlsplit(text)
+    bad = parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or "@" in text
+    if (text or not optional) and (bad or parts.port == 0):
+        raise ValueError(text)
+    return text
+
+
+def _matching(pattern: str, value: Raw) -> str:
+    text = str(value).strip()
+    if not re.fullmatch(pattern, text):
+        raise ValueError(text)
+    return text
+
+
+def _directory(value: Raw) -> Path:
+    """The default counts from `addons/`, so it is the checkout's own `data/` wherever the proxy is started."""
+    text = str(value).strip()
+    if not text or "\0" in text:
+        raise ValueError(value)
+    return (ADDONS_DIR if text == DEFAULT_DATA_DIR else Path.cwd()).joinpath(text).resolve()
+
+
+def one_of(*words: str) -> Kind:
+    return Kind(" or ".join([", ".join(words[:-1]), words[-1]]), partial(_one_of, words))
+
+
+def whole(minimum: int, maximum: int = 2**53) -> Kind:
+    limits = f"from {minimum} to {maximum}" if maximum < 2**53 else f"{minimum} or more"
+    return Kind(f"a whole number, {limits}", partial(_whole, minimum, maximum))
+
+
+BOOLEAN = Kind("true or false", _boolean)
+URL = Kind("a URL such as https://host or https://host:8443/prefix", partial(_url, False))
+OPTIONAL_URL = Kind("empty, or a URL such as https://host or https://host:8443/prefix", partial(_url, True))
+DIRECTORY = Kind("the path of a directory", _directory)
+REGION = Kind("an AWS region such as us-east-1", partial(_matching, r"[a-z0-9-]{1,40}"))
+API_VERSION = Kind("v1, or a date such as 2024-10-21", partial(_matching, r"v1|\d{4}-\d{2}-\d{2}(-preview)?"))
+NAME = Kind("at most 256 characters on one line", partial(_matching, r"[^\x00-\x1f\x7f]{0,256}"))
+
+
+def setting(env: str, default: Raw, kind: Kind, help: str) -> Any:
+    return field(metadata={"info": Info(env, default, kind, help)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    data_dir: Path = setting(
+        "DATA_DIR",
+        DEFAULT_DATA_DIR,
+        DIRECTORY,
+        "Folder of the cost events and of budgets.json, routing.json and pricing.json. By default that beside addons/.",
+    )
+    anthropic_base_url: str = setting(
+        "ANTHROPIC_BASE_URL", "https://api.anthropic.com", URL, "Where /v1/messages goes."
+    )
+    openai_base_url: str = setting(
+        "OPENAI_BASE_URL", "https://api.openai.com", URL, "Where /v1/chat/completions goes; with or without /v1."
+    )
+    bedrock_endpoint_url: str = setting(
+        "BEDROCK_ENDPOINT_URL", "", OPTIONAL_URL, "Where /bedrock/ goes; empty: AWS's own endpoint for the region."
+    )
+    bedrock_region: str = setting(
+        "BEDROCK_REGION",
+        "us-east-1",
+        REGION,
+        "AWS region of /bedrock/; AWS_REGION is used where BEDROCK_REGION is not set.",
+    )
+    azure_openai_endpoint: str = setting(
+        "AZURE_OPENAI_ENDPOINT",
+        "",
+        OPTIONAL_URL,
+        "Where /azure/ goes: https://{resource}.openai.azure.com. Empty: /azure/ answers 503.",
+    )
+    azure_openai_api_version: str = setting(
+        "AZURE_OPENAI_API_VERSION", "v1", API_VERSION, "v1 uses /openai/v1/; a date /openai/deployments/{model}/."
+    )
+    default_team: str = setting("MODELTRACK_DEFAULT_TEAM", "", NAME, "Team of a request that names none.")
+    unknown_model_price: str = setting(
+        "UNKNOWN_MODEL_PRICE",
+        "warn",
+        one_of("warn", "block"),
+        "A model without a known price: warn logs its cost as null, block refuses it.",
+    )
+    budget_failure_mode: str = setting(
+        "BUDGET_FAILURE_MODE",
+        "closed",
+        one_of("closed", "open"),
+        "A budget that cannot be checked: closed refuses the request, open lets it through.",
+    )
+    cache_enabled: bool = setting("CACHE_ENABLED", True, BOOLEAN, "Answer identical requests from memory.")
+    cache_ttl_seconds: int = setting(
+        "CACHE_TTL_SECONDS", 3600, whole(1), "How long a cached answer may be served, in seconds."
+    )
+    cache_max_entries: int = setting(
+        "CACHE_MAX_ENTRIES", 1000, whole(1), "Cached answers kept; the least recently used go first."
+    )
+    cache_max_bytes: int = setting(
+        "CACHE_MAX_BYTES", 256 * 2**20, whole(1), "Memory that cached answers may take, in bytes."
+    )
+    max_request_bytes: int = setting(
+        "MAX_REQUEST_BYTES",
+        64 * 2**20,
+        whole(1024, 512 * 2**20),
+        "Largest request body; a larger one gets 413. In bytes.",
+    )
+    fsync: str = setting(
+        "MODELTRACK_FSYNC",
+        "interval",
+        one_of("always", "interval", "never"),
+        "When the event log is forced to disk: always, once a second (interval), never.",
+    )
+
+    @property
+    def endpoints(self) -> Endpoints:
+        mantle = f"https://bedrock-mantle.{self.bedrock_region}.api.aws/anthropic"
+        return Endpoints(
+            anthropic=self.anthropic_base_url,
+            openai=self.openai_base_url,
+            bedrock=self.bedrock_endpoint_url or mantle,
+            azure=self.azure_openai_endpoint,
+            azure_api_version=self.azure_openai_api_version,
+        )
+
+
+SETTINGS: dict[str, Info] = {OPTION_PREFIX + item.name: item.metadata["info"] for item in fields(Settings)}
+"""By option name."""
+
+# Settings that mitmproxy has options for already.
+PROXY_PORT = Info("PROXY_PORT", 8080, whole(0, 65535), "Port that the proxy listens on.")
+LOG_LEVEL = Info("LOG_LEVEL", "info", one_of("debug", "info", "warn", "error"), "How much is logged.")
+MITMPROXY_SETTINGS: dict[str, Info] = {"listen_port": PROXY_PORT, "termlog_verbosity": LOG_LEVEL}
+
+
+def from_environment(environ: Mapping[str, str]) -> dict[str, Raw]:
+    """The options that the environment sets, by option name. An empty variable is one that is not set.
+
+    Raises SettingError.
+    """
+    environ = {"BEDROCK_REGION": environ.get("AWS_REGION", ""), **environ}
+    values: dict[str, Raw] = {}
+    for option, info in (SETTINGS | MITMPROXY_SETTINGS).items():
+        if text := environ.get(info.env, "").strip():
+            value = _parsed(info.env, info, text)
+            values[option] = value if isinstance(value, int) else str(value)
+    return values
+
+
+def from_options(options: Mapping[str, Raw]) -> Settings:
+    """Raises SettingError."""
+    return Settings(
+        **{name.removeprefix(OPTION_PREFIX): _parsed(name, info, options[name]) for name, info in SETTINGS.items()}
+    )
+
+
+def _parsed(name: str, info: Info, value: Raw) -> Any:
+    try:
+        return info.kind.parse(value)
+    except ValueError as error:
+        raise SettingError(name, value, info.kind.allowed) from error

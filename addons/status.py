@@ -1,0 +1,141 @@
+"""StatusPages: what the proxy says of itself on its own port, from /healthz to /metrics."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+from mitmproxy import http
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+
+from addons.cache import ResponseCache
+from addons.core import Core
+from addons.flow_call import status_page
+from addons.guard import guarded
+from addons.ledger.money import NANOS_PER_USD, to_decimal_text
+from addons.replies import refuse, reply
+
+
+def usd(nanos: int) -> orjson.Fragment:
+    return orjson.Fragment(to_decimal_text(nanos))
+
+
+class StatusPages:
+    def __init__(self, core: Core, cache: ResponseCache) -> None:
+        self.core = core
+        self.cache = cache
+        self._registry = CollectorRegistry()
+        self._registry.register(self)
+        self._pages = {
+            "/healthz": lambda: {"status": "ok"},
+            "/stats": self.stats,
+            "/cache/stats": self.cache_stats,
+            "/routing/stats": self.routing_stats,
+        }
+
+    def failed(self, flow: http.HTTPFlow) -> None:
+        refuse(flow, None, 500, "proxy_error", "This page could not be made; the log says why.")
+
+    @guarded
+    def request(self, flow: http.HTTPFlow) -> None:
+        page = status_page(flow)
+        if not page or flow.response:
+            return
+        if flow.request.method not in ("GET", "HEAD"):
+            refuse(flow, None, 405, "method_not_allowed", f"{page.path} takes GET and HEAD.")
+            assert flow.response
+            flow.response.headers["Allow"] = "GET, HEAD"
+            return
+        headers = {"Cache-Control": "no-store"}
+        if page.path == "/readyz":
+            is_ready = self.core.ready.is_set()
+            reply(flow, 200 if is_ready else 503, {"status": "ready" if is_ready else "starting"}, headers)
+        elif page.path == "/metrics":
+            reply(flow, 200, generate_latest(self._registry), headers | {"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
+        else:
+            reply(flow, 200, self._pages[page.path](), headers)
+
+    def stats(self) -> dict[str, Any]:
+        core, counts = self.core, self.core.counts
+        return {
+            "total_requests": counts.requests,
+            "total_tokens": counts.tokens,
+            "total_cost_usd": usd(counts.cost_nanos),
+            "blocked_requests": counts.blocked,
+            "errors": counts.errors,
+            "unpriced_requests": counts.unpriced,
+            "untracked_requests": counts.untracked,
+            "in_flight": len(core.live),
+            "reserved_usd": usd(core.ledger.reserved_nanos),
+            "uptime_seconds": round(time.monotonic() - core.started, 1),
+            "budgets": [standing.to_json() for standing in core.ledger.all_standings()],
+            "config_errors": core.config_errors(),
+            "event_log": {"waiting": core.log.pending, "lost": core.log.dropped, "error": core.log.error},
+        }
+
+    def cache_stats(self) -> dict[str, Any]:
+        cache, settings = self.cache, self.core.settings
+        asked = cache.hits + cache.misses
+        return {
+            "total_hits": cache.hits,
+            "total_misses": cache.misses,
+            "hit_rate_percent": round(100 * cache.hits / asked, 2) if asked else 0.0,
+            "entries_count": len(cache.entries),
+            "max_entries": settings.cache_max_entries,
+            "ttl_seconds": settings.cache_ttl_seconds,
+            "estimated_savings_usd": usd(cache.saved_nanos),
+            "bytes": cache.entries.currsize,
+            "coalesced": cache.coalesced,
+        }
+
+    def routing_stats(self) -> dict[str, Any]:
+        counts = self.core.counts
+        return {
+            "total_routed": counts.routed,
+            "total_pass_through": counts.not_routed,
+            "total_blocked": counts.routing_blocked,
+            "total_skipped": counts.routing_skipped.total(),
+            "rule_hits": dict(counts.rule_hits),
+            "estimated_savings_usd": usd(counts.routing_savings_nanos),
+            "skip_reasons": dict(counts.routing_skipped),
+        }
+
+    def collect(self) -> Iterator[Metric]:
+        """For prometheus-client. Names end as https://prometheus.io/docs/practices/naming wants."""
+        core, counts, cache = self.core, self.core.counts, self.cache
+        counters = {
+            "requests": ("Calls on tracked routes.", counts.requests),
+            "tokens": ("Tokens of all kinds.", counts.tokens),
+            "cost_usd": ("Cost in USD.", counts.cost_nanos / NANOS_PER_USD),
+            "blocked_requests": ("Calls refused by a budget, a rule or for want of a price.", counts.blocked),
+            "errors": ("Calls that failed.", counts.errors),
+            "unpriced_requests": ("Calls of models without a known price.", counts.unpriced),
+            "untracked_requests": ("Calls passed on without being metered.", counts.untracked),
+            "cache_hits": ("Calls answered from the cache.", cache.hits),
+            "cache_misses": ("Calls that the cache had no answer for.", cache.misses),
+            "cache_savings_usd": ("Cost in USD that cache hits saved.", cache.saved_nanos / NANOS_PER_USD),
+            "routed_requests": ("Calls given a cheaper model.", counts.routed),
+            "events_lost": ("Cost events that could not be written or kept.", core.log.dropped),
+        }
+        for name, (text, value) in counters.items():
+            yield CounterMetricFamily(f"modeltrack_{name}", text, value)
+        gauges = {
+            "in_flight_requests": ("Calls being handled.", len(core.live)),
+            "reserved_usd": ("USD reserved for calls being handled.", core.ledger.reserved_nanos / NANOS_PER_USD),
+            "cache_entries": ("Answers in the cache.", len(cache.entries)),
+            "cache_bytes": ("Memory that cached answers take.", cache.entries.currsize),
+            "events_waiting": ("Cost events that wait to be written.", core.log.pending),
+            "config_errors": ("Configuration files whose last good version is in force.", len(core.config_errors())),
+        }
+        for name, (text, number) in gauges.items():
+            yield GaugeMetricFamily(f"modeltrack_{name}", text, number)
+        spend = GaugeMetricFamily("modeltrack_budget_spend_usd", "Spent this month.", labels=["team", "app"])
+        limit = GaugeMetricFamily("modeltrack_budget_limit_usd", "May be spent this month.", labels=["team", "app"])
+        for standing in core.ledger.all_standings():
+            labels = [standing.budget.team, standing.budget.app]
+            spend.add_metric(labels, standing.spent / NANOS_PER_USD)
+            limit.add_metric(labels, standing.budget.limit_nanos / NANOS_PER_USD)
+        yield spend
+        yield limit
