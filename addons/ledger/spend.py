@@ -140,8 +140,9 @@ class Ledger:
 
     def release(self, ticket: Ticket | None) -> None:
         """Nothing happens for a ticket that is back already, or none."""
-        if ticket is None or self._tickets.pop(ticket.number, None) is None:
+        if ticket is None or self._tickets.get(ticket.number) is not ticket:
             return
+        del self._tickets[ticket.number]
         for account in accounts_of(ticket.team, ticket.app):
             self._reserved[account] -= ticket.nanos
             if not self._reserved[account]:

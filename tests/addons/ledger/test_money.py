@@ -1,0 +1,37 @@
+from decimal import Decimal
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from addons.ledger.money import format_usd, to_decimal_text, to_nanos
+
+
+@pytest.mark.parametrize(
+    ("nanos", "text"),
+    [
+        (512_340_000_000, "$512.34"),
+        (500_000_000_000, "$500.00"),
+        (1_005_000_000, "$1.01"),
+        (4_500_000, "$0.0045"),
+        (123_000, "$0.000123"),
+        (1, "$0.000000001"),
+        (500_000_000, "$0.50"),
+        (0, "$0.00"),
+        (-4_500_000, "-$0.0045"),
+        (1_234_567_890_000_000, "$1234567.89"),
+    ],
+)
+def test_amounts_are_shown_with_the_decimals_that_they_need(nanos: int, text: str) -> None:
+    assert format_usd(nanos) == text
+
+
+@given(st.integers(-(10**18), 10**18))
+def test_an_amount_is_written_exactly(nanos: int) -> None:
+    assert Decimal(to_decimal_text(nanos)) * 10**9 == nanos
+
+
+@given(st.integers(0, 10**15))
+def test_an_amount_survives_the_log_although_readers_use_floats(nanos: int) -> None:
+    assert to_nanos(orjson.loads(to_decimal_text(nanos))) == nanos

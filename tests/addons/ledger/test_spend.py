@@ -1,0 +1,252 @@
+"""Reservations and spend: whatever happens in whatever order, the sums are those of the log."""
+
+from collections import defaultdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
+
+from addons.ledger.budgets import Budget, BudgetsFile
+from addons.ledger.events import CostEvent
+from addons.ledger.spend import TICKET_SECONDS, Ledger, Spend, Ticket, fold, highest, month_of, spend_since
+
+USD = 10**9
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = datetime(2026, 11, 24, tzinfo=UTC)
+        self.seconds = 0.0
+
+
+def budget(team: str = "t", app: str = "", limit: float = 10, action: Any = "block") -> Budget:
+    return Budget(team=team, app=app, monthly_limit=limit, action=action)  # type: ignore[arg-type]
+
+
+def make(*budgets: Budget, clock: Clock | None = None) -> Ledger:
+    clock = clock or Clock()
+    ledger = Ledger(lambda: clock.now, lambda: clock.seconds)
+    ledger.budgets = BudgetsFile(budgets=list(budgets))
+    return ledger
+
+
+def spend(ledger: Ledger, usd: float, team: str = "t", app: str = "", when: datetime = Clock().now) -> None:
+    ledger.settle(None, team, app, int(usd * USD), when)
+
+
+def test_a_blocking_budget_refuses_once_it_is_spent() -> None:
+    ledger = make(budget())
+    spend(ledger, 9.999999999)
+    assert ledger.refusal("t", "a") is None
+    spend(ledger, 0.000000001)
+    refusal = ledger.refusal("t", "a")
+    assert refusal and refusal.is_final
+
+
+def test_reservations_refuse_for_a_moment_only() -> None:
+    ledger = make(budget())
+    ticket = ledger.reserve("t", "a", 10 * USD)
+    refusal = ledger.refusal("t", "")
+    assert refusal and not refusal.is_final
+    ledger.release(ticket)
+    assert ledger.refusal("t", "") is None
+
+
+def test_a_request_must_satisfy_the_teams_budget_and_the_apps() -> None:
+    ledger = make(budget(limit=100), budget(app="a", limit=5))
+    spend(ledger, 5, app="a")
+    refusal = ledger.refusal("t", "a")
+    assert refusal and refusal.standing.budget.app == "a"
+    assert ledger.refusal("t", "b") is None
+    spend(ledger, 95, app="b")
+    refusal = ledger.refusal("t", "b")
+    assert refusal and refusal.standing.budget.app == ""
+
+
+def test_a_warning_budget_refuses_nothing() -> None:
+    ledger = make(budget(action="warn"))
+    spend(ledger, 50)
+    assert ledger.refusal("t", "") is None
+    worst = highest(ledger.standings("t", ""))
+    assert worst and worst.percent == 500
+
+
+def test_a_ticket_given_back_twice_counts_once() -> None:
+    ledger = make()
+    ticket = ledger.reserve("t", "a", USD)
+    ledger.settle(ticket, "t", "a", 5, Clock().now)
+    ledger.release(ticket)
+    ledger.release(None)
+    assert ledger.reserved_nanos == 0
+
+
+def test_a_ticket_that_nobody_gives_back_expires() -> None:
+    clock = Clock()
+    ledger = make(budget(), clock=clock)
+    ledger.reserve("t", "", 10 * USD)
+    clock.seconds = TICKET_SECONDS - 1
+    assert ledger.refusal("t", "")
+    clock.seconds = TICKET_SECONDS
+    assert ledger.refusal("t", "") is None
+    assert (ledger.reserved_nanos, ledger.expired_tickets) == (0, 1)
+
+
+def test_a_new_month_begins_with_nothing_spent() -> None:
+    clock = Clock()
+    ledger = make(budget(), clock=clock)
+    spend(ledger, 10)
+    clock.now = datetime(2026, 12, 1, tzinfo=UTC)
+    assert ledger.refusal("t", "") is None
+
+
+def test_a_clock_that_goes_back_over_the_turn_of_the_month_finds_what_was_spent() -> None:
+    clock = Clock()
+    ledger = make(budget(), clock=clock)
+    spend(ledger, 10)
+    clock.now = datetime(2026, 12, 1, tzinfo=UTC)
+    ledger.standings("t", "")
+    clock.now = datetime(2026, 11, 30, 23, 59, tzinfo=UTC)
+    assert ledger.refusal("t", "")
+
+
+EVENT = {"event_type": "llm_api", "timestamp": "2026-11-02T00:00:00Z", "cost_usd": 0.006, "team": "t", "app_id": "a"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"event_type": "gpu_compute"},
+        {"cost_usd": None},
+        {"cost_usd": "1"},
+        {"cost_usd": -1},
+        {"timestamp": "yesterday"},
+        {"timestamp": None},
+        {"team": 5},
+    ],
+    ids=str,
+)
+def test_only_llm_calls_with_a_cost_count_against_a_budget(change: dict[str, Any]) -> None:
+    account, month = ("t", ""), (2026, 11)
+    assert fold([EVENT | change]).of(account, month) == 0
+    assert fold([EVENT, EVENT | change]).of(account, month) == 6_000_000
+
+
+def test_a_month_is_one_of_utc() -> None:
+    assert month_of(datetime.fromisoformat("2026-12-01T01:00:00+02:00")) == (2026, 11)
+
+
+def test_the_months_spend_is_read_from_the_log(tmp_path: Path) -> None:
+    def line(when: datetime, nanos: int) -> bytes:
+        return CostEvent(
+            timestamp=when, provider="p", model="m", cost_nanos=nanos, latency_ms=1, status_code=200,
+            is_streaming=False, team="t", app_id="a",
+        ).line() + b"\n"  # fmt: skip
+
+    november = datetime(2026, 11, 1, tzinfo=UTC)
+    old = [line(november - timedelta(minutes=n), 10**6) for n in range(2000, 0, -1)]
+    new = [line(november + timedelta(minutes=n), 7) for n in range(2000)]
+    log = tmp_path / "log"
+    log.write_bytes(b"".join([*old, *new[:1000], b'{"torn": \n', *new[1000:], new[0][:30]]))
+    found = spend_since(log, (2026, 11))
+    assert found.of(("t", "a"), (2026, 11)) == found.of(("t", ""), (2026, 11)) == 14_000
+    assert found.of(("t", "a"), (2026, 10)) == 0
+    assert spend_since(tmp_path / "none", (2026, 11)).of(("t", ""), (2026, 11)) == 0
+
+
+teams = st.sampled_from(["t", "u"])
+apps = st.sampled_from(["", "a", "b"])
+amounts = st.integers(0, 5 * USD)
+
+
+class AnyOrder(RuleBasedStateMachine):
+    """Admissions, settlements, cancellations, reloads, restarts and the passing of time."""
+
+    tickets: Bundle[Ticket] = Bundle("tickets")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock = Clock()
+        self.log: list[dict[str, Any]] = []
+        self.live: dict[int, Ticket] = {}
+        self.start()
+
+    def start(self) -> None:
+        self.budgets = [budget("t", "", 10), budget("t", "a", 3), budget("u", "", 5, "warn")]
+        self.ledger = make(*self.budgets, clock=self.clock)
+        self.live.clear()
+
+    def log_event(self, team: str, app: str, nanos: int) -> None:
+        when = self.clock.now.isoformat()
+        self.log.append(EVENT | {"timestamp": when, "team": team, "app_id": app, "cost_usd": nanos / USD})
+
+    @rule(target=tickets, team=teams, app=apps, nanos=amounts)
+    def admit(self, team: str, app: str, nanos: int) -> Any:
+        covering = [b for b in self.budgets if b.team == team and b.app in ("", app) and b.action == "block"]
+        spent, reserved = self.sums()
+        full = any(spent[b.team, b.app] + reserved[b.team, b.app] >= b.limit_nanos for b in covering)
+        assert bool(self.ledger.refusal(team, app)) == full
+        ticket = self.ledger.reserve(team, app, nanos)
+        self.live[ticket.number] = ticket
+        return ticket
+
+    @rule(ticket=consumes(tickets), nanos=amounts)
+    def settle(self, ticket: Ticket, nanos: int) -> None:
+        self.ledger.settle(ticket, ticket.team, ticket.app, nanos, self.clock.now)
+        self.log_event(ticket.team, ticket.app, nanos)
+        self.live.pop(ticket.number, None)
+
+    @rule(ticket=tickets)
+    def cancel(self, ticket: Ticket) -> None:
+        self.ledger.release(ticket)
+        self.live.pop(ticket.number, None)
+
+    @rule(limit=st.integers(1, 20))
+    def reload(self, limit: int) -> None:
+        self.budgets = [budget("t", "", limit), budget("u", "b", limit)]
+        self.ledger.budgets = BudgetsFile(budgets=self.budgets)
+
+    @rule(days=st.integers(1, 40))
+    def pass_time(self, days: int) -> None:
+        self.clock.now += timedelta(days=days)
+
+    @rule()
+    def restart(self) -> None:
+        self.start()
+        self.ledger.restore(fold(self.log))
+
+    def sums(self) -> tuple[dict[tuple[str, str], int], dict[tuple[str, str], int]]:
+        spent: defaultdict[tuple[str, str], int] = defaultdict(int)
+        reserved: defaultdict[tuple[str, str], int] = defaultdict(int)
+        for event in self.log:
+            if month_of(datetime.fromisoformat(event["timestamp"])) == month_of(self.clock.now):
+                for app in {"", event["app_id"]}:
+                    spent[event["team"], app] += round(event["cost_usd"] * USD)
+        for ticket in self.live.values():
+            for app in {"", ticket.app}:
+                reserved[ticket.team, app] += ticket.nanos
+        return spent, reserved
+
+    @invariant()
+    def the_sums_are_right(self) -> None:
+        spent, reserved = self.sums()
+        for standing in self.ledger.all_standings():
+            account = standing.budget.team, standing.budget.app
+            assert (standing.spent, standing.reserved) == (spent[account], reserved[account])
+            assert standing.spent >= 0 and standing.reserved >= 0
+        assert self.ledger.reserved_nanos == sum(ticket.nanos for ticket in self.live.values())
+
+
+TestAnyOrder = AnyOrder.TestCase
+TestAnyOrder.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+
+
+def test_two_months_can_be_told_apart() -> None:
+    total = Spend()
+    total.add("t", "a", 5, (2026, 11))
+    total.add("t", "a", 7, (2026, 12))
+    total.forget_before((2026, 12))
+    assert (total.of(("t", "a"), (2026, 11)), total.of(("t", ""), (2026, 12))) == (0, 7)

@@ -1,0 +1,92 @@
+"""Costs against sums done by hand, to the nano-dollar (USD per million tokens in the comments)."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from addons.llm.pricing import Prices, PricingFile
+from addons.llm.usage import Usage
+
+WHEN = datetime(2026, 11, 24, tzinfo=UTC)
+PRICE_IDS = {"anthropic": "anthropic", "openai": "openai", "bedrock": "aws", "azure": "azure"}
+
+
+def cost(provider: str, model: str, usage: Usage, overrides: list[dict[str, Any]] | None = None) -> int | None:
+    prices = Prices(PricingFile.model_validate({"models": overrides or []}))
+    return prices.cost(provider, PRICE_IDS[provider], model, usage, WHEN)
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "usage", "nanos"),
+    [
+        ("anthropic", "claude-sonnet-4-6", Usage(1000, 200), 6_000_000),  # 3 / 15
+        ("anthropic", "claude-sonnet-4-6-20260218", Usage(1000, 200), 6_000_000),
+        ("anthropic", "claude-haiku-4-5", Usage(1000, 200), 2_000_000),  # 1 / 5
+        # 200 in, 300 read at 0.30, 300 written for 5 minutes at 3.75 and 200 for an hour at 6, 200 out
+        ("anthropic", "claude-sonnet-4-6", Usage(200, 200, 300, 500, 200), 6_015_000),
+        ("anthropic", "claude-sonnet-4-5", Usage(300_000, 200), 1_804_500_000),  # above 200k: 6 / 22.5
+        ("anthropic", "claude-sonnet-4-5", Usage(100, 200, cache_read_tokens=299_900), 185_040_000),  # 0.60 read
+        ("anthropic", "claude-sonnet-4-5", Usage(200_000, 200), 603_000_000),  # not above: 3 / 15
+        ("openai", "gpt-4o", Usage(700, 200, 300), 4_125_000),  # 2.5 / 10, read 1.25
+        ("openai", "gpt-4o-2024-08-06", Usage(700, 200, 300), 4_125_000),
+        ("openai", "gpt-4o-mini", Usage(1000, 200), 270_000),  # 0.15 / 0.6
+        ("bedrock", "global.anthropic.claude-sonnet-4-6", Usage(1000, 200), 6_000_000),
+        ("bedrock", "anthropic.claude-sonnet-4-6", Usage(1000, 200), 6_600_000),  # one region's endpoint: 10% more
+        ("azure", "gpt-4o", Usage(1000, 200), 4_500_000),
+        ("openai", "gpt-4o", Usage(0, 0), 0),
+    ],
+)
+def test_a_call_costs_what_its_tokens_cost(provider: str, model: str, usage: Usage, nanos: int) -> None:
+    assert cost(provider, model, usage) == nanos
+
+
+@pytest.mark.parametrize("model", ["my-fine-tune", "", "gpt-4o" + "x" * 300])
+def test_the_price_of_an_unknown_model_is_not_known_rather_than_nothing(model: str) -> None:
+    assert cost("openai", model, Usage(1000, 200)) is None
+
+
+MINE = {"provider": "openai", "model": "my-ft", "input": 2.0, "output": 8.0, "cache_read": 0.5, "cache_write": 2.5}
+
+
+def test_pricing_json_adds_a_model() -> None:
+    # 100 * 2 + 10 * 8 + 1000 * 0.5 + 40 * 2.5 = 880 USD per million tokens
+    assert cost("openai", "my-ft", Usage(100, 10, 1000, 40, 4), [MINE]) == 880_000
+
+
+def test_pricing_json_comes_before_the_library_for_its_provider_only() -> None:
+    override = [MINE | {"model": "gpt-4o"}]
+    assert cost("openai", "gpt-4o", Usage(1000, 0), override) == 2_000_000
+    assert cost("azure", "gpt-4o", Usage(1000, 0), override) == 2_500_000
+
+
+def test_a_price_left_out_of_pricing_json_is_that_of_the_input() -> None:
+    price = {"provider": "openai", "model": "my-ft", "input": 2, "output": 8}
+    assert cost("openai", "my-ft", Usage(1, 0, 1, 1), [price]) == 6000
+
+
+def test_an_override_applies_to_models_that_were_looked_up_before() -> None:
+    prices = Prices()
+    assert not prices.known("openai", "openai", "my-ft")
+    prices.override(PricingFile.model_validate({"models": [MINE]}))
+    assert prices.known("openai", "openai", "my-ft")
+    prices.override(PricingFile())
+    assert not prices.known("openai", "openai", "my-ft")
+
+
+tokens = st.integers(0, 10**7)
+
+
+@given(tokens, tokens, tokens, tokens)
+def test_a_cost_is_rounded_once_half_to_even(inputs: int, outputs: int, read: int, write: int) -> None:
+    price = {"provider": "openai", "model": "m", "input": 0.0005, "output": 0.1, "cache_read": 1.5, "cache_write": 7}
+    usd = (
+        Decimal(inputs) * 5 / 10**10
+        + Decimal(outputs) / 10**7
+        + Decimal(read) * 15 / 10**7
+        + Decimal(write) * 7 / 10**6
+    )
+    assert cost("openai", "m", Usage(inputs, outputs, read, write), [price]) == round(usd * 10**9)

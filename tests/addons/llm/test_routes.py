@@ -1,0 +1,97 @@
+import pytest
+
+from addons.llm.providers import ANTHROPIC, OPENAI, Endpoints, NotConfigured
+from addons.llm.providers.azure import AZURE
+from addons.llm.providers.bedrock import BEDROCK
+from addons.llm.routes import STATUS_PATHS, PassedThrough, Status, Tracked, passed_to, resolve
+
+ENDPOINTS = Endpoints(
+    anthropic="https://a.test",
+    openai="https://o.test/prefix/v1",
+    bedrock="https://b.test/anthropic",
+    azure="https://z.test",
+    azure_api_version="v1",
+)
+
+
+@pytest.mark.parametrize(
+    ("path", "provider", "url"),
+    [
+        ("/v1/messages", ANTHROPIC, "https://a.test/v1/messages"),
+        ("/v1/chat/completions", OPENAI, "https://o.test/prefix/v1/chat/completions"),
+        ("/bedrock/v1/messages", BEDROCK, "https://b.test/anthropic/v1/messages"),
+        ("/azure/v1/chat/completions", AZURE, "https://z.test/openai/v1/chat/completions"),
+    ],
+)
+def test_a_tracked_path_goes_to_its_provider(path: str, provider: object, url: str) -> None:
+    route = resolve(path)
+    assert isinstance(route, Tracked)
+    assert route.provider is provider
+    assert route.provider.url(ENDPOINTS, route.path, "", "m") == url
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/v1/messages/", "//v1/messages", "/v1//messages", "/v1/./messages", "/v1/x/../messages", "/v1/%6dessages"],
+)
+def test_no_spelling_of_a_tracked_path_goes_untracked(path: str) -> None:
+    assert isinstance(resolve(path), Tracked)
+
+
+@pytest.mark.parametrize("path", ["/v1/%2e%2e/v1/messages", "/v1%2f%2fmessages", "/v1/a%2f..%2fmessages"])
+def test_a_path_with_structure_in_its_escapes_has_no_route(path: str) -> None:
+    assert resolve(path) is None
+
+
+@pytest.mark.parametrize("path", sorted(STATUS_PATHS))
+def test_status_pages_are_the_proxys_own(path: str) -> None:
+    assert resolve(path) == Status(path)
+
+
+@pytest.mark.parametrize("path", ["/", "/v1", "/v2/messages", "/messages", "/healthz/x", "/bedrock", "/../etc/passwd"])
+def test_anything_else_has_no_route(path: str) -> None:
+    assert resolve(path) is None
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "url"),
+    [
+        ("/v1/models", {}, "https://o.test/prefix/v1/models"),
+        ("/v1/models", {"x-api-key"}, "https://a.test/v1/models"),
+        ("/v1/messages/count_tokens", {"anthropic-version"}, "https://a.test/v1/messages/count_tokens"),
+        ("/v1/files/a%20b/", {}, "https://o.test/prefix/v1/files/a%20b/"),
+        (
+            "/azure/openai/deployments/d/images/generations",
+            {},
+            "https://z.test/openai/deployments/d/images/generations",
+        ),
+        ("/azure/v1/models", {"x-api-key"}, "https://z.test/openai/v1/models"),
+        ("/bedrock/v1/models", {}, "https://b.test/anthropic/v1/models"),
+    ],
+)
+def test_other_paths_of_a_providers_api_are_passed_through(path: str, headers: set[str], url: str) -> None:
+    route = resolve(path)
+    assert isinstance(route, PassedThrough)
+    assert passed_to(route, headers).url(ENDPOINTS, route.path, "", "") == url
+
+
+def test_the_query_goes_along() -> None:
+    assert ANTHROPIC.url(ENDPOINTS, "/v1/messages", "beta=true", "m") == "https://a.test/v1/messages?beta=true"
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "query", "url"),
+    [
+        ("https://z.test", "", "https://z.test/openai/deployments/my%2Fgpt/chat/completions?api-version=2024-10-21"),
+        ("https://z.test/openai/v1", "a=1", "https://z.test/openai/deployments/my%2Fgpt/chat/completions?a=1&api-version=2024-10-21"),
+        ("https://z.test/openai", "api-version=x", "https://z.test/openai/deployments/my%2Fgpt/chat/completions?api-version=x"),
+    ],
+)  # fmt: skip
+def test_azure_with_a_dated_version_names_the_deployment_in_the_path(endpoint: str, query: str, url: str) -> None:
+    dated = ENDPOINTS._replace(azure=endpoint, azure_api_version="2024-10-21")
+    assert AZURE.url(dated, "/v1/chat/completions", query, "my/gpt") == url
+
+
+def test_azure_without_an_endpoint_says_what_to_set() -> None:
+    with pytest.raises(NotConfigured, match="set AZURE_OPENAI_ENDPOINT"):
+        AZURE.url(ENDPOINTS._replace(azure=""), "/v1/chat/completions", "", "m")

@@ -1,0 +1,111 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from addons.settings import ADDONS_DIR, SETTINGS, SettingError, Settings, from_environment, from_options
+
+DEFAULTS = {name: info.default for name, info in SETTINGS.items()}
+
+
+def settings(**options: Any) -> Settings:
+    return from_options(DEFAULTS | {f"modeltrack_{name}": value for name, value in options.items()})
+
+
+def test_the_defaults_are_those_of_the_reference() -> None:
+    found = settings()
+    assert found.data_dir == ADDONS_DIR.parent / "data"
+    assert found.anthropic_base_url == "https://api.anthropic.com"
+    assert found.openai_base_url == "https://api.openai.com"
+    assert (found.cache_enabled, found.cache_ttl_seconds, found.cache_max_entries) == (True, 3600, 1000)
+    assert from_environment({}) == {}
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "option", "expected"),
+    [
+        ("PROXY_PORT", "9000", "listen_port", 9000),
+        ("LOG_LEVEL", "WARN", "termlog_verbosity", "warn"),
+        ("CACHE_ENABLED", "0", "modeltrack_cache_enabled", False),
+        ("CACHE_ENABLED", "Yes", "modeltrack_cache_enabled", True),
+        ("CACHE_TTL_SECONDS", " 60 ", "modeltrack_cache_ttl_seconds", 60),
+        ("OPENAI_BASE_URL", "http://localhost:1/v1/", "modeltrack_openai_base_url", "http://localhost:1/v1"),
+        ("AWS_REGION", "eu-west-1", "modeltrack_bedrock_region", "eu-west-1"),
+        ("MODELTRACK_DEFAULT_TEAM", "núcleo", "modeltrack_default_team", "núcleo"),
+        ("AZURE_OPENAI_API_VERSION", "2024-10-21", "modeltrack_azure_openai_api_version", "2024-10-21"),
+    ],
+)
+def test_a_variable_sets_its_option(variable: str, value: str, option: str, expected: object) -> None:
+    assert from_environment({variable: value}) == {option: expected}
+
+
+def test_bedrock_region_is_taken_before_aws_region() -> None:
+    assert from_environment({"AWS_REGION": "a", "BEDROCK_REGION": "b"}) == {"modeltrack_bedrock_region": "b"}
+
+
+def test_an_empty_variable_is_one_that_is_not_set() -> None:
+    assert from_environment(dict.fromkeys(["PROXY_PORT", "CACHE_TTL_SECONDS", "OPENAI_BASE_URL"], "")) == {}
+
+
+BAD_VALUES = [
+    ("PROXY_PORT", "http"),
+    ("PROXY_PORT", "65536"),
+    ("LOG_LEVEL", "loud"),
+    ("DATA_DIR", "a\0b"),
+    ("ANTHROPIC_BASE_URL", "api.anthropic.com"),
+    ("ANTHROPIC_BASE_URL", "https://host:99999"),
+    ("OPENAI_BASE_URL", "ftp://host"),
+    ("OPENAI_BASE_URL", "https://host?x=1"),
+    ("BEDROCK_ENDPOINT_URL", "nonsense"),
+    ("BEDROCK_REGION", "Frankfurt!"),
+    ("AZURE_OPENAI_ENDPOINT", "//host"),
+    ("AZURE_OPENAI_API_VERSION", "latest"),
+    ("MODELTRACK_DEFAULT_TEAM", "a\nb"),
+    ("UNKNOWN_MODEL_PRICE", "ignore"),
+    ("BUDGET_FAILURE_MODE", "ajar"),
+    ("CACHE_ENABLED", "maybe"),
+    ("CACHE_TTL_SECONDS", "-1"),
+    ("CACHE_TTL_SECONDS", "1.5"),
+    ("CACHE_MAX_ENTRIES", "0"),
+    ("CACHE_MAX_BYTES", "1e9"),
+    ("MAX_REQUEST_BYTES", "12"),
+    ("MODELTRACK_FSYNC", "sometimes"),
+]
+
+
+@pytest.mark.parametrize(("variable", "value"), BAD_VALUES)
+def test_a_bad_value_is_named_with_its_variable_and_what_is_allowed(variable: str, value: str) -> None:
+    with pytest.raises(SettingError, match=rf"^{variable}: .* is not allowed: must be \S") as error:
+        from_environment({variable: value})
+    assert repr(value)[1:-1] in str(error.value)
+
+
+def test_every_variable_has_a_bad_value_in_the_table() -> None:
+    assert {info.env for info in SETTINGS.values()} <= {variable for variable, _ in BAD_VALUES}
+
+
+def test_a_password_in_a_url_is_not_repeated() -> None:
+    with pytest.raises(SettingError) as error:
+        from_environment({"OPENAI_BASE_URL": "https://me:hunter2@host"})
+    assert "hunter2" not in str(error.value)
+
+
+def test_a_bad_option_is_named_as_the_option() -> None:
+    with pytest.raises(
+        SettingError, match=r"^modeltrack_unknown_model_price: 'x' is not allowed: must be warn or block$"
+    ):
+        settings(unknown_model_price="x")
+
+
+def test_a_relative_data_dir_counts_from_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert settings(data_dir="here").data_dir == tmp_path / "here"
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "expected"),
+    [("", "https://bedrock-mantle.eu-west-1.api.aws/anthropic"), ("http://localhost:5", "http://localhost:5")],
+)
+def test_bedrock_has_the_endpoint_of_its_region_unless_told_otherwise(endpoint: str, expected: str) -> None:
+    found = settings(bedrock_region="eu-west-1", bedrock_endpoint_url=endpoint)
+    assert found.endpoints.bedrock == expected
