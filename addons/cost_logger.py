@@ -83,11 +83,21 @@ class CostLogger:
         if call.logged:
             return
         measure(self.core, flow, call)
+        self._count_savings(call)
         status = _status(flow, call)
         try:
             self.core.record(flow.id, call, _event(self.core, call, status))
         except Exception as error:
             logger.error("a cost event could not be written: %s", describe(error))
+
+
+    def _count_savings(self, call: LLMCall) -> None:
+        """What the tokens would have cost with the model that was asked for."""
+        if call.routed_from and not call.cache_hit and call.cost_nanos is not None:
+            full_price = self.core.cost(call, call.routed_from, call.usage)
+            if full_price is not None:
+                call.saved_nanos = full_price - call.cost_nanos
+                self.core.counts.routing_savings_nanos += call.saved_nanos
 
 
 class _Stream:

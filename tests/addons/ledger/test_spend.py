@@ -15,11 +15,12 @@ from addons.ledger.events import CostEvent
 from addons.ledger.spend import TICKET_SECONDS, Ledger, Spend, Ticket, fold, highest, month_of, spend_since
 
 USD = 10**9
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
 
 class Clock:
     def __init__(self) -> None:
-        self.now = datetime(2026, 11, 24, tzinfo=UTC)
+        self.now = NOW
         self.seconds = 0.0
 
 
@@ -34,7 +35,7 @@ def make(*budgets: Budget, clock: Clock | None = None) -> Ledger:
     return ledger
 
 
-def spend(ledger: Ledger, usd: float, team: str = "t", app: str = "", when: datetime = Clock().now) -> None:
+def spend(ledger: Ledger, usd: float, team: str = "t", app: str = "", when: datetime = NOW) -> None:
     ledger.settle(None, team, app, int(usd * USD), when)
 
 
@@ -197,12 +198,16 @@ class AnyOrder(RuleBasedStateMachine):
     def settle(self, ticket: Ticket, nanos: int) -> None:
         self.ledger.settle(ticket, ticket.team, ticket.app, nanos, self.clock.now)
         self.log_event(ticket.team, ticket.app, nanos)
-        self.live.pop(ticket.number, None)
+        self.forget(ticket)
 
     @rule(ticket=tickets)
     def cancel(self, ticket: Ticket) -> None:
         self.ledger.release(ticket)
-        self.live.pop(ticket.number, None)
+        self.forget(ticket)
+
+    def forget(self, ticket: Ticket) -> None:
+        if self.live.get(ticket.number) is ticket:
+            del self.live[ticket.number]
 
     @rule(limit=st.integers(1, 20))
     def reload(self, limit: int) -> None:

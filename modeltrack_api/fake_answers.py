@@ -1,0 +1,165 @@
+"""What the fake provider says: Anthropic's and OpenAI's answers, whole, streamed and as errors."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import orjson
+
+_TEXT = "Hello! This is the fake provider, and these words are what every question gets."
+
+
+@dataclass(frozen=True)
+class Reply:
+    """How to answer. Times in seconds."""
+
+    input_tokens: int = 1000
+    output_tokens: int = 200
+    cache_read: int = 0
+    cache_write: int = 0
+    cache_write_1h: int = 0
+    """Part of cache_write."""
+    delay: float = 0.0
+    """Before the answer."""
+    gap: float = 0.0
+    """Between the chunks of a stream."""
+    chunks: int = 5
+    """In how many pieces a stream brings the text."""
+    status: int = 200
+    """From 400 on: an error of the provider's."""
+    gzip: int = 0
+    """1: compressed, whatever the client accepts."""
+    hangup: int = -1
+    """Abort the connection after so many events of a stream; 0: before any byte; else: in the middle of the body."""
+    hold: int = 0
+    """After so many events of a stream, or before an answer that is none, wait for `release`."""
+    usage: int = 1
+    """0: report none."""
+    garbage: int = 0
+    """1: a body that is not JSON."""
+    model: str = ""
+    """"": the one that was asked for."""
+    text: str = _TEXT
+    service_tier: str = ""
+
+    def changed(self, settings: dict[str, str]) -> "Reply":
+        """Raises ValueError for a name or a value that makes no sense."""
+        types = {item.name: type(getattr(self, item.name)) for item in fields(self)}
+        if unknown := set(settings) - set(types):
+            raise ValueError(f"no setting {unknown.pop()!r}: there are {', '.join(types)}")
+        return replace(self, **{name: types[name](value) for name, value in settings.items()})
+
+
+def _anthropic_usage(reply: Reply) -> dict[str, Any]:
+    usage = {
+        "input_tokens": reply.input_tokens,
+        "cache_creation_input_tokens": reply.cache_write,
+        "cache_read_input_tokens": reply.cache_read,
+        "cache_creation": {
+            "ephemeral_5m_input_tokens": reply.cache_write - reply.cache_write_1h,
+            "ephemeral_1h_input_tokens": reply.cache_write_1h,
+        },
+        "output_tokens": reply.output_tokens,
+        "service_tier": reply.service_tier or "standard",
+    }
+    return usage
+
+
+def _openai_usage(reply: Reply) -> dict[str, Any]:
+    prompt = reply.input_tokens + reply.cache_read
+    return {
+        "prompt_tokens": prompt,
+        "completion_tokens": reply.output_tokens,
+        "total_tokens": prompt + reply.output_tokens,
+        "prompt_tokens_details": {"cached_tokens": reply.cache_read, "audio_tokens": 0},
+        "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0},
+    }
+
+
+def _pieces(reply: Reply) -> list[str]:
+    size = -(-len(reply.text) // max(reply.chunks, 1)) or 1
+    return [reply.text[at : at + size] for at in range(0, len(reply.text), size)]
+
+
+def anthropic_message(model: str, reply: Reply) -> dict[str, Any]:
+    message: dict[str, Any] = {
+        "id": "msg_fake",
+        "type": "message",
+        "role": "assistant",
+        "model": model,
+        "content": [{"type": "text", "text": reply.text}],
+        "stop_reason": "end_turn",
+        "stop_sequence": None,
+    }
+    return message | ({"usage": _anthropic_usage(reply)} if reply.usage else {})
+
+
+def anthropic_events(model: str, reply: Reply, body: dict[str, Any]) -> Iterator[bytes]:
+    def event(kind: str, **content: Any) -> bytes:
+        return b"event: %b\ndata: %b\n\n" % (kind.encode(), orjson.dumps({"type": kind, **content}))
+
+    start = anthropic_message(model, reply) | {"content": [], "stop_reason": None}
+    if reply.usage:
+        start["usage"] |= {"output_tokens": min(reply.output_tokens, 1)}
+    yield event("message_start", message=start)
+    yield event("content_block_start", index=0, content_block={"type": "text", "text": ""})
+    yield event("ping")
+    for piece in _pieces(reply):
+        yield event("content_block_delta", index=0, delta={"type": "text_delta", "text": piece})
+    yield event("content_block_stop", index=0)
+    usage = {"usage": {"output_tokens": reply.output_tokens}} if reply.usage else {}
+    yield event("message_delta", delta={"stop_reason": "end_turn", "stop_sequence": None}, **usage)
+    yield event("message_stop")
+
+
+def openai_completion(model: str, reply: Reply) -> dict[str, Any]:
+    completion: dict[str, Any] = {
+        "id": "chatcmpl-fake",
+        "object": "chat.completion",
+        "created": 1_700_000_000,
+        "model": model,
+        "choices": [
+            {
+                "index": 0,
+                "message": {"role": "assistant", "content": reply.text, "refusal": None},
+                "logprobs": None,
+                "finish_reason": "stop",
+            }
+        ],
+    }
+    completion |= {"usage": _openai_usage(reply)} if reply.usage else {}
+    return completion | ({"service_tier": reply.service_tier} if reply.service_tier else {})
+
+
+def openai_events(model: str, reply: Reply, body: dict[str, Any]) -> Iterator[bytes]:
+    options = body.get("stream_options")
+    with_usage = isinstance(options, dict) and options.get("include_usage") is True and reply.usage
+    shared = {"id": "chatcmpl-fake", "object": "chat.completion.chunk", "created": 1_700_000_000, "model": model}
+    shared |= {"service_tier": reply.service_tier} if reply.service_tier else {}
+
+    def chunk(delta: dict[str, Any], finish: str | None = None) -> bytes:
+        choices = [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}]
+        return b"data: %b\n\n" % orjson.dumps(shared | {"choices": choices} | ({"usage": None} if with_usage else {}))
+
+    yield chunk({"role": "assistant", "content": ""})
+    for piece in _pieces(reply):
+        yield chunk({"content": piece})
+    yield chunk({}, "stop")
+    if with_usage:
+        yield b"data: %b\n\n" % orjson.dumps(shared | {"choices": [], "usage": _openai_usage(reply)})
+    yield b"data: [DONE]\n\n"
+
+
+def error(is_anthropic: bool, status: int, message: str) -> dict[str, Any]:
+    kind = {529: "overloaded_error", 404: "not_found_error"}.get(status, "api_error")
+    if is_anthropic:
+        return {"type": "error", "error": {"type": kind, "message": message}, "request_id": "req_fake"}
+    return {"error": {"message": message, "type": kind, "param": None, "code": None}}
+
+
+def other(path: str, is_anthropic: bool, reply: Reply) -> tuple[int, dict[str, Any]]:
+    if path.endswith("/count_tokens"):
+        return 200, {"input_tokens": reply.input_tokens}
+    if path.endswith("/models"):
+        return 200, {"object": "list", "data": [], "has_more": False, "first_id": None, "last_id": None}
+    return 404, error(is_anthropic, 404, f"no route {path}")
