@@ -14,7 +14,6 @@ from typing import Any
 
 from mitmproxy import ctx, exceptions, optmanager
 from mitmproxy.addonmanager import Loader
-from mitmproxy.options import Options
 from mitmproxy.proxy import mode_specs
 from mitmproxy.tools import cmdline
 from mitmproxy.utils import asyncio_utils
@@ -52,8 +51,11 @@ class Bootstrap:
             self.core.failure = str(error)
             logger.error("%s", error)
             return
-        self._servers = ctx.master.addons.get("proxyserver").servers
-        if self._servers.is_updating:  # at start: mitmproxy is about to open the listeners of its own defaults
+        proxyserver = ctx.master.addons.get("proxyserver")
+        self._servers = proxyserver.servers
+        if not proxyserver.is_running:
+            _forgive_default_listeners()
+        if self._servers.is_updating:  # mitmproxy is about to open the listeners of its own defaults
             self._quiet = _Quiet()
             self._servers.changed.connect(self._default_listeners_are_up)
 
@@ -83,8 +85,7 @@ class Bootstrap:
     async def _default_listeners_are_up(self) -> None:
         """Replace them before mitmproxy checks whether the start went well."""
         self._servers.changed.disconnect(self._default_listeners_are_up)
-        for server in [server for server in self._servers if not server.is_running]:
-            del self._servers._instances[server.mode]  # stopping one asserts that it was started
+        self._drop_failed()
         await self._servers.update([])
         self._quiet.end()
         await self._listen()
@@ -94,6 +95,7 @@ class Bootstrap:
         options = ctx.options
         if not options.server:
             return
+        self._drop_failed()
         modes = [mode_specs.ProxyMode.parse(mode) for mode in options.mode]
         # mitmproxy tells listeners apart by mode alone, and so would keep one on a port that is not wanted any more.
         ports = [
@@ -103,22 +105,39 @@ class Bootstrap:
             await self._servers.update([])
         await self._servers.update(modes)
 
+    def _drop_failed(self) -> None:
+        """Stopping a listener asserts that it was started."""
+        for server in [server for server in self._servers if not server.is_running]:
+            del self._servers._instances[server.mode]
+
+
+def _forgive_default_listeners() -> None:
+    """mitmproxy may have found its default port taken, and would not start, though another one is wanted."""
+    errorcheck = ctx.master.addons.get("errorcheck")
+    if not errorcheck:
+        return
+    errors: list[logging.LogRecord] = errorcheck.logger.has_errored
+    kept = [record for record in errors if record.name not in _Quiet.LOGGERS]
+    if len(kept) < len(errors):
+        errors[:] = kept
+        logger.info("that was mitmproxy's default port, opened before any configuration is read; it does not matter")
+
 
 class _Quiet(logging.Filter):
     """Keeps what mitmproxy says of the listeners that it opens first, and nobody asked for, out of the log."""
 
-    _LOGGERS = ("mitmproxy.addons.proxyserver", "mitmproxy.proxy.mode_servers")
+    LOGGERS = ("mitmproxy.addons.proxyserver", "mitmproxy.proxy.mode_servers")
 
     def __init__(self) -> None:
         super().__init__()
-        for name in self._LOGGERS:
+        for name in self.LOGGERS:
             logging.getLogger(name).addFilter(self)
 
     def filter(self, record: logging.LogRecord) -> bool:
         return False
 
     def end(self) -> None:
-        for name in self._LOGGERS:
+        for name in self.LOGGERS:
             logging.getLogger(name).removeFilter(self)
 
 
@@ -128,20 +147,19 @@ def apply_options(options: optmanager.OptManager, environ: Mapping[str, str], ar
     Raises SettingError, OptionsError, or OSError for a mitm.conf that cannot be read.
     """
     options.process_deferred()  # `--set modeltrack_…`, read before these options existed
-    from_command_line, specs = _command_line(argv)
+    from_command_line, specs = _command_line(options, argv)
     conf = optmanager.parse(MITM_CONF.read_text("utf8")) if MITM_CONF else {}
     wanted = conf | _config_yaml(options) | settings.from_environment(environ)
     options.update_defer(**{name: value for name, value in wanted.items() if name not in from_command_line})
     options.set(*specs, defer=True)
 
 
-def _command_line(argv: list[str]) -> tuple[set[str], list[str]]:
+def _command_line(options: optmanager.OptManager, argv: list[str]) -> tuple[set[str], list[str]]:
     """The names of the options that the command line sets, and its `--set` arguments."""
     program = Path(argv[0]).stem if argv else ""
     if program not in ("mitmdump", "mitmproxy", "mitmweb"):
         return set(), []
-    make_parser: Callable[[Options], ArgumentParser] = getattr(cmdline, program)
-    options = Options()
+    make_parser: Callable[[optmanager.OptManager], ArgumentParser] = getattr(cmdline, program)
     args = make_parser(options).parse_known_args(argv[1:])[0]
     names = {name for name, value in vars(args).items() if name in options and value is not None}
     if args.verbose or args.quiet:

@@ -46,6 +46,7 @@ class ResponseCache:
         self.hits = 0
         self.misses = 0
         self.coalesced = 0
+        self.waiting = 0
         self.saved_nanos = 0
         self._timer = timer
         self._limits = (0, 0)
@@ -94,10 +95,13 @@ class ResponseCache:
             call.leads = True
 
     async def _answer_of(self, leader: asyncio.Future[Entry | None]) -> Entry | None:
+        self.waiting += 1
         try:
             return await asyncio.wait_for(asyncio.shield(leader), _LEADER_SECONDS)
         except TimeoutError:
             return None
+        finally:
+            self.waiting -= 1
 
     def _serve(self, flow: http.HTTPFlow, call: LLMCall, entry: Entry) -> None:
         flow.response = http.Response.make(200, entry.body, dict(entry.headers))

@@ -90,7 +90,6 @@ class CostLogger:
         except Exception as error:
             logger.error("a cost event could not be written: %s", describe(error))
 
-
     def _count_savings(self, call: LLMCall) -> None:
         """What the tokens would have cost with the model that was asked for."""
         if call.routed_from and not call.cache_hit and call.cost_nanos is not None:

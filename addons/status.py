@@ -88,6 +88,7 @@ class StatusPages:
             "estimated_savings_usd": usd(cache.saved_nanos),
             "bytes": cache.entries.currsize,
             "coalesced": cache.coalesced,
+            "waiting": cache.waiting,
         }
 
     def routing_stats(self) -> dict[str, Any]:

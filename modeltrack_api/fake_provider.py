@@ -266,7 +266,10 @@ class FakeProvider:
         self.release()
 
     def release(self) -> None:
-        self._loop.call_soon_threadsafe(self._release)
+        """Let all requests that are held go on; when this returns, `waiting` is about later ones."""
+        done = threading.Event()
+        self._loop.call_soon_threadsafe(lambda: (self._release(), done.set()))
+        done.wait(10)
 
     def _release(self) -> None:
         self.waiting.clear()

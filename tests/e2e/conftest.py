@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import requests
+
 from modeltrack_api.fake_provider import FakeProvider
 
 ROOT = Path(__file__).resolve().parents[2]

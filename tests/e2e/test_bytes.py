@@ -14,9 +14,9 @@ from .conftest import KEY, PROMPT, Proxy
 
 # White space, escapes, numbers and order that no JSON library would write like this.
 BODY = (
-    '{ "max_tokens" : 1e2,\n"messages":[{"role":"user","content":"\\u0048i \\"model\\": \\/ %s"}],'
-    '\t"model"  :"claude-sonnet-4-6","temperature":0.50,"metadata":{"user_id":"model"} }\n' % PROMPT
-).encode()
+    b'{ "max_tokens" : 1e2,\n"messages":[{"role":"user","content":"\\u0048i \\"model\\": \\/ PROMPT"}],'
+    b'\t"model"  :"claude-sonnet-4-6","temperature":0.50,"metadata":{"user_id":"model"} }\n'
+).replace(b"PROMPT", PROMPT.encode())
 HEADERS = {
     "X-ModelTrack-Team": "bytes",
     "X-ModelTrack-App": "bytes-app",
@@ -165,7 +165,10 @@ def test_bedrock_and_azure_go_to_their_configured_endpoints(
         "/bedrock-prefix/v1/messages",
         "/azure-prefix/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21",
     ]
-    assert [(event["provider"], event["cost_usd"]) for event in proxy.events()] == [("bedrock", 0.006), ("azure", 0.0045)]
+    assert [(event["provider"], event["cost_usd"]) for event in proxy.events()] == [
+        ("bedrock", 0.006),
+        ("azure", 0.0045),
+    ]
 
 
 def test_azure_without_an_endpoint_says_what_to_set(proxy: Proxy, fake: FakeProvider) -> None:

@@ -129,7 +129,7 @@ def test_identical_requests_in_flight_are_made_once(proxy: Proxy, fake: FakeProv
     others = [threading.Thread(target=ask) for _ in range(3)]
     for thread in others:
         thread.start()
-    until(lambda: proxy.get("/stats")["in_flight"] == 4)
+    until(lambda: proxy.get("/cache/stats")["waiting"] == 3)
     fake.release()
     for thread in [first, *others]:
         thread.join(20)

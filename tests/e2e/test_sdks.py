@@ -105,7 +105,9 @@ NO_MONEY = {"budgets": [{"team": "broke", "monthly_limit": 0.000001, "action": "
 def spent(make_proxy: Callable[..., Proxy]) -> Proxy:
     """A proxy whose team `broke` has spent its budget."""
     proxy = make_proxy(files={"budgets.json": NO_MONEY})
-    with openai.OpenAI(api_key=KEY, base_url=proxy.url + "/v1", default_headers={"X-ModelTrack-Team": "broke"}) as client:
+    with openai.OpenAI(
+        api_key=KEY, base_url=proxy.url + "/v1", default_headers={"X-ModelTrack-Team": "broke"}
+    ) as client:
         client.chat.completions.create(**GPT)
     return proxy
 

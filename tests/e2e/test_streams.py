@@ -30,11 +30,12 @@ def test_the_client_reads_the_beginning_while_the_provider_still_holds_the_end(
     proxy: Proxy, fake: FakeProvider, path: str
 ) -> None:
     with open_stream(proxy.url, path, "hold=1") as answer:
-        first = next(answer.iter_content(None))
+        chunks = answer.iter_content(None)
+        first = next(chunks)
         assert fake.waiting.wait(10)
         assert b"data: " in first and b"message_stop" not in first and b"[DONE]" not in first
         fake.release()
-        rest = answer.raw.read()
+        rest = b"".join(chunks)
     assert b"message_stop" in rest or b"[DONE]" in rest
 
 
@@ -47,9 +48,12 @@ def test_the_event_is_written_before_the_client_sees_the_streams_end(proxy: Prox
                 assert len(proxy.events()) == before + 1
 
 
-@pytest.mark.parametrize("fake", ["", "gzip=1", "chunks=40"])
-def test_anthropics_stream_arrives_byte_for_byte(proxy: Proxy, fake: FakeProvider, **_: Any) -> None:
-    assert open_stream(proxy.url, PATHS[0]).content == open_stream(fake.url, PATHS[0]).content
+@pytest.mark.parametrize("settings", ["", "gzip=1", "chunks=40"])
+def test_anthropics_stream_arrives_byte_for_byte(proxy: Proxy, fake: FakeProvider, settings: str) -> None:
+    through = open_stream(proxy.url, PATHS[0], settings)
+    direct = open_stream(fake.url, PATHS[0], settings)
+    assert through.content == direct.content
+    assert through.headers.get("Content-Encoding") == direct.headers.get("Content-Encoding")
 
 
 @pytest.mark.parametrize("settings", ["", "gzip=1", "chunks=40"])
@@ -99,5 +103,5 @@ def test_a_client_that_hangs_up_before_the_answer_leaves_its_event(proxy: Proxy,
         )
         assert fake.waiting.wait(10)
     [event] = until(lambda: proxy.events()[before:])
-    assert (event["status_code"], event["error"], event["usage_estimated"]) == (499, "client_disconnected", True)
+    assert (event["status_code"], event["error"], event.get("usage_estimated")) == (499, "client_disconnected", True)
     assert event["input_tokens"] > 400 and event["output_tokens"] == 0
