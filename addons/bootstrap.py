@@ -42,6 +42,13 @@ class Bootstrap:
         for name, info in SETTINGS.items():
             kind: type = type(info.default)
             loader.add_option(name, kind, info.default, f"{info.help} Environment variable: {info.env}.")
+        proxyserver = ctx.master.addons.get("proxyserver")
+        self._servers = proxyserver.servers
+        is_opening = self._servers.is_updating  # listeners of mitmproxy's own defaults
+        if is_opening:
+            self._quiet = _Quiet()
+        if not proxyserver.is_running:
+            _forgive_default_listeners()
         try:
             apply_options(ctx.options, os.environ, sys.argv)
             self.core.configure(settings.from_options(_current(ctx.options)))
@@ -51,12 +58,7 @@ class Bootstrap:
             self.core.failure = str(error)
             logger.error("%s", error)
             return
-        proxyserver = ctx.master.addons.get("proxyserver")
-        self._servers = proxyserver.servers
-        if not proxyserver.is_running:
-            _forgive_default_listeners()
-        if self._servers.is_updating:  # mitmproxy is about to open the listeners of its own defaults
-            self._quiet = _Quiet()
+        if is_opening:
             self._servers.changed.connect(self._default_listeners_are_up)
 
     def configure(self, updated: set[str]) -> None:

@@ -58,7 +58,6 @@ class ResponseCache:
         if call := call_of(flow):
             self._conclude(call, None)
 
-    @property
     def entries(self) -> "TTLCache[bytes, Entry]":
         """Made anew when a setting changes."""
         settings = self.core.settings
@@ -69,7 +68,7 @@ class ResponseCache:
         return self._entries
 
     def clear(self) -> None:
-        self.entries.clear()
+        self.entries().clear()
 
     @guarded_async
     async def request(self, flow: http.HTTPFlow) -> None:
@@ -79,7 +78,7 @@ class ResponseCache:
         call.cache_key = _key(flow, call)
         if call.cache_key is None:
             return
-        entry = self.entries.get(call.cache_key)
+        entry = self.entries().get(call.cache_key)
         if entry is None and (leader := self._in_flight.get(call.cache_key)):
             entry = await self._answer_of(leader)
             self.coalesced += entry is not None
@@ -120,10 +119,10 @@ class ResponseCache:
         if not call or not call.leads:
             return
         entry = self._entry(flow, call)
-        if entry and call.cache_key and entry.size <= self.entries.maxsize:
-            self.entries[call.cache_key] = entry
-            while len(self.entries) > self.core.settings.cache_max_entries:
-                self.entries.popitem()  # the least recently used
+        if entry and call.cache_key and entry.size <= self.entries().maxsize:
+            self.entries()[call.cache_key] = entry
+            while len(self.entries()) > self.core.settings.cache_max_entries:
+                self.entries().popitem()  # the least recently used
         self._conclude(call, entry)
 
     def _entry(self, flow: http.HTTPFlow, call: LLMCall) -> Entry | None:

@@ -82,11 +82,11 @@ class StatusPages:
             "total_hits": cache.hits,
             "total_misses": cache.misses,
             "hit_rate_percent": round(100 * cache.hits / asked, 2) if asked else 0.0,
-            "entries_count": len(cache.entries),
+            "entries_count": len(cache.entries()),
             "max_entries": settings.cache_max_entries,
             "ttl_seconds": settings.cache_ttl_seconds,
             "estimated_savings_usd": usd(cache.saved_nanos),
-            "bytes": cache.entries.currsize,
+            "bytes": cache.entries().currsize,
             "coalesced": cache.coalesced,
             "waiting": cache.waiting,
         }
@@ -125,8 +125,8 @@ class StatusPages:
         gauges = {
             "in_flight_requests": ("Calls being handled.", len(core.live)),
             "reserved_usd": ("USD reserved for calls being handled.", core.ledger.reserved_nanos / NANOS_PER_USD),
-            "cache_entries": ("Answers in the cache.", len(cache.entries)),
-            "cache_bytes": ("Memory that cached answers take.", cache.entries.currsize),
+            "cache_entries": ("Answers in the cache.", len(cache.entries())),
+            "cache_bytes": ("Memory that cached answers take.", cache.entries().currsize),
             "events_waiting": ("Cost events that wait to be written.", core.log.pending),
             "config_errors": ("Configuration files whose last good version is in force.", len(core.config_errors())),
         }

@@ -268,7 +268,8 @@ class FakeProvider:
     def release(self) -> None:
         """Let all requests that are held go on; when this returns, `waiting` is about later ones."""
         done = threading.Event()
-        self._loop.call_soon_threadsafe(lambda: (self._release(), done.set()))
+        self._loop.call_soon_threadsafe(self._release)
+        self._loop.call_soon_threadsafe(done.set)
         done.wait(10)
 
     def _release(self) -> None:

@@ -8,6 +8,7 @@ newline and readers skip it. What cannot be written waits in memory, so that no 
 import errno
 import logging
 import os
+import stat
 import threading
 from collections import deque
 from contextlib import suppress
@@ -129,7 +130,10 @@ class EventLog:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             fd = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o640)
             try:
-                size = os.fstat(fd).st_size
+                status = os.fstat(fd)
+                if not stat.S_ISREG(status.st_mode):
+                    raise OSError(errno.EINVAL, "Not a regular file", str(self.path))
+                size = status.st_size
                 self._torn = size > 0 and os.pread(fd, 1, size - 1) != b"\n"
             except OSError:
                 os.close(fd)
