@@ -43,11 +43,7 @@ class Entry:
 class ResponseCache:
     def __init__(self, core: Core, timer: Callable[[], float] = time.monotonic) -> None:
         self.core = core
-        self.hits = 0
-        self.misses = 0
-        self.coalesced = 0
-        self.waiting = 0
-        self.saved_nanos = 0
+        self.counts = core.counts
         self._timer = timer
         self._limits = (0, 0)
         self._entries: TTLCache[bytes, Entry] = TTLCache(1, 1)
@@ -67,8 +63,11 @@ class ResponseCache:
             self._entries = TTLCache(*limits, timer=self._timer, getsizeof=lambda entry: entry.size)
         return self._entries
 
-    def clear(self) -> None:
-        self.entries().clear()
+    def size(self) -> tuple[int, int]:
+        """Answers and bytes."""
+        entries = self.entries()
+        entries.expire()
+        return len(entries), int(entries.currsize)
 
     @guarded_async
     async def request(self, flow: http.HTTPFlow) -> None:
@@ -81,26 +80,26 @@ class ResponseCache:
         entry = self.entries().get(call.cache_key)
         if entry is None and (leader := self._in_flight.get(call.cache_key)):
             entry = await self._answer_of(leader)
-            self.coalesced += entry is not None
+            self.counts.cache_coalesced += entry is not None
             if not open_call(flow):
                 return  # the client has gone while we waited
         if entry:
             self._serve(flow, call, entry)
             return
-        self.misses += 1
+        self.counts.cache_misses += 1
         call.response_headers[CACHE_HEADER] = "MISS"
         if call.cache_key not in self._in_flight:
             self._in_flight[call.cache_key] = asyncio.get_running_loop().create_future()
             call.leads = True
 
     async def _answer_of(self, leader: asyncio.Future[Entry | None]) -> Entry | None:
-        self.waiting += 1
+        self.counts.cache_waiting += 1
         try:
             return await asyncio.wait_for(asyncio.shield(leader), _LEADER_SECONDS)
         except TimeoutError:
             return None
         finally:
-            self.waiting -= 1
+            self.counts.cache_waiting -= 1
 
     def _serve(self, flow: http.HTTPFlow, call: LLMCall, entry: Entry) -> None:
         flow.response = http.Response.make(200, entry.body, dict(entry.headers))
@@ -110,8 +109,8 @@ class ResponseCache:
         call.response_headers[CACHE_HEADER] = "HIT"
         if entry.cost_nanos is not None:
             call.response_headers[SAVINGS_HEADER] = format_usd(entry.cost_nanos)
-            self.saved_nanos += entry.cost_nanos
-        self.hits += 1
+            self.counts.cache_savings_nanos += entry.cost_nanos
+        self.counts.cache_hits += 1
 
     @guarded
     def response(self, flow: http.HTTPFlow) -> None:

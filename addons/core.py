@@ -43,6 +43,12 @@ class Counts:
     errors: int = 0
     unpriced: int = 0
     untracked: int = 0
+    cache_hits: int = 0
+    cache_misses: int = 0
+    cache_coalesced: int = 0
+    """Hits on an answer that was still on its way."""
+    cache_waiting: int = 0
+    cache_savings_nanos: int = 0
     routed: int = 0
     not_routed: int = 0
     routing_blocked: int = 0

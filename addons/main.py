@@ -27,6 +27,6 @@ addons = [
     RoutingRules(core),
     cache,
     CostLogger(core),
-    StatusPages(core, cache),
+    StatusPages(core, cache.size),
     JsonErrors(),
 ]

@@ -1,7 +1,7 @@
 """StatusPages: what the proxy says of itself on its own port, from /healthz to /metrics."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import orjson
@@ -10,7 +10,6 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
-from addons.cache import ResponseCache
 from addons.core import Core
 from addons.flow_call import status_page
 from addons.guard import guarded
@@ -23,9 +22,9 @@ def usd(nanos: int) -> orjson.Fragment:
 
 
 class StatusPages:
-    def __init__(self, core: Core, cache: ResponseCache) -> None:
+    def __init__(self, core: Core, cache_size: Callable[[], tuple[int, int]]) -> None:
         self.core = core
-        self.cache = cache
+        self._cache_size = cache_size
         self._registry = CollectorRegistry()
         self._registry.register(self)
         self._pages = {
@@ -76,19 +75,20 @@ class StatusPages:
         }
 
     def cache_stats(self) -> dict[str, Any]:
-        cache, settings = self.cache, self.core.settings
-        asked = cache.hits + cache.misses
+        counts, settings = self.core.counts, self.core.settings
+        asked = counts.cache_hits + counts.cache_misses
+        entries, size = self._cache_size()
         return {
-            "total_hits": cache.hits,
-            "total_misses": cache.misses,
-            "hit_rate_percent": round(100 * cache.hits / asked, 2) if asked else 0.0,
-            "entries_count": len(cache.entries()),
+            "total_hits": counts.cache_hits,
+            "total_misses": counts.cache_misses,
+            "hit_rate_percent": round(100 * counts.cache_hits / asked, 2) if asked else 0.0,
+            "entries_count": entries,
             "max_entries": settings.cache_max_entries,
             "ttl_seconds": settings.cache_ttl_seconds,
-            "estimated_savings_usd": usd(cache.saved_nanos),
-            "bytes": cache.entries().currsize,
-            "coalesced": cache.coalesced,
-            "waiting": cache.waiting,
+            "estimated_savings_usd": usd(counts.cache_savings_nanos),
+            "bytes": size,
+            "coalesced": counts.cache_coalesced,
+            "waiting": counts.cache_waiting,
         }
 
     def routing_stats(self) -> dict[str, Any]:
@@ -105,7 +105,8 @@ class StatusPages:
 
     def collect(self) -> Iterator[Metric]:
         """For prometheus-client. Names end as https://prometheus.io/docs/practices/naming wants."""
-        core, counts, cache = self.core, self.core.counts, self.cache
+        core, counts = self.core, self.core.counts
+        entries, size = self._cache_size()
         counters = {
             "requests": ("Calls on tracked routes.", counts.requests),
             "tokens": ("Tokens of all kinds.", counts.tokens),
@@ -114,9 +115,9 @@ class StatusPages:
             "errors": ("Calls that failed.", counts.errors),
             "unpriced_requests": ("Calls of models without a known price.", counts.unpriced),
             "untracked_requests": ("Calls passed on without being metered.", counts.untracked),
-            "cache_hits": ("Calls answered from the cache.", cache.hits),
-            "cache_misses": ("Calls that the cache had no answer for.", cache.misses),
-            "cache_savings_usd": ("Cost in USD that cache hits saved.", cache.saved_nanos / NANOS_PER_USD),
+            "cache_hits": ("Calls answered from the cache.", counts.cache_hits),
+            "cache_misses": ("Calls that the cache had no answer for.", counts.cache_misses),
+            "cache_savings_usd": ("Cost in USD that cache hits saved.", counts.cache_savings_nanos / NANOS_PER_USD),
             "routed_requests": ("Calls given a cheaper model.", counts.routed),
             "events_lost": ("Cost events that could not be written or kept.", core.log.dropped),
         }
@@ -125,8 +126,8 @@ class StatusPages:
         gauges = {
             "in_flight_requests": ("Calls being handled.", len(core.live)),
             "reserved_usd": ("USD reserved for calls being handled.", core.ledger.reserved_nanos / NANOS_PER_USD),
-            "cache_entries": ("Answers in the cache.", len(cache.entries())),
-            "cache_bytes": ("Memory that cached answers take.", cache.entries().currsize),
+            "cache_entries": ("Answers in the cache.", entries),
+            "cache_bytes": ("Memory that cached answers take.", size),
             "events_waiting": ("Cost events that wait to be written.", core.log.pending),
             "config_errors": ("Configuration files whose last good version is in force.", len(core.config_errors())),
         }

@@ -1,0 +1,36 @@
+# `make demo` and `make test` need Python >= 3.12, pip and make; they set up .venv themselves.
+
+PYTHON := $(shell for p in python3.13 python3.12 python3.14 python3 python; do \
+	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && { command -v $$p; break; }; done)
+BIN := .venv/bin
+READY := .venv/.installed
+
+.PHONY: demo test check lock clean
+
+demo: $(READY)
+	@$(BIN)/python -m modeltrack_api.demo
+
+test: $(READY)
+	@$(BIN)/python -m pytest -q -n 2
+
+# What CI checks besides the tests.
+check: $(READY)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+$(READY): requirements.lock
+	@if [ -z "$(PYTHON)" ]; then echo "ModelTrack needs Python 3.12 or newer (with venv and pip); none was found on PATH." >&2; exit 1; fi
+	@echo "Installing into .venv with $(PYTHON) ..."
+	@$(PYTHON) -m venv --clear .venv
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --only-binary :all: -r requirements.lock
+	@touch $@
+
+# After a change of the dependencies in pyproject.toml. The lock names no registry.
+lock: $(READY)
+	@$(BIN)/uv pip compile -q pyproject.toml --extra dev --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--universal --python-version 3.12 -o requirements.lock
+
+clean:
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,188 @@
+"""`make demo`: the real proxy before a fake provider, traffic of several teams, what it cost. No key, no internet."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import orjson
+import requests
+
+from addons.ledger.events import LOG_NAME
+from addons.ledger.log_reader import parse_line
+from addons.ledger.money import format_usd, to_nanos
+from modeltrack_api.fake_provider import FakeProvider
+
+_MAIN = Path(__file__).resolve().parent.parent / "addons" / "main.py"
+_START_SECONDS = 60
+_ANTHROPIC, _OPENAI = "/v1/messages", "/v1/chat/completions"
+
+BUDGETS = {
+    "budgets": [
+        {"team": "ml-research", "app": "", "monthly_limit": 0.05, "action": "block"},
+        {"team": "product", "app": "chatbot", "monthly_limit": 0.03, "action": "warn"},
+        {"team": "platform", "app": "", "monthly_limit": 5, "action": "block"},
+    ]
+}
+RULES = {
+    "rules": [
+        {
+            "name": "budget-downgrade",
+            "trigger": "budget_percent_above",
+            "threshold": 70,
+            "from_models": ["claude-sonnet-4-6"],
+            "to_model": "claude-haiku-4-5",
+            "provider": "anthropic",
+            "action": "downgrade",
+        }
+    ]
+}
+
+# Team, app, path, model, how often, and how the requests are made.
+TRAFFIC: list[tuple[str, str, str, str, int, dict[str, Any]]] = [
+    ("product", "chatbot", _ANTHROPIC, "claude-sonnet-4-6", 10, {}),
+    ("product", "search", _OPENAI, "gpt-4o", 6, {"same": True}),
+    ("ml-research", "evals", _ANTHROPIC, "claude-sonnet-4-5", 12, {"pad": 4000, "route": False}),
+    ("platform", "ci", _OPENAI, "gpt-4o-mini", 5, {"stream": True}),
+    ("platform", "reviews", _ANTHROPIC, "claude-haiku-4-5", 4, {"stream": True}),
+    ("", "", _OPENAI, "gpt-4o-mini", 3, {}),
+]
+
+
+def _post(url: str, team: str, app: str, path: str, model: str, number: int, how: dict[str, Any]) -> requests.Response:
+    question = "the same question" if how.get("same") else f"question {number}"
+    content = question + " " * how.get("pad", 0)
+    body = {"model": model, "max_tokens": 200, "messages": [{"role": "user", "content": content}]}
+    headers = {"X-ModelTrack-Team": team, "X-ModelTrack-App": app, "Authorization": "Bearer demo"}
+    if how.get("stream"):
+        body["stream"] = True
+    return requests.post(url + path, json=body, headers=headers, timeout=30)
+
+
+def send_traffic(url: str) -> None:
+    """Say what is worth a line as it happens."""
+    for team, app, path, model, times, how in TRAFFIC:
+        seen = set()
+        for number in range(times):
+            answer = _post(url, team, app, path, model, number, how)
+            notes = {
+                f"cache {answer.headers.get('X-ModelTrack-Cache')}": answer.headers.get("X-ModelTrack-Cache") == "HIT",
+                f"downgraded to {answer.headers.get('X-ModelTrack-Routed-To')}": "X-ModelTrack-Routed"
+                in answer.headers,
+                f"warned: {answer.headers.get('X-ModelTrack-Budget-Warning')}": "X-ModelTrack-Budget-Warning"
+                in answer.headers,
+                "streamed": answer.headers["Content-Type"].startswith("text/event-stream"),
+                f"refused: {_message(answer)}": not answer.ok,
+            }
+            for note in [note for note, holds in notes.items() if holds and note.split(":")[0] not in seen]:
+                seen.add(note.split(":")[0])
+                print(f"  {team or '(no team)':12} {app or '-':9} {model:18} {note}")
+
+
+def _message(answer: requests.Response) -> str:
+    return "" if answer.ok else str(answer.json()["error"]["message"])
+
+
+def table(log: Path) -> str:
+    """Who spent what, by the event log: money summed in whole nano-USD."""
+    rows: dict[tuple[str, str], list[int]] = {}
+    for event in filter(None, map(parse_line, log.read_bytes().splitlines())):
+        row = rows.setdefault((event.get("team", ""), event.get("app_id", "")), [0] * 6)
+        added = (
+            1,
+            event["input_tokens"] + event["output_tokens"] if not event["cache_hit"] else 0,
+            to_nanos(event["cost_usd"] or 0),
+            to_nanos(event.get("saved_usd", 0)),
+            event["cache_hit"],
+            "blocked_by" in event,
+        )
+        rows[event.get("team", ""), event.get("app_id", "")] = [a + b for a, b in zip(row, added, strict=True)]
+    total = [sum(column) for column in zip(*rows.values(), strict=True)]
+    lines = [
+        f"  {'team':12} {'app':9} {'calls':>5} {'hits':>5} {'refused':>7} {'tokens':>9} {'spent':>11} {'saved':>11}"
+    ]
+    for (team, app), row in [*sorted(rows.items()), (("TOTAL", ""), total)]:
+        calls, tokens, cost, saved, hits, refused = row
+        money = f"{format_usd(cost):>11} {format_usd(saved):>11}"
+        lines.append(f"  {team or '(no team)':12} {app or '':9} {calls:5} {hits:5} {refused:7} {tokens:9,} {money}")
+    return "\n".join(lines)
+
+
+@contextmanager
+def proxy(folder: Path, upstream: str) -> Iterator[str]:
+    """A mitmdump of its own; its URL."""
+    port = _free_port(8080)
+    settings = {"PROXY_PORT": port, "DATA_DIR": folder, "ANTHROPIC_BASE_URL": upstream, "OPENAI_BASE_URL": upstream}
+    mitmdump = Path(sys.executable).with_name("mitmdump")
+    command = [str(mitmdump), "-s", str(_MAIN), "--listen-host", "127.0.0.1", "--set", f"confdir={folder}/mitmproxy"]
+    with (folder / "proxy.log").open("wb") as output:
+        process = subprocess.Popen(
+            command, env=os.environ | {k: str(v) for k, v in settings.items()}, stdout=output, stderr=output
+        )
+        try:
+            url = f"http://127.0.0.1:{port}"
+            _wait_until_ready(url, process, folder / "proxy.log")
+            yield url
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+def _free_port(wanted: int) -> int:
+    for port in (wanted, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise OSError("no port is free")
+
+
+def _wait_until_ready(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            if requests.get(url + "/readyz", timeout=5).ok:
+                return
+        except requests.ConnectionError:
+            time.sleep(0.05)
+    raise RuntimeError(f"the proxy did not start:\n{log.read_text()}")
+
+
+def main() -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    with tempfile.TemporaryDirectory(prefix="modeltrack-demo-") as name, FakeProvider(record=False) as provider:
+        folder = Path(name)
+        (folder / "budgets.json").write_bytes(orjson.dumps(BUDGETS))
+        (folder / "routing.json").write_bytes(orjson.dumps(RULES))
+        print("Starting the proxy before a fake provider ...", flush=True)
+        with proxy(folder, provider.url) as url:
+            print(f"Sending {sum(row[4] for row in TRAFFIC)} requests of 3 teams, made with plain HTTP:\n")
+            send_traffic(url)
+            print(f"\nWhat it cost (fake answers, real prices), by {LOG_NAME}:\n")
+            print(table(folder / LOG_NAME))
+            print("\nThe proxy's own pages:\n")
+            for page in ("/stats", "/cache/stats", "/routing/stats", "/metrics", "/healthz"):
+                assert requests.get(url + page, timeout=10).ok
+                print(f"  {url}{page}")
+            print(f"\nYour turn:  curl {url}/v1/messages -H 'X-ModelTrack-Team: me' \\")
+            print("""              -d '{"model": "claude-haiku-4-5", "max_tokens": 9, "messages": []}'""", flush=True)
+            if sys.stdout.isatty():
+                print("\nRunning until Ctrl-C.")
+                try:
+                    signal.pause()
+                except KeyboardInterrupt:
+                    print()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""Every command and program in the README runs."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from addons.settings import MITMPROXY_SETTINGS, SETTINGS
+
+from .conftest import KEY, ROOT, Proxy
+
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"(?:<!-- (not run)[^\n]*-->\n)?```(sh|python|js|json)\n(.*?)```", README, re.DOTALL)
+RUNNERS = {"sh": ["bash", "-euo", "pipefail", "-c"], "python": [sys.executable, "-c"]}
+
+
+@pytest.mark.parametrize(
+    ("language", "code"),
+    [(language, code) for skipped, language, code in BLOCKS if not skipped and "make " not in code],
+    ids=[
+        f"{language}-{n}" for n, (skipped, language, code) in enumerate(BLOCKS) if not skipped and "make " not in code
+    ],
+)
+def test_an_example_runs(proxy: Proxy, language: str, code: str) -> None:
+    if language == "json":
+        json.loads(code)
+        return
+    env = os.environ | {"ANTHROPIC_API_KEY": KEY, "OPENAI_API_KEY": KEY}
+    before = len(proxy.events(status_code=200))
+    code = code.replace("http://localhost:8080", proxy.url)
+    done = subprocess.run([*RUNNERS[language], code], env=env, capture_output=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    calls = code.count(".create(") + code.count("/v1/messages")
+    assert len(proxy.events(status_code=200)) - before == calls
+
+
+def test_the_demo_shows_a_hit_a_downgrade_a_warning_a_refusal_and_a_stream_and_ends(tmp_path: Path) -> None:
+    env = os.environ | {"TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-m", "modeltrack_api.demo"]
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    for line in ("cache HIT", "downgraded to", "warned:", "refused:", "streamed"):
+        assert line in done.stdout
+    total = "  TOTAL                     40     5       3    38,400    $0.10466     $0.0465"
+    assert total in done.stdout and total in README
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_setting_is_in_the_readme_with_its_default() -> None:
+    for info in (SETTINGS | MITMPROXY_SETTINGS).values():
+        assert f"`{info.env}`" in README
