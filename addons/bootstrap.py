@@ -122,7 +122,7 @@ def _forgive_default_listeners() -> None:
     kept = [record for record in errors if record.name not in _Quiet.LOGGERS]
     if len(kept) < len(errors):
         errors[:] = kept
-        logger.info("that was mitmproxy's default port, opened before any configuration is read; it does not matter")
+        logger.info("the listener above was one of mitmproxy's defaults, before the configuration was read: never mind")
 
 
 class _Quiet(logging.Filter):

@@ -46,13 +46,14 @@ class Proxy:
         self.data.mkdir(parents=True, exist_ok=True)
         self.output = folder / "output.txt"
         self.confdir = folder / "confdir"
-        self._command = [
-            str(Path(sys.executable).with_name(program)), "-s", str(ROOT / "addons/main.py"),
-            "--set", f"confdir={self.confdir}", "--listen-host", "127.0.0.1", *args,
-        ]  # fmt: skip
+        self._args = ["--set", f"confdir={self.confdir}", "--listen-host", "127.0.0.1", *args]
+        self.use("mitmdump")
         keep = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         self._env = keep | {"DATA_DIR": str(self.data), "PROXY_PORT": "0", "PYTHONUNBUFFERED": "1"} | env
         self.url = ""
+
+    def use(self, program: str, script: Path = ROOT / "addons/main.py") -> None:
+        self._command = [str(Path(sys.executable).with_name(program)), "-s", str(script), *self._args]
 
     def start(self) -> "Proxy":
         self.spawn()
