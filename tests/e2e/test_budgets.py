@@ -39,7 +39,7 @@ def gate(make_proxy: Callable[..., Proxy]) -> Proxy:
         ("burst", "", 0.05, "block"),
         ("open", "", 1000, "block"),
     ]
-    return make_proxy(files={"budgets.json": budgets(*rows)})  # type: ignore[arg-type]
+    return make_proxy(files={"budgets.json": budgets(*rows)})
 
 
 def test_a_team_over_its_blocking_budget_is_refused_and_costs_nothing(gate: Proxy, fake: FakeProvider) -> None:

@@ -84,7 +84,7 @@ def test_a_client_that_hangs_up_in_mid_stream_is_billed_for_what_passed(proxy: P
     answer = open_stream(proxy.url, PATHS[0], "hold=6")
     answer.raw.read(1)
     assert fake.waiting.wait(10)
-    answer.raw._fp.fp.raw._sock.shutdown(socket.SHUT_RDWR)  # type: ignore[union-attr]
+    answer.raw._fp.fp.raw._sock.shutdown(socket.SHUT_RDWR)
     answer.close()
     [event] = until(lambda: proxy.events()[before:])
     assert (event["status_code"], event["error"]) == (499, "client_disconnected")

@@ -25,7 +25,7 @@ class Clock:
 
 
 def budget(team: str = "t", app: str = "", limit: float = 10, action: Any = "block") -> Budget:
-    return Budget(team=team, app=app, monthly_limit=limit, action=action)  # type: ignore[arg-type]
+    return Budget(team=team, app=app, monthly_limit=limit, action=action)
 
 
 def make(*budgets: Budget, clock: Clock | None = None) -> Ledger:

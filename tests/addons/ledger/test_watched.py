@@ -282,7 +282,7 @@ def test_the_event_log_beside_it_does_not_wake_the_watcher(file: WatchedFile[int
     with watching(watcher):
         path.write_bytes(b"2")
         assert changes.wait_for(2)
-        file.check = count  # type: ignore[method-assign]
+        file.check = count
         for _ in range(200):
             with path.with_name("cost_events.jsonl").open("a") as log:
                 log.write("{}\n")
