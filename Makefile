@@ -24,7 +24,7 @@ $(READY): requirements.lock
 	@if [ -z "$(PYTHON)" ]; then echo "ModelTrack needs Python 3.12 or newer (with venv and pip); none was found on PATH." >&2; exit 1; fi
 	@echo "Installing into .venv with $(PYTHON) ..."
 	@$(PYTHON) -m venv --clear .venv
-	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --only-binary :all: -r requirements.lock
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes --only-binary :all: -r requirements.lock
 	@touch $@
 
 # After a change of the dependencies in pyproject.toml. The lock names no registry.
