@@ -78,7 +78,7 @@ class Bootstrap:
         try:
             self.core.open()
         except OSError as error:
-            self.core.failure = f"DATA_DIR: {error.filename or self.core.log_path}: {error.strerror}"
+            self.core.failure = f"DATA_DIR: {error.filename or self.core.log.path}: {error.strerror}"
             logger.error("%s", self.core.failure)
             return None
         # A task, since mitmproxy's script reloader does not survive an `async def running`.

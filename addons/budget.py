@@ -68,11 +68,13 @@ class BudgetGate:
         """Without awaiting anything, so that no other request comes between the check and the reservation."""
         team, app = call.attribution.team, call.attribution.app
         ledger = self.core.ledger
+        if ledger.is_blocking(team, app):
+            self.core.count_others()
+            if self.core.log.error:
+                self.failed(flow)  # what is spent now is not written down, and lost if the proxy stops
+                if flow.response:
+                    return
         call.standings = ledger.standings(team, app)
-        if self.core.log.error and any(s.budget.action == "block" for s in call.standings):
-            self.failed(flow)  # what is spent now is not written down, and lost if the proxy stops
-            if flow.response:
-                return
         if refusal := ledger.refusal(team, app):
             call.blocked_by = "budget"
             self._refuse(flow, call, refusal)

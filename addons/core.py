@@ -18,7 +18,8 @@ from mitmproxy import http
 from addons.ledger.budgets import BudgetsFile
 from addons.ledger.event_log import EventLog
 from addons.ledger.events import LOG_NAME, CostEvent
-from addons.ledger.spend import Ledger, month_of, spend_since
+from addons.ledger.follower import LogFollower
+from addons.ledger.spend import Ledger, month_of
 from addons.ledger.watched import WatchedFile, Watcher, parse_model
 from addons.llm.call import LLMCall
 from addons.llm.pricing import Prices, PricingFile
@@ -29,7 +30,7 @@ from addons.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-_TICK_SECONDS = 1.0
+_TICK_SECONDS = 0.5
 
 
 @dataclass(slots=True)
@@ -80,6 +81,7 @@ class Core:
         self.settings = settings
         folder = settings.data_dir
         self.log = EventLog(folder / LOG_NAME, fsync=settings.fsync)
+        self._follower = LogFollower(self.log.path)
         self.budgets = WatchedFile(folder / "budgets.json", partial(parse_model, BudgetsFile), lambda: BudgetsFile())
         self.routing = WatchedFile(folder / "routing.json", partial(parse_model, RoutingFile), lambda: RoutingFile())
         self.pricing = WatchedFile(folder / "pricing.json", partial(parse_model, PricingFile), lambda: PricingFile())
@@ -109,9 +111,9 @@ class Core:
         """Requests wait until this is done."""
         self.prices.warm_up({provider.name: provider.price_id for provider in PROVIDERS})
         try:
-            self.ledger.restore(await asyncio.to_thread(spend_since, self.log_path, month_of(self.now())))
+            self.ledger.restore(await asyncio.to_thread(self._follower.spend_since, month_of(self.now())))
         except OSError as error:
-            logger.error("%s cannot be read, so budgets cannot be checked: %s", self.log_path, error.strerror)
+            logger.error("%s cannot be read, so budgets cannot be checked: %s", self.log.path, error.strerror)
             return
         self.ready.set()
 
@@ -119,10 +121,16 @@ class Core:
         while True:
             await asyncio.sleep(_TICK_SECONDS)
             await asyncio.to_thread(self.log.tick)
+            if self.ready.is_set():
+                self.count_others(follow=True)
 
-    @property
-    def log_path(self) -> Any:
-        return self.settings.data_dir / LOG_NAME
+    def count_others(self, follow: bool = False) -> None:
+        """Count what other proxies on this DATA_DIR have spent by now; `follow` a log that was rotated, too."""
+        try:
+            if follow or self._follower.has_news():
+                self.ledger.restore(self._follower.others_spend())
+        except OSError as error:
+            logger.warning("%s cannot be read for what other proxies spend: %s", self.log.path, error.strerror)
 
     def close(self) -> None:
         for task in self._tasks:
@@ -131,6 +139,7 @@ class Core:
             self._watcher.stop()
         with contextlib.suppress(AttributeError):  # never configured
             self.log.close()
+            self._follower.close()
 
     def config_errors(self) -> list[str]:
         return [file.error for file in self.files if file.error]

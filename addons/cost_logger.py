@@ -16,12 +16,12 @@ from addons.llm.attribution import clean
 from addons.llm.call import LLMCall
 from addons.llm.json_edit import insert_member, replace_member
 from addons.llm.sse import EventTooLarge, SSEParser
-from addons.meter import CLIENT_DISCONNECTED, measure
+from addons.meter import CLIENT_DISCONNECTED, PROXY_STOPPED, measure
 
 logger = logging.getLogger(__name__)
 
 CLIENT_GONE = 499
-"""Status of a call whose client hung up, as nginx logs it."""
+"""Status of a call whose client got no answer, or half of one, as nginx logs it."""
 
 
 class CostLogger:
@@ -74,7 +74,7 @@ class CostLogger:
         """Calls still in flight end with the proxy, and mitmproxy has no event for that."""
         for flow in list(self.core.live.values()):
             if call := call_of(flow):
-                call.error = call.error or CLIENT_DISCONNECTED
+                call.error = call.error or PROXY_STOPPED
                 self._finish(flow, call)
         self.core.close()
 
@@ -153,7 +153,7 @@ class _Stream:
 
 def _status(flow: http.HTTPFlow, call: LLMCall) -> int:
     """What the client got, or would have."""
-    if call.error == CLIENT_DISCONNECTED:
+    if call.error in (CLIENT_DISCONNECTED, PROXY_STOPPED):
         return CLIENT_GONE
     return flow.response.status_code if flow.response else 502
 

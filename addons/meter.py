@@ -16,6 +16,7 @@ logger = logging.getLogger(__name__)
 
 CLIENT_DISCONNECTED = "client_disconnected"
 UPSTREAM_DISCONNECTED = "upstream_disconnected"
+PROXY_STOPPED = "proxy_stopped"
 
 _MAX_ANSWER_BYTES = 512 * 2**20
 
@@ -60,7 +61,8 @@ def _usage(flow: http.HTTPFlow, call: LLMCall) -> tuple[Usage, str]:
     response = flow.response
     if response is None:
         # A client that hangs up does not keep the provider from reading its prompt, and billing it.
-        is_billed = call.error == CLIENT_DISCONNECTED and flow.server_conn.timestamp_tcp_setup is not None
+        is_gone = call.error in (CLIENT_DISCONNECTED, PROXY_STOPPED)
+        is_billed = is_gone and flow.server_conn.timestamp_tcp_setup is not None
         return (_estimated(call, 0) if is_billed else NOTHING), ""
     try:
         content = answer_body(response)

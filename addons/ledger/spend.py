@@ -9,11 +9,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 from addons.ledger.budgets import BudgetsFile, Standing
-from addons.ledger.log_reader import event_time, parse_line, read_lines, start_of
+from addons.ledger.log_reader import event_time
 from addons.ledger.money import to_nanos
 
 TICKET_SECONDS = 3600
@@ -118,6 +117,10 @@ class Ledger:
             self.budgets.by_account[account], self._spend.of(account, month), self._reserved.get(account, 0)
         )
 
+    def is_blocking(self, team: str, app: str) -> bool:
+        """Whether a budget that covers such a call may ever refuse it."""
+        return any(budget.action == "block" for budget in self.budgets.covering(team, app))
+
     def refusal(self, team: str, app: str) -> Refusal | None:
         """Whether a blocking budget stands in the way now, spent ones before reserved ones."""
         self._expire()
@@ -185,13 +188,4 @@ def fold(events: Iterable[Mapping[str, Any]]) -> Spend:
             continue
         if when and isinstance(cost, int | float) and 0 < cost < 10**9:
             spend.add(team, app, to_nanos(cost), month_of(when))
-    return spend
-
-
-def spend_since(log: Path, month: Month) -> Spend:
-    """Of this month and later ones, from the event log. Raises OSError."""
-    start = datetime(*month, 1, tzinfo=UTC)
-    lines = read_lines(log, start_of(log, start)) if log.exists() else iter(())
-    spend = fold(event for line, _ in lines if (event := parse_line(line)))
-    spend.forget_before(month)
     return spend

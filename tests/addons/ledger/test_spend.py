@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
 from addons.ledger.budgets import Budget, BudgetsFile
-from addons.ledger.events import CostEvent
-from addons.ledger.spend import TICKET_SECONDS, Ledger, Spend, Ticket, fold, highest, month_of, spend_since
+from addons.ledger.spend import TICKET_SECONDS, Ledger, Spend, Ticket, fold, highest, month_of
 
 USD = 10**9
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -138,24 +136,6 @@ def test_only_llm_calls_with_a_cost_count_against_a_budget(change: dict[str, Any
 
 def test_a_month_is_one_of_utc() -> None:
     assert month_of(datetime.fromisoformat("2026-12-01T01:00:00+02:00")) == (2026, 11)
-
-
-def test_the_months_spend_is_read_from_the_log(tmp_path: Path) -> None:
-    def line(when: datetime, nanos: int) -> bytes:
-        return CostEvent(
-            timestamp=when, provider="p", model="m", cost_nanos=nanos, latency_ms=1, status_code=200,
-            is_streaming=False, team="t", app_id="a",
-        ).line() + b"\n"  # fmt: skip
-
-    november = datetime(2026, 11, 1, tzinfo=UTC)
-    old = [line(november - timedelta(minutes=n), 10**6) for n in range(2000, 0, -1)]
-    new = [line(november + timedelta(minutes=n), 7) for n in range(2000)]
-    log = tmp_path / "log"
-    log.write_bytes(b"".join([*old, *new[:1000], b'{"torn": \n', *new[1000:], new[0][:30]]))
-    found = spend_since(log, (2026, 11))
-    assert found.of(("t", "a"), (2026, 11)) == found.of(("t", ""), (2026, 11)) == 14_000
-    assert found.of(("t", "a"), (2026, 10)) == 0
-    assert spend_since(tmp_path / "none", (2026, 11)).of(("t", ""), (2026, 11)) == 0
 
 
 teams = st.sampled_from(["t", "u"])
