@@ -5,7 +5,7 @@ PYTHON := $(shell for p in python3.13 python3.12 python3.14 python3 python; do \
 BIN := .venv/bin
 READY := .venv/.installed
 
-.PHONY: demo test check lock clean
+.PHONY: demo test check check-config lock clean
 
 demo: $(READY)
 	@$(BIN)/python -m modeltrack_api.demo
@@ -19,6 +19,10 @@ check: $(READY)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+# The files in data/, or those in DATA_DIR: `make check-config DATA_DIR=...`
+check-config: $(READY)
+	@$(BIN)/python -m modeltrack_api.check_config $(DATA_DIR)
 
 $(READY): requirements.lock
 	@if [ -z "$(PYTHON)" ]; then echo "ModelTrack needs Python 3.12 or newer (with venv and pip); none was found on PATH." >&2; exit 1; fi

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 
 import orjson
 from mitmproxy import http
@@ -82,11 +83,16 @@ class CostLogger:
         """Write the one event of a call; what comes after it changes nothing."""
         if call.logged:
             return
-        measure(self.core, flow, call)
-        self._count_savings(call)
-        status = _status(flow, call)
         try:
-            self.core.record(flow.id, call, _event(self.core, call, status))
+            measure(self.core, flow, call)
+            self._count_savings(call)
+        except Exception as error:
+            logger.error("a call could not be measured, so it is billed what was reserved: %s", describe(error))
+            call.usage = replace(call.usage, estimated=True)
+            call.cost_nanos = call.ticket.nanos if call.ticket else None
+            call.error = call.error or "metering_failed"
+        try:
+            self.core.record(flow.id, call, _event(self.core, call, _status(flow, call)))
         except Exception as error:
             logger.error("a cost event could not be written: %s", describe(error))
 
@@ -120,42 +126,50 @@ class _Stream:
 
     def __call__(self, chunk: bytes) -> bytes | Iterable[bytes]:
         """mitmproxy wants no bytes for nothing to send: b"" would end the answer, so that is an empty list."""
-        if not self._is_readable:
-            return chunk
         try:
-            return self._pass(chunk)
-        except Exception as error:
-            logger.error("a stream could not be read to its end, so it is estimated: %s", describe(error))
+            data = self._decoder.decode(chunk) if self._decoder else chunk
+        except ValueError:
             self._is_readable = False
-            # The events before are out; of this one nothing has been sent where events may be dropped.
-            return self._parser.flush() if self._drops_events else chunk
+            self._decoder = None
+            return [] if self._drops_events else chunk
+        if self._is_readable:
+            held = self._parser.pending if self._drops_events else b""
+            try:
+                return self._shown(self._read(data, is_end=not chunk), chunk)
+            except EventTooLarge as error:
+                logger.warning("a stream is passed on unread, so its usage is estimated: %s", error)
+            except Exception as error:
+                logger.error("a stream could not be read, so its usage is estimated: %s", describe(error))
+            self._is_readable = False
+            data = held + data
+        return self._shown(data, chunk)
 
-    def _pass(self, chunk: bytes) -> bytes | Iterable[bytes]:
+    def _shown(self, kept: bytes, chunk: bytes) -> bytes | Iterable[bytes]:
+        if not self._drops_events:
+            return chunk
+        return [kept] if kept else []
+
+    def _read(self, data: bytes, is_end: bool) -> bytes:
+        """What of it the client is to see."""
         call = self._call
-        if chunk and call.ttft_ms is None:
+        if data and call.ttft_ms is None:
             call.ttft_ms = round((time.monotonic() - call.started) * 1000)
-        data = self._decoder.decode(chunk) if self._decoder else chunk
-        try:
-            events = self._parser.feed(data)
-        except EventTooLarge:
-            self._is_readable = False
-            return self._parser.flush() if self._drops_events else chunk
-        kept = [event.raw for event in events if self._meter.read(event)]
-        if not chunk:
+        kept = [event.raw for event in self._parser.feed(data) if self._meter.read(event)]
+        if is_end:
             kept.append(self._parser.flush())
         if self._meter.complete and not call.logged:
             # Clients stop reading at the stream's last event, so what it cost is written before they see it.
             self._logger._finish(self._flow, call)
-        if not self._drops_events:
-            return chunk
-        return [b"".join(kept)] if any(kept) else []
+        return b"".join(kept)
 
 
 def _status(flow: http.HTTPFlow, call: LLMCall) -> int:
     """What the client got, or would have."""
     if call.error in (CLIENT_DISCONNECTED, PROXY_STOPPED):
         return CLIENT_GONE
-    return flow.response.status_code if flow.response else 502
+    if flow.response is None or (flow.error and not flow.response.stream):
+        return 502  # mitmproxy's; nothing of an answer that came in part has been sent, unless it is a stream
+    return flow.response.status_code
 
 
 def _event(core: Core, call: LLMCall, status: int) -> CostEvent:

@@ -68,6 +68,11 @@ class SSEParser:
         self._scanned = max(0, len(pending) - 3)
         return events
 
+    @property
+    def pending(self) -> bytes:
+        """What was fed but not returned yet."""
+        return bytes(self._pending)
+
     def flush(self) -> bytes:
         """What was fed but not returned: an incomplete event. The parser is then as new."""
         tail = bytes(self._pending)

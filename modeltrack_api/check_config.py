@@ -1,0 +1,61 @@
+"""Check the files in DATA_DIR before they are put in force: `make check-config`, or with a folder of one's own,
+
+    python -m modeltrack_api.check_config path/to/data
+
+Prints each problem as `file: key.path: problem`, and exits with 1 if there is one.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, Field, RootModel
+
+from addons.ledger.budgets import BudgetsFile
+from addons.ledger.watched import InvalidFile, parse_model
+from addons.llm.pricing import PricingFile
+from addons.llm.rules import RoutingFile
+
+Name = Annotated[str, Field(min_length=1, max_length=256)]
+
+
+class NamespaceMap(RootModel[dict[Name, Name]]):
+    """data/namespace_map.json: Kubernetes namespace to team; `default` catches the rest."""
+
+
+FILES: dict[str, type[BaseModel]] = {
+    "budgets.json": BudgetsFile,
+    "routing.json": RoutingFile,
+    "pricing.json": PricingFile,
+    "namespace_map.json": NamespaceMap,
+}
+
+
+def problems(folder: Path) -> list[str]:
+    """One line each; a file that is not there is no problem."""
+    found = []
+    for name, model in FILES.items():
+        try:
+            parse_model(model, (folder / name).read_bytes())
+        except FileNotFoundError:
+            continue
+        except InvalidFile as error:
+            found += [f"{name}: {problem}" for problem in error.problems]
+        except OSError as error:
+            found.append(f"{name}: {error.strerror}")
+    return found
+
+
+def main() -> None:
+    default = os.environ.get("DATA_DIR") or str(Path(__file__).resolve().parent.parent / "data")
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else default)
+    if not folder.is_dir():
+        sys.exit(f"{folder}: not a folder")
+    found = problems(folder)
+    print("\n".join(found) or f"{folder}: no problems")
+    sys.exit(bool(found))
+
+
+if __name__ == "__main__":
+    main()
