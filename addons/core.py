@@ -19,7 +19,7 @@ from addons.ledger.budgets import BudgetsFile
 from addons.ledger.event_log import EventLog
 from addons.ledger.events import LOG_NAME, CostEvent
 from addons.ledger.follower import LogFollower
-from addons.ledger.spend import Ledger, month_of
+from addons.ledger.spend import Ledger, Spend, month_of
 from addons.ledger.watched import WatchedFile, Watcher, parse_model
 from addons.llm.call import LLMCall
 from addons.llm.pricing import Prices, PricingFile
@@ -31,6 +31,8 @@ from addons.settings import Settings
 logger = logging.getLogger(__name__)
 
 _TICK_SECONDS = 0.5
+_RETRY_SECONDS = 5.0
+_MOST_REPORTED = 1000
 
 
 @dataclass(slots=True)
@@ -109,13 +111,17 @@ class Core:
 
     async def _rebuild(self) -> None:
         """Requests wait until this is done."""
+        while not self.ready.is_set():
+            try:
+                self.ledger.restore(await asyncio.to_thread(self._read_all))
+                self.ready.set()
+            except OSError as error:
+                logger.error("%s cannot be read, so budgets cannot be checked: %s", self.log.path, error.strerror)
+                await asyncio.sleep(_RETRY_SECONDS)
+
+    def _read_all(self) -> Spend:
         self.prices.warm_up({provider.name: provider.price_id for provider in PROVIDERS})
-        try:
-            self.ledger.restore(await asyncio.to_thread(self._follower.spend_since, month_of(self.now())))
-        except OSError as error:
-            logger.error("%s cannot be read, so budgets cannot be checked: %s", self.log.path, error.strerror)
-            return
-        self.ready.set()
+        return self._follower.spend_since(month_of(self.now()))
 
     async def _tick(self) -> None:
         while True:
@@ -171,8 +177,10 @@ class Core:
         counts.errors += bool(event.error) and not event.blocked_by
         if event.cost_nanos is None:
             counts.unpriced += 1
-            if (key := (event.provider, event.model)) not in self._unpriced_models and len(
-                self._unpriced_models
-            ) < 1000:
-                self._unpriced_models.add(key)
-                logger.warning("%s has no price for model %r: its calls are logged without a cost", *key)
+            self._report_unpriced(event.provider, event.model)
+
+    def _report_unpriced(self, provider: str, model: str) -> None:
+        """Once for each model; clients may send any number of names."""
+        if (provider, model) not in self._unpriced_models and len(self._unpriced_models) < _MOST_REPORTED:
+            self._unpriced_models.add((provider, model))
+            logger.warning("%s has no price for model %r: its calls are logged without a cost", provider, model)

@@ -73,7 +73,7 @@ def _usage(flow: http.HTTPFlow, call: LLMCall) -> tuple[Usage, str]:
         answer = orjson.loads(content)
     except orjson.JSONDecodeError:
         answer = None
-    if response.status_code >= 400:
+    if not 200 <= response.status_code < 300:
         call.error = call.error or error_type(answer) or f"http_{response.status_code}"
         return NOTHING, ""
     if not isinstance(answer, dict):

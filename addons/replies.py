@@ -14,7 +14,9 @@ JSON = "application/json"
 def reply(flow: http.HTTPFlow, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
     content = body if isinstance(body, bytes) else orjson.dumps(body)
     flow.request.stream = False  # mitmproxy cannot answer a request that it is streaming
-    flow.response = http.Response.make(status, content, {"Content-Type": JSON, **(headers or {})})
+    is_head = flow.request.method == "HEAD"
+    flow.response = http.Response.make(status, b"" if is_head else content, {"Content-Type": JSON, **(headers or {})})
+    flow.response.headers["Content-Length"] = str(len(content))
 
 
 def error_body(kind: str, message: str) -> dict[str, Any]:

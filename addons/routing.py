@@ -1,7 +1,9 @@
 """Routing: by its path, what a request is and where it goes; who it is for; what its body asks."""
 
+import json
 import time
 from functools import lru_cache
+from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
@@ -113,15 +115,26 @@ def _read_body(flow: http.HTTPFlow, call: LLMCall, limit: int) -> None:
     encoding = flow.request.headers.get("content-encoding", "")
     call.compressed = encoding.strip().lower() not in ("", "identity")
     content = decoding.decode_body(raw, encoding, limit) if call.compressed else raw
-    try:
-        body = orjson.loads(content)
-    except orjson.JSONDecodeError as error:
-        raise ValueError(f"its body is not JSON (line {error.lineno}, column {error.colno})") from None
+    body = _parse(content)
     if not isinstance(body, dict):
         raise ValueError("its body is not a JSON object")
     call.request = call.wire.request(body)
     call.body = body
     call.model = call.request.model
+
+
+def _parse(content: bytes) -> Any:
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError as error:
+        problem = ValueError(f"its body is not JSON (line {error.lineno}, column {error.colno})")
+    if b"\\ud" not in content.lower():
+        raise problem
+    # JavaScript writes half of a surrogate pair, such as a cut emoji, as an escape. orjson takes none, providers may.
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        raise problem from None
 
 
 def _headers_for_us(flow: http.HTTPFlow, *others: str) -> dict[str, str]:

@@ -116,8 +116,8 @@ def table(log: Path) -> str:
 
 
 @contextmanager
-def proxy(folder: Path, upstream: str) -> Iterator[str]:
-    """A mitmdump of its own; its URL."""
+def proxy(folder: Path, upstream: str) -> Iterator[tuple[str, int]]:
+    """A mitmdump of its own; its URL and process id."""
     port = _free_port(8080)
     settings = {"PROXY_PORT": port, "DATA_DIR": folder, "ANTHROPIC_BASE_URL": upstream, "OPENAI_BASE_URL": upstream}
     mitmdump = Path(sys.executable).with_name("mitmdump")
@@ -129,7 +129,7 @@ def proxy(folder: Path, upstream: str) -> Iterator[str]:
         try:
             url = f"http://127.0.0.1:{port}"
             _wait_until_ready(url, process, folder / "proxy.log")
-            yield url
+            yield url, process.pid
         finally:
             process.terminate()
             process.wait(20)
@@ -165,7 +165,7 @@ def main() -> None:
         (folder / "budgets.json").write_bytes(orjson.dumps(BUDGETS))
         (folder / "routing.json").write_bytes(orjson.dumps(RULES))
         print("Starting the proxy before a fake provider ...", flush=True)
-        with proxy(folder, provider.url) as url:
+        with proxy(folder, provider.url) as (url, _):
             print(f"Sending {sum(row[4] for row in TRAFFIC)} requests of 3 teams, made with plain HTTP:\n")
             send_traffic(url)
             print(f"\nWhat it cost (fake answers, real prices), by {LOG_NAME}:\n")

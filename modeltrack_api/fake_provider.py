@@ -11,6 +11,7 @@ import asyncio
 import base64
 import gzip
 import hashlib
+import json
 import signal
 import sys
 import threading
@@ -129,7 +130,7 @@ class _Connection(asyncio.Protocol):
         try:
             settings = dict(pair.split("=", 1) for pair in (request.header("x-fake") or "").split(",") if pair)
             reply = provider.defaults.changed(settings) if settings else provider.defaults
-            body = orjson.loads(request.body) if request.method == "POST" else {}
+            body = _parsed(request.body) if request.method == "POST" else {}
             if not isinstance(body, dict):
                 raise ValueError("the body is no JSON object")
         except ValueError as problem:
@@ -217,6 +218,13 @@ class _Connection(asyncio.Protocol):
 
     def _send_json(self, status: int, answer: Any, close: bool = False) -> None:
         self._send(status, orjson.dumps(answer), close=close)
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return json.loads(body)  # takes half of a surrogate pair, too
 
 
 def _head(status: int, *headers: str, content_type: str = "application/json") -> bytes:

@@ -8,6 +8,7 @@ from typing import Any
 from addons.llm.usage import CHARACTERS_PER_TOKEN, tokens_of
 
 _IMAGE_CHARACTERS = 1600 * CHARACTERS_PER_TOKEN  # an image costs about this many tokens, whatever its bytes
+_LONGEST_MODEL_NAME = 256
 _DEFAULT_OUTPUT_TOKENS = 4096
 _MAX_OUTPUT_TOKENS = 128_000  # more than models answer; a client's larger number must not reserve a whole budget
 
@@ -29,11 +30,13 @@ class Request:
 def read(body: Mapping[str, Any], system: str, user_characters: int, output_limits: Iterable[str]) -> Request:
     """`output_limits` are the names of the fields that may limit the answer, the first one present counts.
 
-    Raises ValueError where `model` is missing or no text.
+    Raises ValueError where `model` is missing or no name.
     """
     model = body.get("model")
     if not isinstance(model, str) or not model.strip():
         raise ValueError("the request has no model: set `model` to the name of one")
+    if len(model) > _LONGEST_MODEL_NAME or not model.isprintable():
+        raise ValueError(f"its model is no name: up to {_LONGEST_MODEL_NAME} characters that can be printed")
     return Request(
         model=model,
         stream=body.get("stream") is True,

@@ -64,7 +64,7 @@ def details(usage: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def text(value: object) -> str:
-    return value[:64] if isinstance(value, str) else ""
+    return value[:256] if isinstance(value, str) else ""
 
 
 def tokens_of(characters: int) -> int:

@@ -42,8 +42,12 @@ def error_of(answer: requests.Response, path: str) -> dict[str, Any]:
         (b'{"model": null}', "has no model"),
         (b'{"model": 4}', "has no model"),
         (b'{"model": " "}', "has no model"),
+        (b'{"model": "a\\nX: y"}', "is no name"),
+        (b'{"model": "\\ud83d"}', "is no name"),
+        (b'{"model": "%b"}' % (b"m" * 257), "is no name"),
+        (b'{"model": "m", "x": "\\ud83d"', "not JSON"),
     ],
-    ids=range(11),
+    ids=range(15),
 )
 def test_a_body_that_cannot_be_used_is_refused_by_name(
     proxy: Proxy, fake: FakeProvider, path: str, body: bytes, says: str
@@ -56,6 +60,22 @@ def test_a_body_that_cannot_be_used_is_refused_by_name(
     assert fake.requests == []
     [event] = proxy.events()[before:]
     assert (event["status_code"], event["cost_usd"], event["error"]) == (400, 0, "invalid_request_error")
+
+
+@pytest.mark.parametrize("path", [ANTHROPIC, OPENAI])
+def test_half_an_emoji_is_passed_on_for_the_provider_to_judge(proxy: Proxy, fake: FakeProvider, path: str) -> None:
+    body = b'{"model": "m", "messages": [{"role": "user", "content": "\\ud83d"}]}'
+    assert requests.post(proxy.url + path, data=body, timeout=10).status_code == 200
+    assert fake.requests[0].body == body
+
+
+def test_a_head_request_gets_no_body_and_the_connection_stays_in_step(proxy: Proxy) -> None:
+    with requests.Session() as session:
+        for _ in range(3):
+            head = session.head(proxy.url + "/metrics", timeout=10)
+            assert int(head.headers["Content-Length"]) > 100 and head.content == b""
+            assert session.head(proxy.url + ANTHROPIC, timeout=10).status_code == 405
+            assert session.get(proxy.url + "/healthz", timeout=10).json() == {"status": "ok"}
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "br", "nonsense"])
