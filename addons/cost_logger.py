@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import orjson
@@ -12,9 +12,10 @@ from addons.core import Core
 from addons.flow_call import call_of, open_call
 from addons.guard import describe, guarded
 from addons.ledger.events import CostEvent
-from addons.llm import decoding
+from addons.llm import decoding, eventstream
 from addons.llm.attribution import clean
 from addons.llm.call import LLMCall
+from addons.llm.eventstream import EventStreamParser
 from addons.llm.json_edit import insert_member, replace_member
 from addons.llm.sse import EventTooLarge, SSEParser
 from addons.meter import CLIENT_DISCONNECTED, PROXY_STOPPED, measure
@@ -23,6 +24,10 @@ logger = logging.getLogger(__name__)
 
 CLIENT_GONE = 499
 """Status of a call whose client got no answer, or half of one, as nginx logs it."""
+
+
+_ParserType = Callable[[], SSEParser | EventStreamParser]
+_PARSERS: dict[str, _ParserType] = {"text/event-stream": SSEParser, eventstream.CONTENT_TYPE: EventStreamParser}
 
 
 class CostLogger:
@@ -58,8 +63,17 @@ class CostLogger:
             return
         for name, value in call.response_headers.items():
             flow.response.headers[name] = clean(value)
-        if call.sent and flow.response.headers.get("content-type", "").lower().startswith("text/event-stream"):
-            flow.response.stream = _Stream(self, flow, call, flow.response)
+        content_type = flow.response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if call.sent and (parser := _PARSERS.get(content_type)):
+            self._stream(flow, call, flow.response, parser)
+
+    def _stream(self, flow: http.HTTPFlow, call: LLMCall, response: http.Response, parser: _ParserType) -> None:
+        response.stream = True
+        call.meter = call.wire.meter(call.adds_stream_usage)
+        try:
+            response.stream = _Stream(self, flow, call, response, parser())
+        except ValueError as error:
+            logger.warning("a stream is passed on unread, so its usage is estimated: %s", error)
 
     @guarded
     def response(self, flow: http.HTTPFlow) -> None:
@@ -108,12 +122,21 @@ class CostLogger:
 class _Stream:
     """Passes a streamed answer on, chunk by chunk, while its usage is read out of it."""
 
-    def __init__(self, cost_logger: CostLogger, flow: http.HTTPFlow, call: LLMCall, response: http.Response) -> None:
+    def __init__(
+        self,
+        cost_logger: CostLogger,
+        flow: http.HTTPFlow,
+        call: LLMCall,
+        response: http.Response,
+        parser: SSEParser | EventStreamParser,
+    ) -> None:
+        """Raises ValueError for a coding of the answer that cannot be undone."""
+        assert call.meter
         self._logger = cost_logger
         self._flow = flow
         self._call = call
-        self._meter = call.meter = call.wire.meter(call.adds_stream_usage)
-        self._parser = SSEParser()
+        self._meter = call.meter
+        self._parser = parser
         self._is_readable = True
         self._drops_events = call.adds_stream_usage
         encoding = response.headers.get("content-encoding", "")

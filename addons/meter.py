@@ -1,6 +1,7 @@
 """Measure a call: from the answer on its flow to usage and cost, once. For ResponseCache and CostLogger alike."""
 
 import logging
+from dataclasses import replace
 
 import orjson
 from mitmproxy import http
@@ -10,7 +11,7 @@ from addons.guard import describe
 from addons.llm import decoding
 from addons.llm.call import LLMCall
 from addons.llm.providers.base import error_type
-from addons.llm.usage import NOTHING, Usage, tokens_of
+from addons.llm.usage import NOTHING, Estimate, Usage, tokens_of
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +42,7 @@ def measure(core: Core, flow: http.HTTPFlow, call: LLMCall) -> None:
     except Exception as error:
         logger.error("the usage of an answer could not be read, so it is estimated: %s", describe(error))
         usage, model = _estimated(call, 0), ""
-    call.usage = usage
+    call.usage = usage.with_extra() if usage.extra else usage
     if usage == NOTHING:
         call.cost_nanos = 0
         return
@@ -82,7 +83,16 @@ def _usage(flow: http.HTTPFlow, call: LLMCall) -> tuple[Usage, str]:
     text = len(content) if "usage" not in answer else 0
     model = answer.get("model")
     estimate = call.estimate()._replace(output_tokens=tokens_of(text))
-    return call.wire.usage(answer, estimate), model if isinstance(model, str) else ""
+    usage = call.wire.usage(answer, estimate)
+    if usage.estimated and (counts := _counts_in_headers(response)):
+        usage = replace(call.wire.usage(answer, counts), estimated=False)
+    return usage, model if isinstance(model, str) else ""
+
+
+def _counts_in_headers(response: http.Response) -> Estimate | None:
+    """Bedrock's, for models whose bodies say nothing of usage."""
+    counts = [response.headers.get(f"x-amzn-bedrock-{side}-token-count", "") for side in ("input", "output")]
+    return Estimate(int(counts[0]), int(counts[1])) if all(n.isdecimal() and len(n) < 16 for n in counts) else None
 
 
 def _estimated(call: LLMCall, characters: int) -> Usage:

@@ -2,9 +2,7 @@
 
 import json
 import time
-from functools import lru_cache
 from typing import Any
-from urllib.parse import urlsplit
 
 import orjson
 from mitmproxy import http
@@ -18,10 +16,7 @@ from addons.llm.call import LLMCall, UntrackedCall
 from addons.llm.providers import NotConfigured
 from addons.llm.routes import PassedThrough, Status, Tracked, passed_to, resolve
 from addons.replies import refuse
-
-_OWN_PREFIX = HEADER_PREFIX.encode()
-_PROXY_HEADERS = frozenset({b"proxy-authorization", b"proxy-connection"})
-_DEFAULT_PORTS = {"http": 80, "https": 443}
+from addons.upstream import aim, send_to
 
 
 class Routing:
@@ -58,9 +53,7 @@ class Routing:
         opt_out = self.core.routing.value.opt_out_header.lower()
         headers = _headers_for_us(flow, opt_out)
         call = LLMCall(
-            provider=route.provider,
-            wire=route.wire,
-            path=route.path,
+            route=route,
             attribution=attribute(headers, self.core.settings.default_team),
             started=time.monotonic(),
             no_cache=is_yes(headers.get(NO_CACHE_HEADER.lower())),
@@ -77,7 +70,7 @@ class Routing:
         query = flow.request.path.partition("?")[2]
         provider = passed_to(route, flow.request.headers)
         try:
-            _send_to(flow, provider.url(self.core.settings.endpoints, route.path, query, ""))
+            send_to(flow, provider.url(self.core.settings.endpoints, route.path, query, ""))
         except NotConfigured as error:
             refuse(flow, None, 503, "not_configured", str(error))
 
@@ -95,9 +88,7 @@ class Routing:
         limit = self.core.settings.max_request_bytes
         try:
             _read_body(flow, call, limit)
-            model = call.request.model if call.request else ""
-            query = flow.request.path.partition("?")[2]
-            _send_to(flow, call.provider.url(self.core.settings.endpoints, call.path, query, model))
+            aim(flow, call, self.core.settings.endpoints)
         except decoding.BodyTooLarge:
             message = f"The request body is larger than {limit} bytes, the limit that MAX_REQUEST_BYTES sets."
             refuse(flow, call, 413, "request_too_large", message)
@@ -118,7 +109,7 @@ def _read_body(flow: http.HTTPFlow, call: LLMCall, limit: int) -> None:
     body = _parse(content)
     if not isinstance(body, dict):
         raise ValueError("its body is not a JSON object")
-    call.request = call.wire.request(body)
+    call.request = call.wire.request(body, call.route.model)
     call.body = body
     call.model = call.request.model
 
@@ -154,30 +145,3 @@ def _text(value: bytes) -> str:
         return value.decode()
     except UnicodeDecodeError:
         return value.decode("latin-1")
-
-
-def _send_to(flow: http.HTTPFlow, url: str) -> None:
-    """Aim the request at its provider, without what is none of its business."""
-    scheme, host, port, authority, path = _parts(url)
-    request = flow.request
-    request.headers.fields = tuple(
-        field
-        for field in request.headers.fields
-        if not (name := field[0].lower()).startswith(_OWN_PREFIX) and name not in _PROXY_HEADERS
-    )
-    request.data.scheme, request.data.host, request.data.port, request.data.path = scheme, host, port, path
-    request.headers["Host"] = authority
-
-
-@lru_cache(maxsize=256)
-def _parts(url: str) -> tuple[bytes, str, int, str, bytes]:
-    """Scheme, host, port, value of the Host header, path with query."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    default = _DEFAULT_PORTS[parts.scheme]
-    port = parts.port or default
-    authority = f"[{host}]" if ":" in host else host
-    if port != default:
-        authority += f":{port}"
-    path = "/" + url[len(parts.scheme) + 3 :].partition("/")[2]
-    return parts.scheme.encode(), host, port, authority, path.encode("utf-8", "surrogateescape")

@@ -13,6 +13,7 @@ from addons.llm.call import LLMCall
 from addons.llm.json_edit import replace_member
 from addons.llm.rules import Decision, choose
 from addons.replies import refuse
+from addons.upstream import aim
 
 logger = logging.getLogger(__name__)
 
@@ -58,10 +59,14 @@ class RoutingRules:
 
     def _downgrade(self, flow: http.HTTPFlow, call: LLMCall, decision: Decision, reason: str) -> None:
         model, target = call.model, decision.target
-        flow.request.content = replace_member(flow.request.raw_content or b"", "model", orjson.dumps(target))
-        call.body["model"] = target
+        if "model" in call.body:
+            flow.request.content = replace_member(flow.request.raw_content or b"", "model", orjson.dumps(target))
+            call.body["model"] = target
         call.routed_from, call.routed_to, call.routing_rule = model, target, decision.rule.name
         call.model = target
+        if call.route.model:
+            call.route = call.route.with_model(target)
+            aim(flow, call, self.core.settings.endpoints)
         call.response_headers |= {
             "X-ModelTrack-Routed": "true",
             "X-ModelTrack-Original-Model": model,

@@ -189,6 +189,7 @@ class Settings:
             anthropic=self.anthropic_base_url,
             openai=self.openai_base_url,
             bedrock=self.bedrock_endpoint_url or mantle,
+            bedrock_runtime=self.bedrock_endpoint_url or f"https://bedrock-runtime.{self.bedrock_region}.amazonaws.com",
             azure=self.azure_openai_endpoint,
             azure_api_version=self.azure_openai_api_version,
         )

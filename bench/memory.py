@@ -50,7 +50,7 @@ def requests(start: int, count: int) -> Iterator[bytes]:
             case 6:
                 yield request(messages, body(n, "claude-sonnet-4-6"), X_ModelTrack_Team="down")
             case 7:
-                yield request(chat, b"not JSON") if n % 16 == 7 else request("/v1/embeddings", body(n, "e"))
+                yield request(chat, b"not JSON") if n % 16 == 7 else request("/v1/moderations", body(n, "m"))
 
 
 def resident_mb(pid: int) -> float:

@@ -8,6 +8,7 @@ from addons.ledger.spend import Ticket
 from addons.llm.attribution import Attribution
 from addons.llm.prompt import Request
 from addons.llm.providers import Provider, StreamMeter, WireFormat
+from addons.llm.routes import Tracked
 from addons.llm.usage import NOTHING, Estimate, Usage
 
 
@@ -21,10 +22,7 @@ class UntrackedCall:
 
 @dataclass(slots=True)
 class LLMCall:
-    provider: Provider
-    wire: WireFormat
-    path: str
-    """Without the provider's prefix."""
+    route: Tracked
     attribution: Attribution
     started: float
     """Seconds, monotonic."""
@@ -69,6 +67,14 @@ class LLMCall:
     """Whether its event has been written."""
     response_headers: dict[str, str] = field(default_factory=dict)
     """To set on the answer."""
+
+    @property
+    def provider(self) -> Provider:
+        return self.route.provider
+
+    @property
+    def wire(self) -> WireFormat:
+        return self.route.wire
 
     @property
     def is_stream(self) -> bool:

@@ -14,7 +14,7 @@ from cachetools import LRUCache
 from genai_prices.data_snapshot import get_snapshot
 from genai_prices.types import ModelInfo
 from genai_prices.types import Provider as PriceList
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from addons.ledger.money import NANOS_PER_USD
 from addons.llm.usage import Usage
@@ -26,17 +26,29 @@ PerMillion = Annotated[Decimal, Field(ge=0, le=10**9, allow_inf_nan=False)]
 
 
 class ModelPrice(BaseModel):
-    """One entry of pricing.json, in USD per million tokens; a price left out is that of `input`."""
+    """One entry of pricing.json: prices in USD per million tokens (one left out is that of `input`), or `same_as`: the
+    name of a model that has a price, for a name of one's own such as an Azure deployment's.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     provider: str = Field(min_length=1)
     model: str = Field(min_length=1)
-    input: PerMillion
-    output: PerMillion
+    input: PerMillion = Decimal(0)
+    output: PerMillion = Decimal(0)
     cache_read: PerMillion | None = None
     cache_write: PerMillion | None = None
     cache_write_1h: PerMillion | None = None
+    same_as: str = ""
+
+    @model_validator(mode="after")
+    def _says_one_thing(self) -> "ModelPrice":
+        prices = self.model_fields_set - {"provider", "model", "same_as"}
+        if self.same_as and prices:
+            raise ValueError("has prices, or `same_as`, but not both")
+        if not self.same_as and not {"input", "output"} <= prices:
+            raise ValueError("needs `input` and `output`, or `same_as`")
+        return self
 
     def cost(self, usage: Usage) -> Decimal:
         """USD."""
@@ -98,24 +110,33 @@ class Prices:
         return self._found[key]
 
     def _look_up(self, price_id: str, key: tuple[str, str]) -> ModelPrice | Priced | None:
-        if price := self._overrides.get(key):
-            return price
-        if len(key[1]) > _LONGEST_MODEL_NAME:
+        override, model = self._overrides.get(key), key[1]
+        if override and override.same_as:
+            model = override.same_as
+            override = self._overrides.get((key[0], model))
+        if override:
+            return None if override.same_as else override
+        if len(model) > _LONGEST_MODEL_NAME:
             return None
         snapshot = get_snapshot()
         price_list = self._lists.get(price_id)
         if price_list is None:
-            price_list = self._lists[price_id] = snapshot.find_provider(key[1], price_id, None)
-        found = price_list.find_model(key[1], all_providers=snapshot.providers)
+            price_list = self._lists[price_id] = snapshot.find_provider(model, price_id, None)
+        found = price_list.find_model(model, all_providers=snapshot.providers)
         return Priced(found, price_list) if found else None
 
     def cost(self, provider: str, price_id: str, model: str, usage: Usage, when: datetime) -> int | None:
         """Nano-USD, rounded once, half to even. None where the model, or one of the tokens' kinds, has no price."""
-        price = self.find(provider, price_id, model)
-        if price is None:
-            return None
-        usd = price.cost(usage) if isinstance(price, ModelPrice) else _genai_cost(price, usage, when)
-        return None if usd is None else int((usd * NANOS_PER_USD).to_integral_value(ROUND_HALF_EVEN))
+        usd = Decimal(0)
+        for name, part in ((model, usage), *((other or model, extra) for other, extra in usage.extra)):
+            price = self.find(provider, price_id, name)
+            if price is None:
+                return None
+            cost = price.cost(part) if isinstance(price, ModelPrice) else _genai_cost(price, part, when)
+            if cost is None:
+                return None
+            usd += cost
+        return int((usd * NANOS_PER_USD).to_integral_value(ROUND_HALF_EVEN))
 
 
 def _genai_cost(price: Priced, usage: Usage, when: datetime) -> Decimal | None:
@@ -125,8 +146,11 @@ def _genai_cost(price: Priced, usage: Usage, when: datetime) -> Decimal | None:
         cache_write_tokens=usage.cache_write_tokens,
         cache_write_1h_tokens=usage.cache_write_1h_tokens or None,
         output_tokens=usage.output_tokens,
+        web_searches=usage.web_searches or None,
     )
     context = _CONTEXT_OF_TIER.get(usage.service_tier)
+    if usage.speed == "fast":
+        context = (context or {}) | {"speed": "fast"}
     try:
         return price.model.calc_price(
             tokens, price.provider, genai_request_timestamp=when, price_context=context

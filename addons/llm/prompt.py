@@ -27,19 +27,28 @@ class Request:
     """First 8 hex digits of SHA-256 of the system prompt, "" without one."""
 
 
-def read(body: Mapping[str, Any], system: str, user_characters: int, output_limits: Iterable[str]) -> Request:
+def read(
+    body: Mapping[str, Any],
+    system: str,
+    user_characters: int,
+    output_limits: Iterable[str],
+    model: str = "",
+    stream: bool | None = None,
+) -> Request:
     """`output_limits` are the names of the fields that may limit the answer, the first one present counts.
+
+    `model` and `stream` are what the path says, where it does.
 
     Raises ValueError where `model` is missing or no name.
     """
-    model = body.get("model")
+    model = model or body.get("model")  # type: ignore[assignment]
     if not isinstance(model, str) or not model.strip():
         raise ValueError("the request has no model: set `model` to the name of one")
     if len(model) > _LONGEST_MODEL_NAME or not model.isprintable():
         raise ValueError(f"its model is no name: up to {_LONGEST_MODEL_NAME} characters that can be printed")
     return Request(
         model=model,
-        stream=body.get("stream") is True,
+        stream=body.get("stream") is True if stream is None else stream,
         input_tokens=tokens_of(characters(body)),
         max_output_tokens=_output_limit(body, output_limits),
         system_prompt_tokens=len(system) // CHARACTERS_PER_TOKEN,
@@ -83,9 +92,9 @@ def text_of(content: object) -> str:
     return ""
 
 
-def messages_of(body: Mapping[str, Any], roles: Collection[object]) -> list[str]:
+def messages_of(body: Mapping[str, Any], roles: Collection[object], field: str = "messages") -> list[str]:
     """The texts of the messages with one of these roles."""
-    messages = body.get("messages")
+    messages = body.get(field)
     if not isinstance(messages, list):
         return []
     return [text_of(m.get("content")) for m in messages if isinstance(m, dict) and m.get("role") in roles]

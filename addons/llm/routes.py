@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Container
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from addons.llm.providers import ANTHROPIC, OPENAI, PROVIDERS, Provider, WireFormat
 
@@ -14,6 +14,11 @@ _PASSED_THROUGH = re.compile(r"/(?:v1|azure|bedrock)/")
 _TRACKED: dict[str, tuple[Provider, WireFormat]] = {
     provider.prefix + path: (provider, wire) for provider in PROVIDERS for path, wire in provider.paths.items()
 }
+_WITH_MODEL = [
+    (re.compile(re.escape(path).replace(r"\{model\}", "(?P<model>.+)")), provider, wire)
+    for path, (provider, wire) in _TRACKED.items()
+    if "{model}" in path
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +29,12 @@ class Tracked:
     wire: WireFormat
     path: str
     """Without the provider's prefix."""
+    model: str = ""
+    """Where the path names it."""
+
+    def with_model(self, model: str) -> "Tracked":
+        """The same call of another model, for a path that names one."""
+        return replace(self, model=model, path=self.path.replace(_segment(self.path), quote(model, safe=":"), 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +72,9 @@ def resolve(path: str) -> Route:
     if found := _TRACKED.get(name):
         provider, wire = found
         return Tracked(provider, wire, name.removeprefix(provider.prefix))
+    for pattern, provider, wire in _WITH_MODEL:
+        if match := pattern.fullmatch(name):
+            return Tracked(provider, wire, cleaned.rstrip("/")[len(provider.prefix) :], match["model"])
     if name in STATUS_PATHS:
         return Status(name)
     if not _PASSED_THROUGH.match(name):
@@ -76,6 +90,12 @@ def passed_to(route: PassedThrough, headers: Container[str]) -> Provider:
     if route.provider:
         return route.provider
     return ANTHROPIC if "anthropic-version" in headers or "x-api-key" in headers else OPENAI
+
+
+def _segment(path: str) -> str:
+    """The one that is the model, as it is written."""
+    parts = path.split("/")
+    return parts[parts.index("deployments" if "deployments" in parts else "model") + 1]
 
 
 def _clean(path: str) -> str:

@@ -1,13 +1,14 @@
 """What a call used, in tokens, in buckets that do not overlap, so that nothing is counted twice or priced twice."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 CHARACTERS_PER_TOKEN = 4
 """For estimates only: what both providers' documentation gives for English text."""
 
 _MAX_TOKENS = 2**53
+_COUNTS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cache_write_1h_tokens")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +24,15 @@ class Usage:
     cache_write_1h_tokens: int = 0
     service_tier: str = ""
     """As the answer states it: "" when it states none."""
+    speed: str = ""
+    """Anthropic's `speed`, such as "fast"."""
+    web_searches: int = 0
+    """Each has a price of its own."""
     estimated: bool = False
     """Whether a count that the provider did not report was filled in."""
+
+    extra: tuple[tuple[str, "Usage"], ...] = ()
+    """What other models, or other passes of the same one (""), used for this answer; not in the buckets above."""
 
     @property
     def total_input_tokens(self) -> int:
@@ -33,6 +41,12 @@ class Usage:
     @property
     def total_tokens(self) -> int:
         return self.total_input_tokens + self.output_tokens
+
+    def with_extra(self) -> "Usage":
+        """All tokens that were used for the answer, whoever used them."""
+        parts = [self, *(usage for _, usage in self.extra)]
+        sums = {name: sum(getattr(part, name) for part in parts) for name in _COUNTS}
+        return replace(self, **sums, extra=())
 
     def summary(self) -> str:
         return (

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -9,7 +10,7 @@ import orjson
 from addons.llm import prompt
 from addons.llm.providers.base import Endpoints, Provider, error_type, join
 from addons.llm.sse import Event
-from addons.llm.usage import Estimate, Usage, count, details, merge, text, tokens_of
+from addons.llm.usage import NOTHING, Estimate, Usage, count, details, merge, text, tokens_of
 
 _DELTA_TEXT = re.compile(rb'"(?:text|thinking|partial_json)": ?"((?:[^"\\]++|\\.)*+)"')
 _WITHOUT_USAGE = frozenset({"ping", "content_block_start", "content_block_stop"})
@@ -64,10 +65,10 @@ class AnthropicMeter:
 class Messages:
     family = "anthropic"
 
-    def request(self, body: Mapping[str, Any]) -> prompt.Request:
+    def request(self, body: Mapping[str, Any], model: str, stream: bool | None = None) -> prompt.Request:
         system = prompt.text_of(body.get("system"))
         user = sum(map(len, prompt.messages_of(body, ("user",))))
-        return prompt.read(body, system, user, ("max_tokens",))
+        return prompt.read(body, system, user, ("max_tokens",), model, stream)
 
     def stream_options(self, body: Mapping[str, Any]) -> dict[str, Any] | None:
         return None
@@ -88,15 +89,31 @@ def usage_of(usage: Mapping[str, Any], estimate: Estimate) -> Usage:
     creation = details(usage, "cache_creation")
     write_1h = count(creation, "ephemeral_1h_input_tokens") or 0
     write_both = write_1h + (count(creation, "ephemeral_5m_input_tokens") or 0)
-    return Usage(
+    whole = Usage(
         input_tokens=estimate.input_tokens if reported_input is None else reported_input,
         output_tokens=estimate.output_tokens if reported_output is None else reported_output,
         cache_read_tokens=count(usage, "cache_read_input_tokens") or 0,
         cache_write_tokens=max(count(usage, "cache_creation_input_tokens") or 0, write_both),
         cache_write_1h_tokens=write_1h,
         service_tier=text(usage.get("service_tier")),
+        speed=text(usage.get("speed")),
+        web_searches=count(details(usage, "server_tool_use"), "web_search_requests") or 0,
         estimated=reported_input is None or reported_output is None,
     )
+    passes = _passes(usage.get("iterations"))
+    return replace(NOTHING, web_searches=whole.web_searches, extra=passes) if passes else whole
+
+
+def _passes(iterations: object) -> tuple[tuple[str, Usage], ...]:
+    """The passes that an answer took (beta `iterations`), each by its model, "" for the answer's own.
+
+    Empty unless there is one that the totals leave out, or count for the wrong model: a compaction, an advisor's
+    message, a fallback's.
+    """
+    found = [item for item in iterations if isinstance(item, dict)] if isinstance(iterations, list) else []
+    if all(item.get("type") == "message" for item in found):
+        return ()
+    return tuple((text(item.get("model")), usage_of({**item, "iterations": None}, Estimate(0, 0))) for item in found)
 
 
 def _url(endpoints: Endpoints, path: str, query: str, model: str) -> str:

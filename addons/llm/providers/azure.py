@@ -1,12 +1,14 @@
-"""Azure OpenAI speaks OpenAI's format on paths of its own: /openai/v1/…, or by date /openai/deployments/{model}/….
+"""Azure: OpenAI's format on paths of its own (/openai/v1/…, or by date /openai/deployments/{model}/…), and Anthropic's.
 
 Source: https://learn.microsoft.com/azure/ai-foundry/openai/api-version-lifecycle.
 """
 
 from urllib.parse import parse_qs, quote, urlencode
 
-from addons.llm.providers.base import Endpoints, NotConfigured, Provider, join
-from addons.llm.providers.openai import CHAT_COMPLETIONS
+from addons.llm.providers.anthropic import MESSAGES
+from addons.llm.providers.base import Endpoints, NotConfigured, Provider, WireFormat, join
+from addons.llm.providers.openai import CHAT_COMPLETIONS, COMPLETIONS, EMBEDDINGS
+from addons.llm.providers.responses import RESPONSES
 
 
 def _url(endpoints: Endpoints, path: str, query: str, model: str) -> str:
@@ -15,14 +17,30 @@ def _url(endpoints: Endpoints, path: str, query: str, model: str) -> str:
             "Azure OpenAI has no endpoint: set AZURE_OPENAI_ENDPOINT to https://{resource}.openai.azure.com"
         )
     base = endpoints.azure.removesuffix("/v1").removesuffix("/openai")
-    if path.startswith("/openai/"):
+    if path.startswith(("/openai/", "/anthropic/")):
         return join(base, path, query)
     if endpoints.azure_api_version == "v1":
         return join(base, "/openai" + path, query)
     if "api-version" not in parse_qs(query):
         query = "&".join(filter(None, [query, urlencode({"api-version": endpoints.azure_api_version})]))
-    deployment = f"/deployments/{quote(model, safe='')}" if model else ""
+    deployment = f"/deployments/{quote(model, safe='')}" if model and path != "/v1/responses" else ""
     return join(base, f"/openai{deployment}{path.removeprefix('/v1')}", query)
 
 
-AZURE = Provider("azure", "azure", "/azure", {"/v1/chat/completions": CHAT_COMPLETIONS}, _url)
+_OPENAI_PATHS: dict[str, WireFormat] = {
+    "/chat/completions": CHAT_COMPLETIONS,
+    "/responses": RESPONSES,
+    "/embeddings": EMBEDDINGS,
+    "/completions": COMPLETIONS,
+}
+
+AZURE = Provider(
+    "azure",
+    "azure",
+    "/azure",
+    {f"/v1{path}": wire for path, wire in _OPENAI_PATHS.items()}
+    | {f"/openai/v1{path}": wire for path, wire in _OPENAI_PATHS.items()}
+    | {f"/openai/deployments/{{model}}{path}": wire for path, wire in _OPENAI_PATHS.items()}
+    | {"/openai/responses": RESPONSES, "/anthropic/v1/messages": MESSAGES},
+    _url,
+)

@@ -15,6 +15,8 @@ class Endpoints(NamedTuple):
     anthropic: str
     openai: str
     bedrock: str
+    """Of the native Messages endpoint."""
+    bedrock_runtime: str
     azure: str
     azure_api_version: str
 
@@ -24,7 +26,7 @@ class NotConfigured(ValueError):
 
 
 class StreamMeter(Protocol):
-    """Reads one streamed answer, event by event."""
+    """Reads one streamed answer, event by event: of server-sent events, or of AWS's event stream."""
 
     model: str
     """As the answer names it, "" until it does."""
@@ -47,8 +49,8 @@ class WireFormat(Protocol):
     family: str
     """`anthropic` or `openai`: what a routing rule's `provider` covers."""
 
-    def request(self, body: Mapping[str, Any]) -> Request:
-        """Raises ValueError where the model is missing."""
+    def request(self, body: Mapping[str, Any], model: str) -> Request:
+        """`model` is the one that the path names, "" if it names none. Raises ValueError where there is none at all."""
 
     def stream_options(self, body: Mapping[str, Any]) -> dict[str, Any] | None:
         """`stream_options` to send instead of the client's so that a stream reports its usage; None: leave them."""
@@ -70,7 +72,7 @@ class Provider:
     prefix: str
     """What tells its paths on the proxy apart, "" for none."""
     paths: Mapping[str, WireFormat]
-    """Tracked generation paths, without the prefix."""
+    """Tracked generation paths, without the prefix; `{model}` in one is the model."""
     url: Callable[[Endpoints, str, str, str], str]
     """The URL to call: of the endpoints, path without the prefix, query and model ("" if not known).
 
@@ -93,3 +95,7 @@ def error_type(answer: object) -> str:
             if isinstance(name, str) and 0 < len(name) <= 64 and name.replace("_", "").isalnum() and name.isascii():
                 return name
     return ""
+
+
+def openai_error(kind: str, message: str) -> dict[str, Any]:
+    return {"error": {"message": message, "type": kind, "param": None, "code": kind}}

@@ -1,17 +1,22 @@
-"""OpenAI Chat Completions. Format: https://platform.openai.com/docs/api-reference/chat and …/chat-streaming."""
+"""OpenAI: chat and legacy completions, embeddings. Format: https://platform.openai.com/docs/api-reference.
+
+The Responses API is in `responses.py`.
+"""
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import orjson
 
 from addons.llm import prompt
-from addons.llm.providers.base import Endpoints, Provider, error_type, join
+from addons.llm.providers.base import Endpoints, Provider, error_type, join, openai_error
+from addons.llm.providers.responses import RESPONSES
 from addons.llm.sse import Event
 from addons.llm.usage import Estimate, Usage, count, details, merge, text, tokens_of
 
-_DELTA_TEXT = re.compile(rb'"(?:content|arguments|refusal|reasoning_content)": ?"((?:[^"\\]++|\\.)*+)"')
+_DELTA_TEXT = re.compile(rb'"(?:content|arguments|refusal|reasoning_content|text)": ?"((?:[^"\\]++|\\.)*+)"')
 _MODEL = re.compile(rb'"model": ?"([^"\\]{1,256})"')
 # A string in the answer cannot look like this: its quotes are escaped.
 _HAS_USAGE_OR_ERROR = re.compile(rb'"(?:usage|error)"\s*+:\s*+\{')
@@ -59,10 +64,10 @@ class OpenAIMeter:
 class ChatCompletions:
     family = "openai"
 
-    def request(self, body: Mapping[str, Any]) -> prompt.Request:
+    def request(self, body: Mapping[str, Any], model: str) -> prompt.Request:
         system = "\n".join(prompt.messages_of(body, ("system", "developer")))
         user = sum(map(len, prompt.messages_of(body, ("user",))))
-        return prompt.read(body, system, user, ("max_completion_tokens", "max_tokens"))
+        return prompt.read(body, system, user, ("max_completion_tokens", "max_tokens"), model)
 
     def stream_options(self, body: Mapping[str, Any]) -> dict[str, Any] | None:
         options = body.get("stream_options")
@@ -77,7 +82,25 @@ class ChatCompletions:
         return OpenAIMeter(hide_usage)
 
     def error_body(self, kind: str, message: str) -> dict[str, Any]:
-        return {"error": {"message": message, "type": kind, "param": None, "code": kind}}
+        return openai_error(kind, message)
+
+
+class Completions(ChatCompletions):
+    """The legacy API: `prompt` in, `choices[].text` out, usage as in chat."""
+
+    def request(self, body: Mapping[str, Any], model: str) -> prompt.Request:
+        return prompt.read(body, "", prompt.characters(body.get("prompt")), ("max_tokens",), model)
+
+
+class Embeddings(ChatCompletions):
+    def request(self, body: Mapping[str, Any], model: str) -> prompt.Request:
+        return replace(
+            prompt.read(body, "", prompt.characters(body.get("input")), (), model, False), max_output_tokens=0
+        )
+
+    def usage(self, answer: Mapping[str, Any], estimate: Estimate) -> Usage:
+        """There is no output to count; a bare `total_tokens` would be the input."""
+        return usage_of({"completion_tokens": 0, **details(answer, "usage")}, "", estimate._replace(output_tokens=0))
 
 
 def usage_of(usage: Mapping[str, Any], service_tier: str, estimate: Estimate) -> Usage:
@@ -102,4 +125,17 @@ def _url(endpoints: Endpoints, path: str, query: str, model: str) -> str:
 
 
 CHAT_COMPLETIONS = ChatCompletions()
-OPENAI = Provider("openai", "openai", "", {"/v1/chat/completions": CHAT_COMPLETIONS}, _url)
+COMPLETIONS = Completions()
+EMBEDDINGS = Embeddings()
+OPENAI = Provider(
+    "openai",
+    "openai",
+    "",
+    {
+        "/v1/chat/completions": CHAT_COMPLETIONS,
+        "/v1/responses": RESPONSES,
+        "/v1/embeddings": EMBEDDINGS,
+        "/v1/completions": COMPLETIONS,
+    },
+    _url,
+)

@@ -68,6 +68,49 @@ def test_a_price_left_out_of_pricing_json_is_that_of_the_input() -> None:
     assert cost("openai", "my-ft", Usage(1, 0, 1, 1), [price]) == 6000
 
 
+def test_a_deployments_name_can_be_given_the_price_of_its_model() -> None:
+    alias = {"provider": "azure", "model": "prod-chat", "same_as": "gpt-4o"}
+    assert cost("azure", "prod-chat", Usage(1000, 200), [alias]) == 4_500_000
+    assert (
+        cost("azure", "prod-chat", Usage(1000, 0), [alias, MINE | {"provider": "azure", "model": "gpt-4o"}])
+        == 2_000_000
+    )
+    loop = [alias | {"same_as": "prod-chat"}]
+    assert cost("azure", "prod-chat", Usage(1, 1), loop) is None
+
+
+@pytest.mark.parametrize("entry", [{"input": 1}, {"output": 1}, {}, {"same_as": "x", "input": 1}])
+def test_an_entry_has_prices_or_the_name_of_a_model_that_has(entry: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="same_as"):
+        PricingFile.model_validate({"models": [{"provider": "openai", "model": "m"} | entry]})
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "usage", "nanos"),
+    [
+        # 6.00 for the tokens as above, and two searches at 10 USD per thousand
+        ("anthropic", "claude-sonnet-4-6", Usage(1000, 200, web_searches=2), 26_000_000),
+        ("openai", "gpt-5", Usage(1000, 200, web_searches=1), 13_250_000),  # 1.25 / 10
+        # an answer in two passes: 1000 / 200 of its own at 3 / 15, 100 / 10 of another model at 1 / 5
+        (
+            "anthropic",
+            "claude-sonnet-4-6",
+            Usage(extra=(("", Usage(1000, 200)), ("claude-haiku-4-5", Usage(100, 10)))),
+            6_150_000,
+        ),
+        ("bedrock", "us.anthropic.claude-haiku-4-5-20251001-v1:0", Usage(1000, 200), 2_200_000),  # 1.10 / 5.50
+        ("bedrock", "amazon.nova-lite-v1:0", Usage(1000, 200), 108_000),  # 0.06 / 0.24
+        ("openai", "text-embedding-3-small", Usage(1000, 0), 20_000),  # 0.02
+    ],
+)
+def test_searches_passes_and_regions_have_their_prices(provider: str, model: str, usage: Usage, nanos: int) -> None:
+    assert cost(provider, model, usage) == nanos
+
+
+def test_a_pass_by_a_model_without_a_price_makes_the_whole_cost_unknown() -> None:
+    assert cost("anthropic", "claude-sonnet-4-6", Usage(extra=(("", Usage(1, 1)), ("nobody", Usage(1, 1))))) is None
+
+
 def test_an_override_applies_to_models_that_were_looked_up_before() -> None:
     prices = Prices()
     assert not prices.known("openai", "openai", "my-ft")

@@ -20,7 +20,7 @@ def test_anthropics_request_is_read_for_its_sizes_and_the_hash_of_its_system_pro
             {"role": "user", "content": [{"type": "text", "text": "z" * 40}, {"type": "image", "source": {}}]},
         ],
     }
-    request = MESSAGES.request(body)
+    request = MESSAGES.request(body, "")
     assert (request.model, request.stream, request.max_output_tokens) == ("claude-sonnet-4-6", True, 50)
     assert request.prompt_hash == hashlib.sha256(b"be brief").hexdigest()[:8]
     assert (request.system_prompt_tokens, request.user_prompt_tokens) == (2, 20)
@@ -39,7 +39,7 @@ def test_openais_system_prompt_is_its_system_and_developer_messages() -> None:
             {"role": "user", "content": "12345678"},
         ],
     }
-    request = CHAT_COMPLETIONS.request(body)
+    request = CHAT_COMPLETIONS.request(body, "")
     assert request.prompt_hash == hashlib.sha256(b"a\nb").hexdigest()[:8]
     assert (request.user_prompt_tokens, request.max_output_tokens) == (2, 14)
 
@@ -47,21 +47,21 @@ def test_openais_system_prompt_is_its_system_and_developer_messages() -> None:
 @pytest.mark.parametrize("body", [{}, {"model": ""}, {"model": "  "}, {"model": 4}, {"model": None}])
 def test_a_request_without_a_model_is_refused(body: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="no model"):
-        MESSAGES.request(body)
+        MESSAGES.request(body, "")
 
 
 @pytest.mark.parametrize("limit", [None, 0, -4, "9", True, 1.5])
 def test_an_output_limit_that_makes_no_sense_is_taken_as_4096(limit: object) -> None:
-    assert MESSAGES.request({"model": "m", "max_tokens": limit}).max_output_tokens == 4096
+    assert MESSAGES.request({"model": "m", "max_tokens": limit}, "").max_output_tokens == 4096
 
 
 def test_an_output_limit_beyond_all_models_does_not_reserve_a_whole_budget() -> None:
-    assert MESSAGES.request({"model": "m", "max_tokens": 10**12}).max_output_tokens == 128_000
+    assert MESSAGES.request({"model": "m", "max_tokens": 10**12}, "").max_output_tokens == 128_000
 
 
 @pytest.mark.parametrize("messages", [None, "x", [None, 5, {"role": "user"}, {"role": "user", "content": [7]}]])
 def test_messages_of_another_shape_are_no_error(messages: object) -> None:
-    assert MESSAGES.request({"model": "m", "messages": messages}).user_prompt_tokens == 0
+    assert MESSAGES.request({"model": "m", "messages": messages}, "").user_prompt_tokens == 0
 
 
 @pytest.mark.parametrize(

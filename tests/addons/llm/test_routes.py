@@ -1,3 +1,5 @@
+from urllib.parse import unquote
+
 import pytest
 
 from addons.llm.providers import ANTHROPIC, OPENAI, Endpoints, NotConfigured
@@ -9,6 +11,7 @@ ENDPOINTS = Endpoints(
     anthropic="https://a.test",
     openai="https://o.test/prefix/v1",
     bedrock="https://b.test/anthropic",
+    bedrock_runtime="https://r.test",
     azure="https://z.test",
     azure_api_version="v1",
 )
@@ -21,6 +24,15 @@ ENDPOINTS = Endpoints(
         ("/v1/chat/completions", OPENAI, "https://o.test/prefix/v1/chat/completions"),
         ("/bedrock/v1/messages", BEDROCK, "https://b.test/anthropic/v1/messages"),
         ("/azure/v1/chat/completions", AZURE, "https://z.test/openai/v1/chat/completions"),
+        ("/v1/responses", OPENAI, "https://o.test/prefix/v1/responses"),
+        ("/v1/embeddings", OPENAI, "https://o.test/prefix/v1/embeddings"),
+        ("/v1/completions", OPENAI, "https://o.test/prefix/v1/completions"),
+        ("/bedrock/model/a.b-v1:0/invoke", BEDROCK, "https://r.test/model/a.b-v1:0/invoke"),
+        ("/bedrock/model/a.b-v1%3A0/converse-stream", BEDROCK, "https://r.test/model/a.b-v1%3A0/converse-stream"),
+        ("/azure/openai/responses", AZURE, "https://z.test/openai/responses"),
+        ("/azure/openai/v1/embeddings", AZURE, "https://z.test/openai/v1/embeddings"),
+        ("/azure/openai/deployments/d/chat/completions", AZURE, "https://z.test/openai/deployments/d/chat/completions"),
+        ("/azure/anthropic/v1/messages", AZURE, "https://z.test/anthropic/v1/messages"),
     ],
 )
 def test_a_tracked_path_goes_to_its_provider(path: str, provider: object, url: str) -> None:
@@ -41,6 +53,24 @@ def test_no_spelling_of_a_tracked_path_goes_untracked(path: str) -> None:
 @pytest.mark.parametrize("path", ["/v1/%2e%2e/v1/messages", "/v1%2f%2fmessages", "/v1/a%2f..%2fmessages"])
 def test_a_path_with_structure_in_its_escapes_has_no_route(path: str) -> None:
     assert resolve(path) is None
+
+
+ARN = "arn%3Aaws%3Abedrock%3Aus-east-1%3A1%3Ainference-profile%2Fus.anthropic.claude-sonnet-4-6"
+
+
+@pytest.mark.parametrize(
+    ("path", "model", "with_another"),
+    [
+        ("/bedrock/model/a.b-v1%3A0/invoke", "a.b-v1:0", "/model/new:0/invoke"),
+        (f"/bedrock/model/{ARN}/converse", unquote(ARN), "/model/new:0/converse"),
+        ("/azure/openai/deployments/my%20gpt/embeddings", "my gpt", "/openai/deployments/new:0/embeddings"),
+    ],
+)
+def test_a_model_in_the_path_is_read_and_can_be_changed(path: str, model: str, with_another: str) -> None:
+    route = resolve(path)
+    assert isinstance(route, Tracked)
+    assert route.model == model
+    assert route.with_model("new:0").path == with_another
 
 
 @pytest.mark.parametrize("path", sorted(STATUS_PATHS))

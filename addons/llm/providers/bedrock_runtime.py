@@ -1,0 +1,128 @@
+"""Bedrock's runtime API: a model in the path, its own format (`invoke`) or one for all models (`converse`).
+
+Format: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_Operations_Amazon_Bedrock_Runtime.html.
+"""
+
+import base64
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from addons.llm import prompt
+from addons.llm.providers.anthropic import AnthropicMeter, Messages
+from addons.llm.sse import Event
+from addons.llm.usage import Estimate, Usage, count, details, tokens_of
+
+_DELTA_TEXT = re.compile(rb'"(?:text|input)": ?"((?:[^"\\]++|\\.)*+)"')
+
+
+class InvokeMeter(AnthropicMeter):
+    """Frames hold Anthropic's events in base64; the last one says what was used, whatever the model."""
+
+    _metrics: Mapping[str, Any] = {}
+
+    def read(self, event: Event) -> bool:
+        if event.name == "exception":
+            self.error = _exception(event)
+            return True
+        try:
+            inner = base64.b64decode(orjson.loads(event.data)["bytes"])
+            content = orjson.loads(inner)
+            kind = content.get("type") or ""
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return True
+        if metrics := details(content, "amazon-bedrock-invocationMetrics"):
+            self._metrics = metrics
+            self.complete = True
+        done = self.complete
+        super().read(Event(kind if isinstance(kind, str) else "", inner, b""))
+        self.complete = done  # message_stop may come before, or with, the metrics
+        return True
+
+    def usage(self, estimate: Estimate) -> Usage:
+        inputs, outputs = count(self._metrics, "inputTokenCount"), count(self._metrics, "outputTokenCount")
+        if self._usage or inputs is None or outputs is None:
+            return super().usage(estimate)
+        return Usage(
+            input_tokens=inputs,
+            output_tokens=outputs,
+            cache_read_tokens=count(self._metrics, "cacheReadInputTokenCount") or 0,
+            cache_write_tokens=count(self._metrics, "cacheWriteInputTokenCount") or 0,
+        )
+
+
+class ConverseMeter:
+    def __init__(self) -> None:
+        self.model = ""
+        self.complete = False
+        self.error = ""
+        self.text_bytes = 0
+        self._usage: Mapping[str, Any] = {}
+
+    def read(self, event: Event) -> bool:
+        if event.name == "contentBlockDelta":
+            if match := _DELTA_TEXT.search(event.data):
+                self.text_bytes += len(match[1])
+        elif event.name == "metadata":
+            try:
+                self._usage = details(orjson.loads(event.data), "usage")
+            except (ValueError, AttributeError):
+                return True
+            self.complete = True
+        elif event.name == "exception":
+            self.error = _exception(event)
+        return True
+
+    def usage(self, estimate: Estimate) -> Usage:
+        return _converse_usage(self._usage, estimate._replace(output_tokens=tokens_of(self.text_bytes)))
+
+
+class Invoke(Messages):
+    """Bodies are the model's own; they are read as Anthropic's. Other models' usage is in the headers of the answer."""
+
+    def __init__(self, stream: bool) -> None:
+        self._stream = stream
+
+    def request(self, body: Mapping[str, Any], model: str, stream: bool | None = None) -> prompt.Request:
+        return super().request(body, model, self._stream)
+
+    def meter(self, hide_usage: bool) -> AnthropicMeter:
+        return InvokeMeter()
+
+
+class Converse(Messages):
+    def __init__(self, stream: bool) -> None:
+        self._stream = stream
+
+    def request(self, body: Mapping[str, Any], model: str, stream: bool | None = None) -> prompt.Request:
+        limits = {"max_tokens": details(body, "inferenceConfig").get("maxTokens"), "system": body.get("system")}
+        return super().request({**body, **limits}, model, self._stream)
+
+    def usage(self, answer: Mapping[str, Any], estimate: Estimate) -> Usage:
+        return _converse_usage(details(answer, "usage"), estimate)
+
+    def meter(self, hide_usage: bool) -> ConverseMeter:  # type: ignore[override]
+        return ConverseMeter()
+
+
+def _converse_usage(usage: Mapping[str, Any], estimate: Estimate) -> Usage:
+    """`inputTokens` excludes the cache's."""
+    inputs, outputs = count(usage, "inputTokens"), count(usage, "outputTokens")
+    return Usage(
+        input_tokens=estimate.input_tokens if inputs is None else inputs,
+        output_tokens=estimate.output_tokens if outputs is None else outputs,
+        cache_read_tokens=count(usage, "cacheReadInputTokens") or 0,
+        cache_write_tokens=count(usage, "cacheWriteInputTokens") or 0,
+        estimated=inputs is None or outputs is None,
+    )
+
+
+def _exception(event: Event) -> str:
+    name = event.data.decode(errors="replace")
+    return name if name.isalnum() and len(name) <= 64 else "error"
+
+
+INVOKE, INVOKE_STREAM = Invoke(stream=False), Invoke(stream=True)
+CONVERSE, CONVERSE_STREAM = Converse(stream=False), Converse(stream=True)

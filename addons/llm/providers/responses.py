@@ -1,0 +1,106 @@
+"""OpenAI's Responses API. Format: https://platform.openai.com/docs/api-reference/responses, …/responses-streaming."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from addons.llm import prompt
+from addons.llm.providers.base import error_type, openai_error
+from addons.llm.sse import Event
+from addons.llm.usage import Estimate, Usage, count, details, text, tokens_of
+
+_DELTA_TEXT = re.compile(rb'"delta": ?"((?:[^"\\]++|\\.)*+)"')
+_FINAL = frozenset({"response.completed", "response.incomplete", "response.failed"})
+_NAMES_THE_MODEL = "response.created"
+
+
+class ResponsesMeter:
+    def __init__(self) -> None:
+        self.model = ""
+        self.complete = False
+        self.error = ""
+        self.text_bytes = 0
+        self._response: Mapping[str, Any] = {}
+
+    def read(self, event: Event) -> bool:
+        if event.name.endswith(".delta"):
+            if match := _DELTA_TEXT.search(event.data):
+                self.text_bytes += len(match[1])
+        elif event.name in _FINAL or event.name in (_NAMES_THE_MODEL, "error"):
+            self._read_json(event)
+        return True
+
+    def _read_json(self, event: Event) -> None:
+        try:
+            content = orjson.loads(event.data)
+        except orjson.JSONDecodeError:
+            return
+        if not isinstance(content, dict):
+            return
+        if event.name == "error":
+            self.error = error_type({"error": content}) or "error"
+            return
+        response = details(content, "response")
+        self.model = text(response.get("model")) or self.model
+        if event.name in _FINAL:
+            self.complete = True
+            self._response = response
+            self.error = self.error or error_type(response)
+
+    def usage(self, estimate: Estimate) -> Usage:
+        seen = estimate._replace(output_tokens=tokens_of(self.text_bytes))
+        return usage_of(self._response, seen)
+
+
+class Responses:
+    family = "openai"
+
+    def request(self, body: Mapping[str, Any], model: str) -> prompt.Request:
+        given = body.get("input")
+        user = len(given) if isinstance(given, str) else sum(map(len, prompt.messages_of(body, ("user",), "input")))
+        system = [prompt.text_of(body.get("instructions")), *prompt.messages_of(body, ("system", "developer"), "input")]
+        return prompt.read(body, "\n".join(filter(None, system)), user, ("max_output_tokens",), model)
+
+    def stream_options(self, body: Mapping[str, Any]) -> dict[str, Any] | None:
+        return None
+
+    def usage(self, answer: Mapping[str, Any], estimate: Estimate) -> Usage:
+        """An answer in the background (`status: queued`) reports none yet, and is not billed again when it is fetched:
+        its input is what can be known of it.
+        """
+        return usage_of(answer, estimate)
+
+    def meter(self, hide_usage: bool) -> ResponsesMeter:
+        return ResponsesMeter()
+
+    def error_body(self, kind: str, message: str) -> dict[str, Any]:
+        return openai_error(kind, message)
+
+
+def usage_of(response: Mapping[str, Any], estimate: Estimate) -> Usage:
+    """`input_tokens` includes the cached ones, `output_tokens` the reasoning."""
+    usage = details(response, "usage")
+    nested = details(usage, "input_tokens_details")
+    reported, output = count(usage, "input_tokens"), count(usage, "output_tokens")
+    total = estimate.input_tokens if reported is None else reported
+    read = min(count(nested, "cached_tokens") or 0, total)
+    write = min(count(nested, "cache_write_tokens") or 0, total - read)
+    searches = [item for item in _items(response.get("output")) if item.get("type") == "web_search_call"]
+    return Usage(
+        input_tokens=total - read - write,
+        output_tokens=estimate.output_tokens if output is None else output,
+        cache_read_tokens=read,
+        cache_write_tokens=write,
+        service_tier=text(response.get("service_tier")),
+        web_searches=len(searches),
+        estimated=reported is None or output is None,
+    )
+
+
+def _items(value: object) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+RESPONSES = Responses()
