@@ -5,7 +5,7 @@ PYTHON := $(shell for p in python3.13 python3.12 python3.14 python3 python; do \
 BIN := .venv/bin
 READY := .venv/.installed
 
-.PHONY: demo test check check-config lock clean
+.PHONY: demo test check check-config ca-bundle lock clean
 
 demo: $(READY)
 	@$(BIN)/python -m modeltrack_api.demo
@@ -23,6 +23,10 @@ check: $(READY)
 # The files in data/, or those in DATA_DIR: `make check-config DATA_DIR=...`
 check-config: $(READY)
 	@$(BIN)/python -m modeltrack_api.check_config $(DATA_DIR)
+
+# One file with the system's CAs and mitmproxy's, for SSL_CERT_FILE and its like.
+ca-bundle: $(READY)
+	@$(BIN)/python -m addons.ca_bundle ca-bundle.pem
 
 $(READY): requirements.lock
 	@if [ -z "$(PYTHON)" ]; then echo "ModelTrack needs Python 3.12 or newer (with venv and pip); none was found on PATH." >&2; exit 1; fi

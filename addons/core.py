@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from mitmproxy import http
 
@@ -22,6 +22,7 @@ from addons.ledger.follower import LogFollower
 from addons.ledger.spend import Ledger, Spend, month_of
 from addons.ledger.watched import WatchedFile, Watcher, parse_model
 from addons.llm.call import LLMCall
+from addons.llm.hosts import Host
 from addons.llm.pricing import Prices, PricingFile
 from addons.llm.providers import PROVIDERS
 from addons.llm.rules import RoutingFile
@@ -60,6 +61,15 @@ class Counts:
     routing_savings_nanos: int = 0
 
 
+class Tunnel(NamedTuple):
+    """What a CONNECT said, for as long as its connection lasts."""
+
+    host: Host | None
+    """None: no LLM provider's, and so not looked into."""
+    team: str
+    app: str
+
+
 class Core:
     def __init__(self) -> None:
         self.prices = Prices()
@@ -71,6 +81,8 @@ class Core:
         """Why nothing may be served, "" when all is well."""
         self.live: dict[str, http.HTTPFlow] = {}
         """Flows of calls whose event is not written yet, by flow id."""
+        self.tunnels: dict[str, Tunnel] = {}
+        """By the id of the client's connection."""
         self._unpriced_models: set[tuple[str, str]] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._watcher: Watcher | None = None

@@ -46,12 +46,12 @@ class CostLogger:
         if not call:
             return
         call.sent = True
-        if not call.is_stream:
+        if not call.is_stream or call.fixed == "signed_request":
             return
         # A stream is metered as it passes, so it is asked for uncompressed.
         flow.request.headers["Accept-Encoding"] = "identity"
         options = call.wire.stream_options(call.body)
-        if options and not call.compressed:
+        if options and not call.fixed:
             put = replace_member if "stream_options" in call.body else insert_member
             flow.request.content = put(flow.request.raw_content or b"", "stream_options", orjson.dumps(options))
             call.adds_stream_usage = True

@@ -15,18 +15,22 @@ from addons.cost_logger import CostLogger  # noqa: E402
 from addons.json_errors import JsonErrors  # noqa: E402
 from addons.routing import Routing  # noqa: E402
 from addons.rules import RoutingRules  # noqa: E402
+from addons.signing import BedrockSigner  # noqa: E402
 from addons.status import StatusPages  # noqa: E402
+from addons.tunnels import Tunnels  # noqa: E402
 
 core = Core()
 cache = ResponseCache(core)
 
 addons = [
     Bootstrap(core),
+    Tunnels(core),
     Routing(core),
     BudgetGate(core),
     RoutingRules(core),
     cache,
     CostLogger(core),
+    BedrockSigner(core),
     StatusPages(core, cache.size),
     JsonErrors(),
 ]

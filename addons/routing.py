@@ -7,13 +7,16 @@ from typing import Any
 import orjson
 from mitmproxy import http
 
-from addons.core import Core
+from addons.core import Core, Tunnel
 from addons.flow_call import attach, call_of, open_call, untracked_call
 from addons.guard import guarded
 from addons.llm import decoding
-from addons.llm.attribution import HEADER_PREFIX, NO_CACHE_HEADER, attribute, is_yes
+from addons.llm.attribution import HEADER_PREFIX, NO_CACHE_HEADER, Attribution, attribute, is_yes
+from addons.llm.cache_key import SIGV4
 from addons.llm.call import LLMCall, UntrackedCall
+from addons.llm.hosts import tracked_on
 from addons.llm.providers import NotConfigured
+from addons.llm.providers.base import join
 from addons.llm.routes import PassedThrough, Status, Tracked, passed_to, resolve
 from addons.replies import refuse
 from addons.upstream import aim, send_to
@@ -32,6 +35,9 @@ class Routing:
             refuse(flow, None, 503, "not_configured", f"ModelTrack is not serving: {self.core.failure}", retry_after=5)
             return
         path = flow.request.path.partition("?")[0]
+        if tunnel := self.core.tunnels.get(flow.client_conn.id):
+            self._through_tunnel(flow, tunnel, path)
+            return
         route = resolve(path)
         if isinstance(route, Tracked):
             self._track(flow, route)
@@ -43,7 +49,15 @@ class Routing:
             message = f"ModelTrack has no route {path[:200]!r}: its README lists those it has."
             refuse(flow, None, 404, "not_found", message)
 
-    def _track(self, flow: http.HTTPFlow, route: Tracked) -> None:
+    def _through_tunnel(self, flow: http.HTTPFlow, tunnel: Tunnel, path: str) -> None:
+        if tunnel.host is None:
+            refuse(flow, None, 403, "tunnel_refused", "This connection was made to another host.")
+        elif (route := tracked_on(tunnel.host, path)) and flow.request.method == "POST":
+            self._track(flow, route, tunnel)
+        else:
+            self._send_untracked(flow, join(tunnel.host.base_url, path.removeprefix(tunnel.host.skipped), ""), tunnel)
+
+    def _track(self, flow: http.HTTPFlow, route: Tracked, tunnel: Tunnel | None = None) -> None:
         if flow.request.method != "POST":
             message = f"{route.path} takes POST, not {flow.request.method[:20]}."
             refuse(flow, None, 405, "method_not_allowed", message, wire=route.wire)
@@ -54,7 +68,8 @@ class Routing:
         headers = _headers_for_us(flow, opt_out)
         call = LLMCall(
             route=route,
-            attribution=attribute(headers, self.core.settings.default_team),
+            base_url=tunnel.host.base_url if tunnel and tunnel.host else "",
+            attribution=self._attribution(headers, tunnel),
             started=time.monotonic(),
             no_cache=is_yes(headers.get(NO_CACHE_HEADER.lower())),
             no_route=is_yes(headers.get(opt_out)),
@@ -62,17 +77,27 @@ class Routing:
         attach(flow, call)
         self.core.live[flow.id] = flow
 
+    def _attribution(self, headers: dict[str, str], tunnel: Tunnel | None) -> Attribution:
+        proxy_user = (tunnel.team, tunnel.app) if tunnel else ("", "")
+        return attribute(headers, self.core.settings.default_team, proxy_user)
+
     def _pass_through(self, flow: http.HTTPFlow, route: PassedThrough) -> None:
-        attribution = attribute(_headers_for_us(flow), self.core.settings.default_team)
-        attach(flow, UntrackedCall(attribution.team, attribution.app))
+        provider = passed_to(route, flow.request.headers)
+        try:
+            self._send_untracked(flow, provider.url(self.core.settings.endpoints, route.path, "", ""))
+        except NotConfigured as error:
+            refuse(flow, None, 503, "not_configured", str(error))
+
+    def _send_untracked(self, flow: http.HTTPFlow, url: str, tunnel: Tunnel | None = None) -> None:
+        """Unread, as it comes. `url` is without the query."""
+        who = self._attribution(_headers_for_us(flow), tunnel)
+        attach(flow, UntrackedCall(who.team, who.app))
         self.core.counts.untracked += 1
         flow.request.stream = True
         query = flow.request.path.partition("?")[2]
-        provider = passed_to(route, flow.request.headers)
-        try:
-            send_to(flow, provider.url(self.core.settings.endpoints, route.path, query, ""))
-        except NotConfigured as error:
-            refuse(flow, None, 503, "not_configured", str(error))
+        separator = "&" if "?" in url else "?"
+        is_signed = tunnel is not None and flow.request.headers.get("authorization", "").startswith(SIGV4)
+        send_to(flow, f"{url}{separator}{query}" if query else url, keep=is_signed)
 
     @guarded
     def responseheaders(self, flow: http.HTTPFlow) -> None:
@@ -104,8 +129,12 @@ def _read_body(flow: http.HTTPFlow, call: LLMCall, limit: int) -> None:
     if len(raw) > limit:
         raise decoding.BodyTooLarge
     encoding = flow.request.headers.get("content-encoding", "")
-    call.compressed = encoding.strip().lower() not in ("", "identity")
-    content = decoding.decode_body(raw, encoding, limit) if call.compressed else raw
+    is_compressed = encoding.strip().lower() not in ("", "identity")
+    content = decoding.decode_body(raw, encoding, limit) if is_compressed else raw
+    if call.base_url and flow.request.headers.get("authorization", "").startswith(SIGV4):
+        call.fixed = "signed_request"  # for the provider itself, unlike one that came to the proxy's own address
+    elif is_compressed:
+        call.fixed = "compressed_body"
     body = _parse(content)
     if not isinstance(body, dict):
         raise ValueError("its body is not a JSON object")

@@ -38,7 +38,7 @@ class RoutingRules:
             model=call.request.model,
             percent=worst.exact_percent if worst else None,
             opted_out=call.no_route,
-            compressed=call.compressed,
+            fixed=call.fixed,
             body=call.body,
             priced=lambda model: self.core.has_price(call, model),
         )

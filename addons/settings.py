@@ -175,6 +175,12 @@ class Settings:
         whole(1024, 512 * 2**20),
         "Largest request body; a larger one gets 413. In bytes.",
     )
+    tunnel_other_hosts: str = setting(
+        "TUNNEL_OTHER_HOSTS",
+        "loopback",
+        one_of("loopback", "all", "none"),
+        "Who may reach hosts that are no LLM providers through HTTPS_PROXY; others get 403.",
+    )
     fsync: str = setting(
         "MODELTRACK_FSYNC",
         "interval",

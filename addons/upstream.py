@@ -8,6 +8,7 @@ from mitmproxy import http
 from addons.llm.attribution import HEADER_PREFIX
 from addons.llm.call import LLMCall
 from addons.llm.providers import Endpoints
+from addons.llm.providers.base import join
 
 _OWN_PREFIX = HEADER_PREFIX.encode()
 _PROXY_HEADERS = frozenset({b"proxy-authorization", b"proxy-connection"})
@@ -17,17 +18,20 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 def aim(flow: http.HTTPFlow, call: LLMCall, endpoints: Endpoints) -> None:
     """At where the call goes now; again after its model has changed. Raises NotConfigured."""
     query = flow.request.path.partition("?")[2]
-    send_to(flow, call.provider.url(endpoints, call.route.path, query, call.model))
+    if call.base_url:
+        send_to(flow, join(call.base_url, call.route.path, query), keep=call.fixed == "signed_request")
+    else:
+        send_to(flow, call.provider.url(endpoints, call.route.path, query, call.model))
 
 
-def send_to(flow: http.HTTPFlow, url: str) -> None:
-    """Aim the request at its provider, without what is none of its business."""
+def send_to(flow: http.HTTPFlow, url: str, keep: bool = False) -> None:
+    """Without what is none of the provider's business, unless its signature says to keep it."""
     scheme, host, port, authority, path = _parts(url)
     request = flow.request
     request.headers.fields = tuple(
         field
         for field in request.headers.fields
-        if not (name := field[0].lower()).startswith(_OWN_PREFIX) and name not in _PROXY_HEADERS
+        if (name := field[0].lower()) not in _PROXY_HEADERS and (keep or not name.startswith(_OWN_PREFIX))
     )
     request.data.scheme, request.data.host, request.data.port, request.data.path = scheme, host, port, path
     request.headers["Host"] = authority

@@ -28,13 +28,16 @@ class Attribution:
 _HEADERS = {HEADER_PREFIX + item.name.replace("_", "-"): item.name for item in fields(Attribution)}
 
 
-def attribute(headers: Mapping[str, str], default_team: str) -> Attribution:
-    """`headers` have lower-case names; of the others than ours only `x-claude-code-session-id` is looked at."""
+def attribute(headers: Mapping[str, str], default_team: str, proxy_user: tuple[str, str] = ("", "")) -> Attribution:
+    """`headers` have lower-case names; of the others than ours only `x-claude-code-session-id` is looked at.
+
+    `proxy_user`: user name and password of the HTTPS_PROXY URL.
+    """
     values = {field: clean(headers[name]) for name, field in _HEADERS.items() if name in headers}
     if not values.get("session_id") and (session := headers.get("x-claude-code-session-id")):
         values["session_id"] = clean(session)
-    if not values.get("team"):
-        values["team"] = default_team
+    values["team"] = values.get("team") or proxy_user[0] or default_team
+    values["app"] = values.get("app") or proxy_user[1]
     return Attribution(**values)
 
 

@@ -20,6 +20,15 @@ KEY_HEADERS = (
     "openai-beta",
 )
 
+SIGV4 = "AWS4-HMAC-SHA256 "
+
+
+def credential(authorization: str) -> str:
+    """Of a SigV4 signature, which is another one each time, the access key that made it."""
+    if not authorization.startswith(SIGV4):
+        return authorization
+    return SIGV4 + authorization.partition("Credential=")[2].partition("/")[0]
+
 
 def cache_key(provider: str, url: str, body: Mapping[str, Any], headers: Iterable[tuple[str, str]]) -> bytes | None:
     """SHA-256 over the upstream URL, the canonical body and the caller's credential; None where the body has no

@@ -23,6 +23,8 @@ class UntrackedCall:
 @dataclass(slots=True)
 class LLMCall:
     route: Tracked
+    base_url: str
+    """What its path is put behind; "" leaves that to the provider."""
     attribution: Attribution
     started: float
     """Seconds, monotonic."""
@@ -33,8 +35,8 @@ class LLMCall:
     request: Request | None = None
     """None until the body has been read, and for one that could not be."""
     body: dict[str, Any] = field(default_factory=dict)
-    compressed: bool = False
-    """Whether the body came with a Content-Encoding, and is left alone."""
+    fixed: str = ""
+    """Why nothing of the request may be changed, "" if it may: compressed_body, signed_request."""
     adds_stream_usage: bool = False
     """Whether the stream reports its usage because the proxy asked, not the client."""
 

@@ -70,7 +70,8 @@ class Decision:
     target: str
     """The model to use, or to recommend."""
     skip: str = ""
-    """Why a downgrade is left out, "" if it is not: opt_out, compressed_body, signed_thinking, unpriced_target."""
+    """Why a downgrade is left out, "" if it is not: opt_out, compressed_body, signed_request, signed_thinking or
+    unpriced_target."""
 
 
 def choose(
@@ -81,7 +82,7 @@ def choose(
     model: str,
     percent: float | None,
     opted_out: bool,
-    compressed: bool,
+    fixed: str,
     body: dict[str, Any],
     priced: Callable[[str], bool],
 ) -> Decision | None:
@@ -95,7 +96,7 @@ def choose(
                 return Decision(rule, target)
             reasons = {
                 "opt_out": opted_out,
-                "compressed_body": compressed,
+                fixed: fixed != "",
                 "signed_thinking": family == "anthropic" and has_signed_thinking(body),
                 "unpriced_target": not priced(target),
             }

@@ -27,7 +27,7 @@ def decide(*rules: dict[str, Any], **request: Any) -> Decision | None:
         "model": "claude-sonnet-4-6",
         "percent": 70.0,
         "opted_out": False,
-        "compressed": False,
+        "fixed": "",
         "body": {},
         "priced": lambda model: True,
     }
@@ -98,7 +98,8 @@ REDACTED = {"messages": [{"role": "assistant", "content": [{"type": "redacted_th
     ("request_", "reason"),
     [
         ({"opted_out": True}, "opt_out"),
-        ({"compressed": True}, "compressed_body"),
+        ({"fixed": "compressed_body"}, "compressed_body"),
+        ({"fixed": "signed_request"}, "signed_request"),
         ({"body": SIGNED}, "signed_thinking"),
         ({"body": REDACTED}, "signed_thinking"),
         ({"body": {"messages": [None, {"content": "x"}, {"content": [1]}]}}, ""),

@@ -1,0 +1,98 @@
+"""Tunnels: HTTPS_PROXY on the port of the gateway. Traffic to LLM hosts is decrypted, all other is passed on unseen.
+
+A reverse proxy in mitmproxy takes no CONNECT; a connection that begins with one is given to its layer for forward
+proxies here.
+"""
+
+import base64
+import binascii
+import ipaddress
+import logging
+
+from mitmproxy import connection, http, tls
+from mitmproxy.proxy import layer, layers
+from mitmproxy.proxy.layers import modes
+from mitmproxy.proxy.layers.http import HTTPMode
+
+from addons.core import Core, Tunnel
+from addons.guard import guarded
+from addons.llm.attribution import clean
+from addons.llm.hosts import provider_host
+from addons.replies import refuse
+
+logger = logging.getLogger(__name__)
+
+
+class Tunnels:
+    def __init__(self, core: Core) -> None:
+        self.core = core
+
+    def failed(self, flow: http.HTTPFlow) -> None:
+        refuse(flow, None, 500, "proxy_error", "ModelTrack could not open this tunnel; its log says why.", 1)
+
+    def next_layer(self, nextlayer: layer.NextLayer) -> None:
+        context = nextlayer.context
+        if tunnel := self.core.tunnels.get(context.client.id):
+            if not tunnel.host and not isinstance(nextlayer.layer, layers.TCPLayer):
+                nextlayer.layer = layers.TCPLayer(context, ignore=True)
+        elif (
+            isinstance(context.layers[0], modes.ReverseProxy)
+            and len(context.layers) <= 2
+            and nextlayer.data_client().startswith(b"CONNECT ")
+        ):
+            del context.layers[1:]
+            context.server = connection.Server(address=None)
+            nextlayer.layer = layers.HttpLayer(context, HTTPMode.regular)
+
+    @guarded
+    def http_connect(self, flow: http.HTTPFlow) -> None:
+        """The credentials come with CONNECT alone, and hold for the connection."""
+        request = flow.request
+        team, app = _credentials(request.headers.get("proxy-authorization", ""))
+        host = provider_host(request.host, request.port, self.core.settings.endpoints)
+        if not host and not self._may_tunnel(flow):
+            allowed = self.core.settings.tunnel_other_hosts
+            message = (
+                f"{request.host} is no LLM provider, and TUNNEL_OTHER_HOSTS={allowed} does not let you reach others."
+            )
+            refuse(flow, None, 403, "tunnel_refused", message)
+            return
+        self.core.tunnels[flow.client_conn.id] = Tunnel(host, team, app)
+
+    def _may_tunnel(self, flow: http.HTTPFlow) -> bool:
+        allowed = self.core.settings.tunnel_other_hosts
+        return allowed == "all" or (allowed == "loopback" and _is_loopback(flow.client_conn.peername[0]))
+
+    def client_disconnected(self, client: connection.Client) -> None:
+        self.core.tunnels.pop(client.id, None)
+
+    def tls_failed_client(self, data: tls.TlsData) -> None:
+        if data.context.client.id in self.core.tunnels:
+            logger.warning(
+                "%s does not trust the certificate of %s that it was shown: give it mitmproxy's CA by SSL_CERT_FILE"
+                " (Python's SDKs, curl), NODE_EXTRA_CA_CERTS (Node, Claude Code), REQUESTS_CA_BUNDLE (requests) or"
+                " AWS_CA_BUNDLE (boto3); `make ca-bundle` writes the file",
+                data.context.client.peername[0],
+                data.context.client.sni or "a host",
+            )
+
+
+def _credentials(header: str) -> tuple[str, str]:
+    """Team and app: the user name and password of the HTTPS_PROXY URL."""
+    scheme, _, value = header.partition(" ")
+    if scheme.lower() != "basic":
+        return "", ""
+    try:
+        team, _, app = base64.b64decode(value, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return "", ""
+    return clean(team), clean(app)
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+    return (mapped or found).is_loopback
