@@ -1,8 +1,8 @@
-"""What the fake provider says: Anthropic's and OpenAI's answers, whole, streamed and as errors."""
+"""What the fake provider says: how it is told to answer, Anthropic's answers, and errors."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -50,6 +50,16 @@ class Reply:
         return replace(self, **{name: types[name](value) for name, value in settings.items()})
 
 
+class Api(NamedTuple):
+    """How one kind of call is answered."""
+
+    answer: Callable[[str, Reply], dict[str, Any]]
+    events: Callable[[str, Reply, dict[str, Any]], Iterator[bytes]] | None = None
+    content_type: str = "text/event-stream; charset=utf-8"
+    """Of a stream."""
+    always_streams: bool = False
+
+
 def _anthropic_usage(reply: Reply) -> dict[str, Any]:
     usage = {
         "input_tokens": reply.input_tokens,
@@ -65,18 +75,7 @@ def _anthropic_usage(reply: Reply) -> dict[str, Any]:
     return usage
 
 
-def _openai_usage(reply: Reply) -> dict[str, Any]:
-    prompt = reply.input_tokens + reply.cache_read
-    return {
-        "prompt_tokens": prompt,
-        "completion_tokens": reply.output_tokens,
-        "total_tokens": prompt + reply.output_tokens,
-        "prompt_tokens_details": {"cached_tokens": reply.cache_read, "audio_tokens": 0},
-        "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0},
-    }
-
-
-def _pieces(reply: Reply) -> list[str]:
+def pieces(reply: Reply) -> list[str]:
     size = -(-len(reply.text) // max(reply.chunks, 1)) or 1
     return [reply.text[at : at + size] for at in range(0, len(reply.text), size)]
 
@@ -104,50 +103,12 @@ def anthropic_events(model: str, reply: Reply, body: dict[str, Any]) -> Iterator
     yield event("message_start", message=start)
     yield event("content_block_start", index=0, content_block={"type": "text", "text": ""})
     yield event("ping")
-    for piece in _pieces(reply):
+    for piece in pieces(reply):
         yield event("content_block_delta", index=0, delta={"type": "text_delta", "text": piece})
     yield event("content_block_stop", index=0)
     usage = {"usage": {"output_tokens": reply.output_tokens}} if reply.usage else {}
     yield event("message_delta", delta={"stop_reason": "end_turn", "stop_sequence": None}, **usage)
     yield event("message_stop")
-
-
-def openai_completion(model: str, reply: Reply) -> dict[str, Any]:
-    completion: dict[str, Any] = {
-        "id": "chatcmpl-fake",
-        "object": "chat.completion",
-        "created": 1_700_000_000,
-        "model": model,
-        "choices": [
-            {
-                "index": 0,
-                "message": {"role": "assistant", "content": reply.text, "refusal": None},
-                "logprobs": None,
-                "finish_reason": "stop",
-            }
-        ],
-    }
-    completion |= {"usage": _openai_usage(reply)} if reply.usage else {}
-    return completion | ({"service_tier": reply.service_tier} if reply.service_tier else {})
-
-
-def openai_events(model: str, reply: Reply, body: dict[str, Any]) -> Iterator[bytes]:
-    options = body.get("stream_options")
-    with_usage = isinstance(options, dict) and options.get("include_usage") is True and reply.usage
-    shared = {"id": "chatcmpl-fake", "object": "chat.completion.chunk", "created": 1_700_000_000, "model": model}
-    shared |= {"service_tier": reply.service_tier} if reply.service_tier else {}
-
-    def chunk(delta: dict[str, Any], finish: str | None = None) -> bytes:
-        choices = [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}]
-        return b"data: %b\n\n" % orjson.dumps(shared | {"choices": choices} | ({"usage": None} if with_usage else {}))
-
-    yield chunk({"role": "assistant", "content": ""})
-    for piece in _pieces(reply):
-        yield chunk({"content": piece})
-    yield chunk({}, "stop")
-    if with_usage:
-        yield b"data: %b\n\n" % orjson.dumps(shared | {"choices": [], "usage": _openai_usage(reply)})
-    yield b"data: [DONE]\n\n"
 
 
 def error(is_anthropic: bool, status: int, message: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import base64
 import gzip
 import hashlib
 import json
+import re
 import signal
 import sys
 import threading
@@ -20,23 +21,39 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
+from urllib.parse import unquote
 
 import orjson
 
-from modeltrack_api.fake_answers import (
-    Reply,
-    anthropic_events,
-    anthropic_message,
-    error,
-    openai_completion,
-    openai_events,
-    other,
-)
+from modeltrack_api import fake_bedrock, fake_openai
+from modeltrack_api.fake_answers import Api, Reply, anthropic_events, anthropic_message, error, other
 
 _MAX_HEAD = 64 * 1024
 _MAX_BODY = 256 * 2**20
 _KEPT_REQUESTS = 2000
 _REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 429: "Too Many Requests", 500: "Internal Server Error"}
+
+
+# By the end of the path; the model may be in front of it.
+_APIS: list[tuple[re.Pattern[str], Api]] = [
+    (re.compile(r"/v1/messages$"), Api(anthropic_message, anthropic_events)),
+    (re.compile(r"/chat/completions$"), fake_openai.CHAT),
+    (re.compile(r"/responses$"), fake_openai.RESPONSES),
+    (re.compile(r"/embeddings$"), fake_openai.EMBEDDINGS),
+    (re.compile(r"/completions$"), fake_openai.COMPLETIONS),
+    (re.compile(r"/model/([^/]+)/invoke$"), fake_bedrock.INVOKE),
+    (re.compile(r"/model/([^/]+)/invoke-with-response-stream$"), fake_bedrock.INVOKE_STREAM),
+    (re.compile(r"/model/([^/]+)/converse$"), fake_bedrock.CONVERSE),
+    (re.compile(r"/model/([^/]+)/converse-stream$"), fake_bedrock.CONVERSE_STREAM),
+]
+
+
+def _find_api(path: str) -> tuple[Api, str] | None:
+    """And the model, "" where the path does not name it."""
+    for pattern, api in _APIS:
+        if match := pattern.search(path):
+            return api, unquote(match[1]) if pattern.groups else ""
+    return None
 
 
 @dataclass(frozen=True)
@@ -136,19 +153,19 @@ class _Connection(asyncio.Protocol):
         except ValueError as problem:
             self._send_json(400, error(is_anthropic, 400, str(problem)))
             return
-        model = reply.model or str(body.get("model"))
-        if request.method == "POST" and path.endswith("/v1/messages"):
-            make, events = anthropic_message, anthropic_events
-        elif request.method == "POST" and path.endswith("/chat/completions"):
-            make, events = openai_completion, openai_events
-        else:
+        found = _find_api(path) if request.method == "POST" else None
+        if not found:
             self._send_json(*other(path, is_anthropic, reply))
             return
-        is_stream = body.get("stream") is True and reply.status == 200 and not reply.garbage
-        if is_stream:
-            self._start(self._stream(events(model, reply, body), reply))
+        api, path_model = found
+        model = reply.model or path_model or str(body.get("model"))
+        streams = api.always_streams or body.get("stream") is True
+        if streams and api.events and reply.status == 200 and not reply.garbage:
+            self._start(self._stream(api.events(model, reply, body), reply, api.content_type))
             return
-        answer = make(model, reply) if reply.status == 200 else error(is_anthropic, reply.status, "as it was asked to")
+        answer = (
+            api.answer(model, reply) if reply.status == 200 else error(is_anthropic, reply.status, "as it was told")
+        )
         content = b"<p>This is not JSON</p>" if reply.garbage else orjson.dumps(answer)
         if reply.delay or reply.hold or reply.hangup >= 0:
             self._start(self._late(content, reply))
@@ -178,7 +195,7 @@ class _Connection(asyncio.Protocol):
             await asyncio.sleep(0.05)  # so that the half arrives before the reset does
         self.transport.abort()
 
-    async def _stream(self, events: Iterator[bytes], reply: Reply) -> None:
+    async def _stream(self, events: Iterator[bytes], reply: Reply, content_type: str) -> None:
         if reply.delay:
             await asyncio.sleep(reply.delay)
         if reply.hangup == 0:
@@ -186,7 +203,7 @@ class _Connection(asyncio.Protocol):
             return
         encoding = ["Content-Encoding: gzip"] if reply.gzip else []
         pack = zlib.compressobj(wbits=31) if reply.gzip else None
-        head = _head(200, "Transfer-Encoding: chunked", *encoding, content_type="text/event-stream; charset=utf-8")
+        head = _head(200, "Transfer-Encoding: chunked", *encoding, content_type=content_type)
         for number, event in enumerate(events, 1):
             if pack:
                 event = pack.compress(event) + pack.flush(zlib.Z_SYNC_FLUSH)

@@ -1,0 +1,115 @@
+"""OpenAI's answers, as the fake provider gives them: chat, Responses, embeddings, legacy completions."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+
+from modeltrack_api.fake_answers import Api, Reply, pieces
+
+
+def _usage(reply: Reply) -> dict[str, Any]:
+    prompt = reply.input_tokens + reply.cache_read
+    return {
+        "prompt_tokens": prompt,
+        "completion_tokens": reply.output_tokens,
+        "total_tokens": prompt + reply.output_tokens,
+        "prompt_tokens_details": {"cached_tokens": reply.cache_read, "audio_tokens": 0},
+        "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0},
+    }
+
+
+def completion(model: str, reply: Reply) -> dict[str, Any]:
+    completion: dict[str, Any] = {
+        "id": "chatcmpl-fake",
+        "object": "chat.completion",
+        "created": 1_700_000_000,
+        "model": model,
+        "choices": [
+            {
+                "index": 0,
+                "message": {"role": "assistant", "content": reply.text, "refusal": None},
+                "logprobs": None,
+                "finish_reason": "stop",
+            }
+        ],
+    }
+    completion |= {"usage": _usage(reply)} if reply.usage else {}
+    return completion | ({"service_tier": reply.service_tier} if reply.service_tier else {})
+
+
+def completion_events(model: str, reply: Reply, body: dict[str, Any]) -> Iterator[bytes]:
+    options = body.get("stream_options")
+    with_usage = isinstance(options, dict) and options.get("include_usage") is True and reply.usage
+    shared = {"id": "chatcmpl-fake", "object": "chat.completion.chunk", "created": 1_700_000_000, "model": model}
+    shared |= {"service_tier": reply.service_tier} if reply.service_tier else {}
+
+    def chunk(delta: dict[str, Any], finish: str | None = None) -> bytes:
+        choices = [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}]
+        return b"data: %b\n\n" % orjson.dumps(shared | {"choices": choices} | ({"usage": None} if with_usage else {}))
+
+    yield chunk({"role": "assistant", "content": ""})
+    for piece in pieces(reply):
+        yield chunk({"content": piece})
+    yield chunk({}, "stop")
+    if with_usage:
+        yield b"data: %b\n\n" % orjson.dumps(shared | {"choices": [], "usage": _usage(reply)})
+    yield b"data: [DONE]\n\n"
+
+
+def _text_completion(model: str, reply: Reply) -> dict[str, Any]:
+    choice = {"index": 0, "text": reply.text, "logprobs": None, "finish_reason": "stop"}
+    return completion(model, reply) | {"object": "text_completion", "choices": [choice]}
+
+
+def _embedding(model: str, reply: Reply) -> dict[str, Any]:
+    usage = {"prompt_tokens": reply.input_tokens, "total_tokens": reply.input_tokens}
+    data = [{"object": "embedding", "index": 0, "embedding": [0.25, -0.5]}]
+    return {"object": "list", "data": data, "model": model} | ({"usage": usage} if reply.usage else {})
+
+
+def response(model: str, reply: Reply, status: str = "completed") -> dict[str, Any]:
+    content = [{"type": "output_text", "text": reply.text, "annotations": []}]
+    message = {"id": "msg_fake", "type": "message", "role": "assistant", "status": status, "content": content}
+    total = reply.input_tokens + reply.cache_read
+    usage = {
+        "input_tokens": total,
+        "input_tokens_details": {"cached_tokens": reply.cache_read, "cache_write_tokens": 0},
+        "output_tokens": reply.output_tokens,
+        "output_tokens_details": {"reasoning_tokens": 0},
+        "total_tokens": total + reply.output_tokens,
+    }
+    return {
+        "id": "resp_fake",
+        "object": "response",
+        "created_at": 1_700_000_000,
+        "status": status,
+        "model": model,
+        "output": [message] if status == "completed" else [],
+        "parallel_tool_calls": True,
+        "tool_choice": "auto",
+        "tools": [],
+        "service_tier": reply.service_tier or "default",
+        "usage": usage if reply.usage and status == "completed" else None,
+    }
+
+
+def response_parts(model: str, reply: Reply) -> Iterator[dict[str, Any]]:
+    """The events of a streamed response, on a WebSocket as well."""
+    item = {"item_id": "msg_fake", "output_index": 0, "content_index": 0}
+    parts: list[dict[str, Any]] = [{"type": "response.created", "response": response(model, reply, "in_progress")}]
+    parts += [{"type": "response.output_text.delta", **item, "delta": text, "logprobs": []} for text in pieces(reply)]
+    parts += [{"type": "response.completed", "response": response(model, reply)}]
+    for number, part in enumerate(parts):
+        yield part | {"sequence_number": number}
+
+
+def _response_events(model: str, reply: Reply, body: dict[str, Any]) -> Iterator[bytes]:
+    for part in response_parts(model, reply):
+        yield b"event: %b\ndata: %b\n\n" % (part["type"].encode(), orjson.dumps(part))
+
+
+CHAT = Api(completion, completion_events)
+COMPLETIONS = Api(_text_completion)
+EMBEDDINGS = Api(_embedding)
+RESPONSES = Api(response, _response_events)
