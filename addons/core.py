@@ -166,6 +166,15 @@ class Core:
         """At the call's provider."""
         return self.prices.known(call.provider.name, call.provider.price_id, model)
 
+    def bills_as(self, call: LLMCall, answered: str) -> bool:
+        """Whether the model that the answer names, a dated form or a deployment's, is the one to bill.
+
+        Not one without a price, such as a deployment's own name; nor where pricing.json has the one asked for alone.
+        """
+        provider = call.provider.name
+        is_mine = self.prices.overrides(provider, call.model) and not self.prices.overrides(provider, answered)
+        return not is_mine and self.has_price(call, answered)
+
     def cost(self, call: LLMCall, model: str, usage: Usage) -> int | None:
         """Nano-USD at the call's provider now, None where it is not known."""
         return self.prices.cost(call.provider.name, call.provider.price_id, model, usage, self.now())

@@ -51,7 +51,7 @@ class CostLogger:
         # A stream is metered as it passes, so it is asked for uncompressed.
         flow.request.headers["Accept-Encoding"] = "identity"
         options = call.wire.stream_options(call.body)
-        if options and not call.fixed:
+        if options and not call.fixed and call.provider.takes_stream_options(flow.request.path.partition("?")[2]):
             put = replace_member if "stream_options" in call.body else insert_member
             flow.request.content = put(flow.request.raw_content or b"", "stream_options", orjson.dumps(options))
             call.adds_stream_usage = True

@@ -46,8 +46,7 @@ def measure(core: Core, flow: http.HTTPFlow, call: LLMCall) -> None:
     if usage == NOTHING:
         call.cost_nanos = 0
         return
-    # A dated or renamed form that the answer gives, where it has a price; a deployment's own name has none.
-    if model and core.has_price(call, model):
+    if model and core.bills_as(call, model):
         call.model = model
     call.cost_nanos = core.cost(call, call.model, usage)
 

@@ -14,7 +14,7 @@ from addons.llm import decoding
 from addons.llm.attribution import HEADER_PREFIX, NO_CACHE_HEADER, Attribution, attribute, is_yes
 from addons.llm.cache_key import SIGV4
 from addons.llm.call import LLMCall, UntrackedCall
-from addons.llm.hosts import tracked_on
+from addons.llm.hosts import is_own, tracked_on
 from addons.llm.providers import NotConfigured
 from addons.llm.providers.base import join
 from addons.llm.routes import PassedThrough, Status, Tracked, passed_to, resolve
@@ -37,6 +37,13 @@ class Routing:
         path = flow.request.path.partition("?")[0]
         if tunnel := self.core.tunnels.get(flow.client_conn.id):
             self._through_tunnel(flow, tunnel, path)
+            return
+        if (authority := flow.request.authority) and not is_own(authority, *flow.client_conn.sockname[:2]):
+            message = (
+                "ModelTrack is no proxy for plain HTTP: it takes CONNECT, and requests for itself. Set HTTPS_PROXY, not"
+                f" HTTP_PROXY, or put {authority[:200]} in NO_PROXY."
+            )
+            refuse(flow, None, 403, "not_a_proxy", message)
             return
         route = resolve(path)
         if isinstance(route, Tracked):

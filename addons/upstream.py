@@ -33,6 +33,7 @@ def send_to(flow: http.HTTPFlow, url: str, keep: bool = False) -> None:
         for field in request.headers.fields
         if (name := field[0].lower()) not in _PROXY_HEADERS and (keep or not name.startswith(_OWN_PREFIX))
     )
+    request.data.authority = b""  # of a request that named the proxy in full, `POST http://localhost:8080/…`
     request.data.scheme, request.data.host, request.data.port, request.data.path = scheme, host, port, path
     request.headers["Host"] = authority
 

@@ -41,6 +41,12 @@ class Reply:
     """"": the one that was asked for."""
     text: str = _TEXT
     service_tier: str = ""
+    speed: str = ""
+    web_searches: int = 0
+    compaction: int = 0
+    """Input tokens of a pass that Anthropic's totals leave out; 0: there was none."""
+    outcome: str = "completed"
+    """Of a Responses call: or `incomplete`, `failed`."""
 
     def changed(self, settings: dict[str, str]) -> "Reply":
         """Raises ValueError for a name or a value that makes no sense."""
@@ -61,7 +67,7 @@ class Api(NamedTuple):
 
 
 def _anthropic_usage(reply: Reply) -> dict[str, Any]:
-    usage = {
+    usage: dict[str, Any] = {
         "input_tokens": reply.input_tokens,
         "cache_creation_input_tokens": reply.cache_write,
         "cache_read_input_tokens": reply.cache_read,
@@ -72,6 +78,12 @@ def _anthropic_usage(reply: Reply) -> dict[str, Any]:
         "output_tokens": reply.output_tokens,
         "service_tier": reply.service_tier or "standard",
     }
+    usage |= {"speed": reply.speed} if reply.speed else {}
+    usage |= {"server_tool_use": {"web_search_requests": reply.web_searches}} if reply.web_searches else {}
+    if reply.compaction:
+        cache = {"cache_creation_input_tokens": 0, "cache_read_input_tokens": 0}
+        counts = [("compaction", reply.compaction, 0), ("message", reply.input_tokens, reply.output_tokens)]
+        usage["iterations"] = [{"type": t, "input_tokens": i, "output_tokens": o, **cache} for t, i, o in counts]
     return usage
 
 
@@ -121,6 +133,8 @@ def error(is_anthropic: bool, status: int, message: str) -> dict[str, Any]:
 def other(path: str, is_anthropic: bool, reply: Reply) -> tuple[int, dict[str, Any]]:
     if path.endswith("/count_tokens"):
         return 200, {"input_tokens": reply.input_tokens}
+    if "/messages/batches" in path:
+        return 200, {"id": "msgbatch_fake", "type": "message_batch", "processing_status": "in_progress"}
     if path.endswith("/models"):
         return 200, {"object": "list", "data": [], "has_more": False, "first_id": None, "last_id": None}
     return 404, error(is_anthropic, 404, f"no route {path}")

@@ -1,6 +1,7 @@
 """OpenAI's answers, as the fake provider gives them: chat, Responses, embeddings, legacy completions."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -62,13 +63,32 @@ def _text_completion(model: str, reply: Reply) -> dict[str, Any]:
     return completion(model, reply) | {"object": "text_completion", "choices": [choice]}
 
 
+def _text_completion_events(model: str, reply: Reply, body: dict[str, Any]) -> Iterator[bytes]:
+    """Chat's, with the text where the legacy API has it."""
+    for event in completion_events(model, reply, body):
+        data = event.removeprefix(b"data: ")
+        if data.startswith(b"{"):
+            chunk = orjson.loads(data)
+            for choice in chunk["choices"]:
+                choice["text"] = choice.pop("delta").get("content", "")
+            event = b"data: %b\n\n" % orjson.dumps(chunk | {"object": "text_completion"})
+        yield event
+
+
 def _embedding(model: str, reply: Reply) -> dict[str, Any]:
     usage = {"prompt_tokens": reply.input_tokens, "total_tokens": reply.input_tokens}
     data = [{"object": "embedding", "index": 0, "embedding": [0.25, -0.5]}]
     return {"object": "list", "data": data, "model": model} | ({"usage": usage} if reply.usage else {})
 
 
-def response(model: str, reply: Reply, status: str = "completed") -> dict[str, Any]:
+def in_background(reply: Reply) -> Reply:
+    """How a Responses call that asked for `background` is answered at once."""
+    return replace(reply, outcome="queued")
+
+
+def response(model: str, reply: Reply, status: str = "") -> dict[str, Any]:
+    status = status or reply.outcome
+    is_over = status not in ("in_progress", "queued")
     content = [{"type": "output_text", "text": reply.text, "annotations": []}]
     message = {"id": "msg_fake", "type": "message", "role": "assistant", "status": status, "content": content}
     total = reply.input_tokens + reply.cache_read
@@ -79,18 +99,22 @@ def response(model: str, reply: Reply, status: str = "completed") -> dict[str, A
         "output_tokens_details": {"reasoning_tokens": 0},
         "total_tokens": total + reply.output_tokens,
     }
+    search = {"type": "web_search_call", "status": "completed", "action": {"type": "search", "query": "fake"}}
+    searches = [search | {"id": f"ws_{n}"} for n in range(reply.web_searches)]
     return {
         "id": "resp_fake",
         "object": "response",
         "created_at": 1_700_000_000,
         "status": status,
         "model": model,
-        "output": [message] if status == "completed" else [],
+        "output": [*searches, message] if status in ("completed", "incomplete") else [],
+        "error": {"code": "server_error", "message": "as it was told"} if status == "failed" else None,
+        "incomplete_details": {"reason": "max_output_tokens"} if status == "incomplete" else None,
         "parallel_tool_calls": True,
         "tool_choice": "auto",
         "tools": [],
         "service_tier": reply.service_tier or "default",
-        "usage": usage if reply.usage and status == "completed" else None,
+        "usage": usage if reply.usage and is_over else None,
     }
 
 
@@ -99,7 +123,7 @@ def response_parts(model: str, reply: Reply) -> Iterator[dict[str, Any]]:
     item = {"item_id": "msg_fake", "output_index": 0, "content_index": 0}
     parts: list[dict[str, Any]] = [{"type": "response.created", "response": response(model, reply, "in_progress")}]
     parts += [{"type": "response.output_text.delta", **item, "delta": text, "logprobs": []} for text in pieces(reply)]
-    parts += [{"type": "response.completed", "response": response(model, reply)}]
+    parts += [{"type": f"response.{reply.outcome}", "response": response(model, reply)}]
     for number, part in enumerate(parts):
         yield part | {"sequence_number": number}
 
@@ -110,6 +134,6 @@ def _response_events(model: str, reply: Reply, body: dict[str, Any]) -> Iterator
 
 
 CHAT = Api(completion, completion_events)
-COMPLETIONS = Api(_text_completion)
+COMPLETIONS = Api(_text_completion, _text_completion_events)
 EMBEDDINGS = Api(_embedding)
 RESPONSES = Api(response, _response_events)

@@ -154,11 +154,16 @@ class _Connection(asyncio.Protocol):
             self._send_json(400, error(is_anthropic, 400, str(problem)))
             return
         found = _find_api(path) if request.method == "POST" else None
+        if not found and request.method == "GET" and path.endswith("/responses/resp_fake"):
+            self._send_json(200, fake_openai.response(reply.model or "gpt-4o", reply))
+            return
         if not found:
             self._send_json(*other(path, is_anthropic, reply))
             return
         api, path_model = found
         model = reply.model or path_model or str(body.get("model"))
+        if api is fake_openai.RESPONSES and body.get("background") is True:
+            reply = fake_openai.in_background(reply)
         streams = api.always_streams or body.get("stream") is True
         if streams and api.events and reply.status == 200 and not reply.garbage:
             self._start(self._stream(api.events(model, reply, body), reply, api.content_type))

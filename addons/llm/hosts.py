@@ -54,6 +54,17 @@ def provider_host(host: str, port: int, endpoints: Endpoints) -> Host | None:
     return None
 
 
+def is_own(authority: str, address: str, port: int) -> bool:
+    """Whether a request that names its host in full (`GET http://host/…`, as clients do that have HTTP_PROXY set) is
+    for the proxy itself, which listens there.
+    """
+    try:
+        parts = urlsplit("//" + authority)
+        return (parts.port or 80) == port and parts.hostname in ("localhost", "127.0.0.1", "::1", address)
+    except ValueError:
+        return False
+
+
 def tracked_on(host: Host, path: str) -> Tracked | None:
     """The generation call that this path is on the host, None for another call."""
     if not path.startswith(host.skipped):

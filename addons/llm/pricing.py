@@ -20,14 +20,17 @@ from addons.ledger.money import NANOS_PER_USD
 from addons.llm.usage import Usage
 
 _LONGEST_MODEL_NAME = 256
+_SEARCH_FEE = Decimal(10)
+"""USD per thousand web searches: what Anthropic and OpenAI ask for any model, where a model's prices leave it out."""
 _REMEMBERED_MODELS = 4096
 
 PerMillion = Annotated[Decimal, Field(ge=0, le=10**9, allow_inf_nan=False)]
 
 
 class ModelPrice(BaseModel):
-    """One entry of pricing.json: prices in USD per million tokens (one left out is that of `input`), or `same_as`: the
-    name of a model that has a price, for a name of one's own such as an Azure deployment's.
+    """One entry of pricing.json: prices in USD per million tokens (one left out is that of `input`) and per thousand
+    web searches, or `same_as`: the name of a model that has a price, for a name of one's own such as an Azure
+    deployment's.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -39,6 +42,7 @@ class ModelPrice(BaseModel):
     cache_read: PerMillion | None = None
     cache_write: PerMillion | None = None
     cache_write_1h: PerMillion | None = None
+    web_search: PerMillion = _SEARCH_FEE
     same_as: str = ""
 
     @model_validator(mode="after")
@@ -62,7 +66,7 @@ class ModelPrice(BaseModel):
             + (usage.cache_write_tokens - usage.cache_write_1h_tokens) * write
             + usage.cache_write_1h_tokens * write_1h
         )
-        return million / 10**6
+        return million / 10**6 + usage.web_searches * self.web_search / 1000
 
 
 class PricingFile(BaseModel):
@@ -98,6 +102,10 @@ class Prices:
         """Read the price data (about 0.3 s) before a request has to wait for it."""
         for name, price_id in provider_ids.items():
             self.find(name, price_id, "gpt-4o")
+
+    def overrides(self, provider: str, model: str) -> bool:
+        """Whether pricing.json names this model."""
+        return (provider, model) in self._overrides
 
     def known(self, provider: str, price_id: str, model: str) -> bool:
         return self.find(provider, price_id, model) is not None
@@ -152,11 +160,11 @@ def _genai_cost(price: Priced, usage: Usage, when: datetime) -> Decimal | None:
     if usage.speed == "fast":
         context = (context or {}) | {"speed": "fast"}
     try:
-        return price.model.calc_price(
-            tokens, price.provider, genai_request_timestamp=when, price_context=context
-        ).total_price
+        found = price.model.calc_price(tokens, price.provider, genai_request_timestamp=when, price_context=context)
     except (LookupError, ValueError):
         return None
+    has_fee = not usage.web_searches or found.model_price.web_searches_kcount is not None
+    return found.total_price if has_fee else found.total_price + usage.web_searches * _SEARCH_FEE / 1000
 
 
 _CONTEXT_OF_TIER: dict[str, dict[str, str]] = {

@@ -100,20 +100,27 @@ def usage_of(usage: Mapping[str, Any], estimate: Estimate) -> Usage:
         web_searches=count(details(usage, "server_tool_use"), "web_search_requests") or 0,
         estimated=reported_input is None or reported_output is None,
     )
-    passes = _passes(usage.get("iterations"))
+    passes = _passes(usage)
     return replace(NOTHING, web_searches=whole.web_searches, extra=passes) if passes else whole
 
 
-def _passes(iterations: object) -> tuple[tuple[str, Usage], ...]:
+def _passes(usage: Mapping[str, Any]) -> tuple[tuple[str, Usage], ...]:
     """The passes that an answer took (beta `iterations`), each by its model, "" for the answer's own.
 
     Empty unless there is one that the totals leave out, or count for the wrong model: a compaction, an advisor's
-    message, a fallback's.
+    message, a fallback's. The tier holds for all of them, the speed for the answer's own model.
     """
+    iterations = usage.get("iterations")
     found = [item for item in iterations if isinstance(item, dict)] if isinstance(iterations, list) else []
-    if all(item.get("type") == "message" for item in found):
+    if all(item.get("type") == "message" for item in found) and len({item.get("model") for item in found}) < 2:
         return ()
-    return tuple((text(item.get("model")), usage_of({**item, "iterations": None}, Estimate(0, 0))) for item in found)
+    shared = {"iterations": None, "server_tool_use": None, "service_tier": usage.get("service_tier")}
+    passes = []
+    for item in found:
+        model = text(item.get("model"))
+        speed = None if model else usage.get("speed")
+        passes.append((model, usage_of({**item, **shared, "speed": speed}, Estimate(0, 0))))
+    return tuple(passes)
 
 
 def _url(endpoints: Endpoints, path: str, query: str, model: str) -> str:

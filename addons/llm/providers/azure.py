@@ -27,6 +27,12 @@ def _url(endpoints: Endpoints, path: str, query: str, model: str) -> str:
     return join(base, f"/openai{deployment}{path.removeprefix('/v1')}", query)
 
 
+def _takes_stream_options(query: str) -> bool:
+    """Dated versions before this one refuse them (https://github.com/Azure/azure-rest-api-specs/issues/29157)."""
+    version = parse_qs(query).get("api-version", ["v1"])[0]
+    return not version[:1].isdigit() or version >= "2024-09-01"
+
+
 _OPENAI_PATHS: dict[str, WireFormat] = {
     "/chat/completions": CHAT_COMPLETIONS,
     "/responses": RESPONSES,
@@ -43,4 +49,5 @@ AZURE = Provider(
     | {f"/openai/deployments/{{model}}{path}": wire for path, wire in _OPENAI_PATHS.items()}
     | {"/openai/responses": RESPONSES, "/anthropic/v1/messages": MESSAGES},
     _url,
+    _takes_stream_options,
 )

@@ -78,6 +78,8 @@ class Provider:
 
     Raises NotConfigured.
     """
+    takes_stream_options: Callable[[str], bool] = lambda query: True
+    """Whether a stream may be asked to report its usage, by the query of its URL."""
 
 
 def join(base: str, path: str, query: str) -> str:

@@ -87,16 +87,20 @@ def usage_of(response: Mapping[str, Any], estimate: Estimate) -> Usage:
     total = estimate.input_tokens if reported is None else reported
     read = min(count(nested, "cached_tokens") or 0, total)
     write = min(count(nested, "cache_write_tokens") or 0, total - read)
-    searches = [item for item in _items(response.get("output")) if item.get("type") == "web_search_call"]
     return Usage(
         input_tokens=total - read - write,
         output_tokens=estimate.output_tokens if output is None else output,
         cache_read_tokens=read,
         cache_write_tokens=write,
         service_tier=text(response.get("service_tier")),
-        web_searches=len(searches),
+        web_searches=sum(map(_is_search, _items(response.get("output")))),
         estimated=reported is None or output is None,
     )
+
+
+def _is_search(item: Mapping[str, Any]) -> bool:
+    """Opening a page that was found, or looking through it, has no fee (…/guides/tools-web-search)."""
+    return item.get("type") == "web_search_call" and details(item, "action").get("type", "search") == "search"
 
 
 def _items(value: object) -> list[dict[str, Any]]:
