@@ -64,8 +64,8 @@ class Counts:
 class Tunnel(NamedTuple):
     """What a CONNECT said, for as long as its connection lasts."""
 
-    host: Host | None
-    """None: no LLM provider's, and so not looked into."""
+    hosts: tuple[Host, ...]
+    """Empty: no LLM provider's, and so not looked into."""
     team: str
     app: str
 

@@ -14,9 +14,8 @@ from addons.llm import decoding
 from addons.llm.attribution import HEADER_PREFIX, NO_CACHE_HEADER, Attribution, attribute, is_yes
 from addons.llm.cache_key import SIGV4
 from addons.llm.call import LLMCall, UntrackedCall
-from addons.llm.hosts import is_own, tracked_on
+from addons.llm.hosts import Host, is_own, tracked_on, untracked_on
 from addons.llm.providers import NotConfigured
-from addons.llm.providers.base import join
 from addons.llm.routes import PassedThrough, Status, Tracked, passed_to, resolve
 from addons.replies import refuse
 from addons.upstream import aim, send_to
@@ -57,14 +56,17 @@ class Routing:
             refuse(flow, None, 404, "not_found", message)
 
     def _through_tunnel(self, flow: http.HTTPFlow, tunnel: Tunnel, path: str) -> None:
-        if tunnel.host is None:
+        if not tunnel.hosts:
             refuse(flow, None, 403, "tunnel_refused", "This connection was made to another host.")
-        elif (route := tracked_on(tunnel.host, path)) and flow.request.method == "POST":
-            self._track(flow, route, tunnel)
+        elif flow.request.method == "POST" and (found := tracked_on(tunnel.hosts, path)):
+            host, route = found
+            self._track(flow, route, tunnel, host)
         else:
-            self._send_untracked(flow, join(tunnel.host.base_url, path.removeprefix(tunnel.host.skipped), ""), tunnel)
+            self._send_untracked(flow, untracked_on(tunnel.hosts, path), tunnel)
 
-    def _track(self, flow: http.HTTPFlow, route: Tracked, tunnel: Tunnel | None = None) -> None:
+    def _track(
+        self, flow: http.HTTPFlow, route: Tracked, tunnel: Tunnel | None = None, host: Host | None = None
+    ) -> None:
         if flow.request.method != "POST":
             message = f"{route.path} takes POST, not {flow.request.method[:20]}."
             refuse(flow, None, 405, "method_not_allowed", message, wire=route.wire)
@@ -75,7 +77,7 @@ class Routing:
         headers = _headers_for_us(flow, opt_out)
         call = LLMCall(
             route=route,
-            base_url=tunnel.host.base_url if tunnel and tunnel.host else "",
+            base_url=host.base_url if host else "",
             attribution=self._attribution(headers, tunnel),
             started=time.monotonic(),
             no_cache=is_yes(headers.get(NO_CACHE_HEADER.lower())),

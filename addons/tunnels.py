@@ -17,7 +17,7 @@ from mitmproxy.proxy.layers.http import HTTPMode
 from addons.core import Core, Tunnel
 from addons.guard import guarded
 from addons.llm.attribution import clean
-from addons.llm.hosts import provider_host
+from addons.llm.hosts import provider_hosts
 from addons.replies import refuse
 
 logger = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ class Tunnels:
     def next_layer(self, nextlayer: layer.NextLayer) -> None:
         context = nextlayer.context
         if tunnel := self.core.tunnels.get(context.client.id):
-            if not tunnel.host and not isinstance(nextlayer.layer, layers.TCPLayer):
+            if not tunnel.hosts and not isinstance(nextlayer.layer, layers.TCPLayer):
                 nextlayer.layer = layers.TCPLayer(context, ignore=True)
         elif (
             isinstance(context.layers[0], modes.ReverseProxy)
@@ -49,15 +49,15 @@ class Tunnels:
         """The credentials come with CONNECT alone, and hold for the connection."""
         request = flow.request
         team, app = _credentials(request.headers.get("proxy-authorization", ""))
-        host = provider_host(request.host, request.port, self.core.settings.endpoints)
-        if not host and not self._may_tunnel(flow):
+        hosts = provider_hosts(request.host, request.port, self.core.settings.endpoints)
+        if not hosts and not self._may_tunnel(flow):
             allowed = self.core.settings.tunnel_other_hosts
             message = (
                 f"{request.host} is no LLM provider, and TUNNEL_OTHER_HOSTS={allowed} does not let you reach others."
             )
             refuse(flow, None, 403, "tunnel_refused", message)
             return
-        self.core.tunnels[flow.client_conn.id] = Tunnel(host, team, app)
+        self.core.tunnels[flow.client_conn.id] = Tunnel(hosts, team, app)
 
     def _may_tunnel(self, flow: http.HTTPFlow) -> bool:
         allowed = self.core.settings.tunnel_other_hosts

@@ -1,23 +1,25 @@
 """Tell by its host and path what a request is that came through HTTPS_PROXY, and where it goes."""
 
 import re
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from addons.llm.providers import ANTHROPIC, OPENAI, Endpoints, Provider
 from addons.llm.providers.azure import AZURE
+from addons.llm.providers.base import join
 from addons.llm.providers.bedrock import BEDROCK
-from addons.llm.routes import Tracked, resolve
+from addons.llm.routes import Tracked, clean, resolve
 
 
 class Host(NamedTuple):
-    """A provider's host."""
+    """A provider's host, or the part of one that has several."""
 
     provider: Provider
     base_url: str
     """What the path of a request is put behind: the provider's configured base URL, or the host itself."""
     skipped: str = ""
-    """What tracked paths begin with on this host and not on the proxy."""
+    """What tracked paths begin with on this host and not on the proxy; `base_url` ends with it."""
 
 
 # Azure and Bedrock have many hosts, regional ones of OpenAI keep data in their region: those are gone to as they are.
@@ -30,28 +32,31 @@ _HOSTS: list[tuple[re.Pattern[str], Provider, str]] = [
 ]
 
 
-def provider_host(host: str, port: int, endpoints: Endpoints) -> Host | None:
-    """None for a host that is no LLM provider's."""
+def provider_hosts(host: str, port: int, endpoints: Endpoints) -> tuple[Host, ...]:
+    """Empty for a host that is no LLM provider's; more than one where several base URLs name it."""
     host = host.lower().rstrip(".")
     if host == "api.anthropic.com":
-        return Host(ANTHROPIC, endpoints.anthropic)
+        return (Host(ANTHROPIC, endpoints.anthropic),)
     if host == "api.openai.com":
-        return Host(OPENAI, endpoints.openai)
+        return (Host(OPENAI, endpoints.openai),)
     own = f"https://{host}" if port == 443 else f"https://{host}:{port}"
     for pattern, provider, skipped in _HOSTS:
         if pattern.fullmatch(host):
-            return Host(provider, own + skipped, skipped)
-    configured = (
+            return (Host(provider, own + skipped, skipped),)
+    return tuple(_configured(host, port, endpoints))
+
+
+def _configured(host: str, port: int, endpoints: Endpoints) -> Iterator[Host]:
+    for provider, base_url in (
         (ANTHROPIC, endpoints.anthropic),
         (OPENAI, endpoints.openai),
         (BEDROCK, endpoints.bedrock),
-        (AZURE, endpoints.azure),
-    )
-    for provider, base_url in configured:
-        parts = urlsplit(base_url)
+        (BEDROCK, endpoints.bedrock_runtime),
+        (AZURE, endpoints.azure.removesuffix("/v1").removesuffix("/openai")),
+    ):
+        parts = urlsplit(base_url.removesuffix("/v1"))
         if parts.hostname == host and (parts.port or 443) == port:
-            return Host(provider, own)
-    return None
+            yield Host(provider, parts.geturl(), parts.path)
 
 
 def is_own(authority: str, address: str, port: int) -> bool:
@@ -65,9 +70,32 @@ def is_own(authority: str, address: str, port: int) -> bool:
         return False
 
 
-def tracked_on(host: Host, path: str) -> Tracked | None:
-    """The generation call that this path is on the host, None for another call."""
-    if not path.startswith(host.skipped):
-        return None
-    route = resolve(host.provider.prefix + path.removeprefix(host.skipped))
-    return route if isinstance(route, Tracked) and route.provider is host.provider else None
+def tracked_on(hosts: Sequence[Host], path: str) -> tuple[Host, Tracked] | None:
+    """The generation call that this path is, None for another call.
+
+    A path that only unescaped is one counts too: unlike the proxy's own, a provider's server may read it so.
+    """
+    for host in hosts:
+        rest = _rest(path, host)
+        for spelling in (rest, unquote(rest)) if rest else ():
+            route = resolve(host.provider.prefix + clean(spelling))
+            if isinstance(route, Tracked) and route.provider is host.provider:
+                return host, route
+    return None
+
+
+def untracked_on(hosts: Sequence[Host], path: str) -> str:
+    """The URL of another call."""
+    for host in hosts:
+        if rest := _rest(path, host):
+            return join(host.base_url, rest, "")
+    return join(hosts[0].base_url.removesuffix(hosts[0].skipped), path, "")
+
+
+def _rest(path: str, host: Host) -> str:
+    """The path without what is skipped on the host, however that is spelled; "" for a path that has it not."""
+    if not host.skipped:
+        return path
+    segments = clean(path).split("/")
+    size = host.skipped.count("/") + 1
+    return "/" + "/".join(segments[size:]) if unquote("/".join(segments[:size])) == host.skipped else ""

@@ -64,9 +64,9 @@ def resolve(path: str) -> Route:
     Percent-escapes, doubled slashes and dot segments are seen through, as a provider's server might, so that no
     spelling of a generation path goes untracked. A path that changes its structure when unescaped has no route.
     """
-    cleaned = _clean(path)
+    cleaned = clean(path)
     plain = unquote(cleaned)
-    if _clean(plain) != plain:
+    if clean(plain) != plain:
         return None
     name = plain.rstrip("/") or "/"
     if found := _TRACKED.get(name):
@@ -98,7 +98,7 @@ def _segment(path: str) -> str:
     return parts[parts.index("deployments" if "deployments" in parts else "model") + 1]
 
 
-def _clean(path: str) -> str:
+def clean(path: str) -> str:
     """Without doubled slashes and dot segments (RFC 3986, section 5.2.4)."""
     if "//" not in path and "/." not in path:
         return path
