@@ -112,7 +112,7 @@ def _passes(usage: Mapping[str, Any]) -> tuple[tuple[str, Usage], ...]:
     """
     iterations = usage.get("iterations")
     found = [item for item in iterations if isinstance(item, dict)] if isinstance(iterations, list) else []
-    if all(item.get("type") == "message" for item in found) and len({item.get("model") for item in found}) < 2:
+    if all(item.get("type") == "message" for item in found) and len({text(item.get("model")) for item in found}) < 2:
         return ()
     shared = {"iterations": None, "server_tool_use": None, "service_tier": usage.get("service_tier")}
     passes = []

@@ -1,7 +1,10 @@
 """Costs against sums done by hand, to the nano-dollar (USD per million tokens in the comments)."""
 
+import time
+import timeit
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -105,6 +108,70 @@ def test_an_entry_has_prices_or_the_name_of_a_model_that_has(entry: dict[str, An
 )
 def test_searches_passes_and_regions_have_their_prices(provider: str, model: str, usage: Usage, nanos: int) -> None:
     assert cost(provider, model, usage) == nanos
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "usage", "nanos"),
+    [
+        ("openai", "gpt-4o", Usage(700, 200, 300, service_tier="default"), 4_125_000),  # 2.5 / 10, read 1.25
+        ("openai", "gpt-4o", Usage(700, 200, 300, service_tier="priority"), 7_012_500),  # 4.25 / 17, read 2.125
+        ("openai", "gpt-5", Usage(700, 200, 300), 2_912_500),  # 1.25 / 10, read 0.125
+        ("openai", "gpt-5", Usage(700, 200, 300, service_tier="flex"), 1_456_250),  # half of it
+        ("openai", "gpt-5", Usage(700, 200, 300, service_tier="priority"), 5_825_000),  # twice
+        ("openai", "gpt-5", Usage(700, 200, 300, service_tier="batch"), 1_456_250),
+        ("openai", "gpt-4o", Usage(700, 200, 300, service_tier="flex"), 4_125_000),  # it has no such tier
+        ("anthropic", "claude-sonnet-4-6", Usage(1000, 200, service_tier="standard"), 6_000_000),
+        ("anthropic", "claude-sonnet-4-6", Usage(1000, 200, service_tier="batch"), 3_000_000),  # 1.5 / 7.5
+        # half of the table's first case with all kinds of tokens
+        ("anthropic", "claude-sonnet-4-6", Usage(200, 200, 300, 500, 200, service_tier="batch"), 3_007_500),
+        ("anthropic", "claude-opus-4-8", Usage(1000, 200), 10_000_000),  # 5 / 25
+        ("anthropic", "claude-opus-4-8", Usage(1000, 200, speed="fast"), 20_000_000),  # 10 / 50
+        # read 1, written 12.50 for 5 minutes and 20 for an hour
+        ("anthropic", "claude-opus-4-8", Usage(100, 10, 1000, 300, 100, speed="fast"), 7_000_000),
+        ("anthropic", "claude-opus-4-8", Usage(1000, 200, speed="standard"), 10_000_000),
+        ("anthropic", "claude-sonnet-4-6", Usage(web_searches=1), 10_000_000),
+        ("openai", "o3-pro", Usage(web_searches=1), 10_000_000),  # no fee in the library: the one for all models
+        ("openai", "gpt-5", Usage(1000, 0, service_tier="flex", web_searches=1), 10_625_000),  # a fee has no tiers
+        # a compaction in the batch tier: 1000 at 1.5
+        ("anthropic", "claude-sonnet-4-6", Usage(extra=(("", Usage(1000, 0, service_tier="batch")),)), 1_500_000),
+    ],
+)
+def test_tiers_and_speeds_have_their_prices_as_the_answer_states_them(
+    provider: str, model: str, usage: Usage, nanos: int
+) -> None:
+    assert cost(provider, model, usage) == nanos
+
+
+@pytest.mark.parametrize(("fee", "nanos"), [({}, 30_000_000), ({"web_search": 4}, 12_000_000)])
+def test_searches_of_a_model_in_pricing_json_have_their_fee(fee: dict[str, int], nanos: int) -> None:
+    assert cost("openai", "my-ft", Usage(web_searches=3), [MINE | fee]) == nanos
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "usage"),
+    [
+        ("anthropic", "claude-sonnet-4-6", Usage(200, 200, 300, 500, 200)),
+        ("openai", "gpt-4o-2024-08-06", Usage(700, 200, 300)),
+        ("bedrock", "us.anthropic.claude-haiku-4-5-20251001-v1:0", Usage(1000, 200)),
+        ("azure", "gpt-4o", Usage(1000, 200)),
+    ],
+)
+def test_a_price_takes_less_than_a_fifth_of_a_millisecond(provider: str, model: str, usage: Usage) -> None:
+    """The best of many, in CPU time: the machine may be busy."""
+    prices = Prices()
+    price = partial(prices.cost, provider, PRICE_IDS[provider], model, usage, WHEN)
+    price()
+    assert min(timeit.repeat(price, timer=time.process_time, number=20, repeat=20)) / 20 < 0.0002
+
+
+def test_a_model_is_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    prices = Prices()
+    looked_up = []
+    original = prices._look_up
+    monkeypatch.setattr(prices, "_look_up", lambda *key: looked_up.append(key) or original(*key))
+    for model in ("gpt-4o", "nobody", "gpt-4o", "nobody"):
+        prices.cost("openai", "openai", model, Usage(1, 1), WHEN)
+    assert looked_up == [("openai", ("openai", "gpt-4o")), ("openai", ("openai", "nobody"))]
 
 
 def test_a_pass_by_a_model_without_a_price_makes_the_whole_cost_unknown() -> None:

@@ -5,9 +5,12 @@ from typing import Any
 import orjson
 import pytest
 
+from addons.llm.providers import OPENAI
 from addons.llm.providers.anthropic import MESSAGES
+from addons.llm.providers.azure import AZURE
 from addons.llm.providers.base import WireFormat
-from addons.llm.providers.openai import CHAT_COMPLETIONS
+from addons.llm.providers.openai import CHAT_COMPLETIONS, COMPLETIONS, EMBEDDINGS
+from addons.llm.providers.responses import RESPONSES
 from addons.llm.sse import SSEParser
 from addons.llm.usage import Estimate, Usage
 
@@ -38,6 +41,94 @@ ESTIMATE = Estimate(input_tokens=77, output_tokens=33)
 )  # fmt: skip
 def test_anthropic_adds_its_cache_tokens_to_the_input(usage: dict[str, Any], expected: Usage) -> None:
     assert MESSAGES.usage({"usage": usage}, ESTIMATE) == expected
+
+
+def iteration(kind: str, inputs: int, outputs: int, model: str | None = None, **more: int) -> dict[str, Any]:
+    named = {"model": model} if model else {}
+    return {"type": kind, "input_tokens": inputs, "output_tokens": outputs, **named, **more}
+
+
+@pytest.mark.parametrize(
+    ("iterations", "expected"),
+    [
+        (None, Usage(10, 5)),
+        ([iteration("message", 4, 2), iteration("message", 6, 3)], Usage(10, 5)),
+        ([iteration("message", 4, 2, "a"), iteration("message", 6, 3, "a")], Usage(10, 5)),
+        (
+            [iteration("compaction", 700, 90, cache_read_input_tokens=8), iteration("message", 10, 5)],
+            Usage(extra=(("", Usage(700, 90, 8)), ("", Usage(10, 5)))),
+        ),
+        (
+            [iteration("message", 10, 5), iteration("advisor_message", 20, 6, "claude-opus-5")],
+            Usage(extra=(("", Usage(10, 5)), ("claude-opus-5", Usage(20, 6)))),
+        ),
+        # declined by one model, answered by another
+        (
+            [iteration("message", 9, 1, "a"), iteration("fallback_message", 10, 5, "b")],
+            Usage(extra=(("a", Usage(9, 1)), ("b", Usage(10, 5)))),
+        ),
+        (
+            [iteration("message", 9, 1, "a"), iteration("message", 10, 5, "b")],
+            Usage(extra=(("a", Usage(9, 1)), ("b", Usage(10, 5)))),
+        ),
+        ("odd", Usage(10, 5)),
+        ([7], Usage(10, 5)),
+    ],
+)
+def test_anthropics_passes_count_where_the_totals_leave_them_out(iterations: object, expected: Usage) -> None:
+    usage = {"input_tokens": 10, "output_tokens": 5, "iterations": iterations}
+    assert MESSAGES.usage({"usage": usage}, ESTIMATE) == expected
+
+
+def test_the_tier_holds_for_all_passes_and_the_speed_for_those_of_the_model_itself() -> None:
+    passes = [iteration("compaction", 1, 2), iteration("advisor_message", 3, 4, "b")]
+    shared = {"service_tier": "priority", "speed": "fast", "server_tool_use": {"web_search_requests": 2}}
+    usage = {"input_tokens": 0, "output_tokens": 0, "iterations": passes, **shared}
+    extra = (
+        ("", Usage(1, 2, service_tier="priority", speed="fast")),
+        ("b", Usage(3, 4, service_tier="priority")),
+    )
+    assert MESSAGES.usage({"usage": usage}, ESTIMATE) == Usage(web_searches=2, extra=extra)
+
+
+@pytest.mark.parametrize(
+    ("usage", "expected"),
+    [
+        ({"input_tokens": 10, "output_tokens": 5}, Usage(10, 5)),
+        (
+            {"input_tokens": 10, "output_tokens": 5,
+             "input_tokens_details": {"cached_tokens": 4, "cache_write_tokens": 3}},
+            Usage(3, 5, 4, 3),
+        ),
+        (None, Usage(77, 33, estimated=True)),
+    ],
+)  # fmt: skip
+def test_the_responses_api_has_its_cached_tokens_inside_the_input(
+    usage: dict[str, Any] | None, expected: Usage
+) -> None:
+    assert RESPONSES.usage({"usage": usage}, ESTIMATE) == expected
+
+
+def test_a_search_of_the_responses_api_counts_and_opening_what_it_found_does_not() -> None:
+    actions: list[Any] = [{"type": "search"}, {"type": "open_page"}, {"type": "find_in_page"}, {"type": "search"}, None]
+    calls = [{"type": "web_search_call", "action": action} for action in actions]
+    answer = {
+        "output": [*calls, {"type": "message"}, 7],
+        "usage": {"input_tokens": 1, "output_tokens": 2},
+        "service_tier": "flex",
+    }
+    assert RESPONSES.usage(answer, ESTIMATE) == Usage(1, 2, service_tier="flex", web_searches=3)
+
+
+@pytest.mark.parametrize(
+    ("usage", "expected"),
+    [
+        ({"prompt_tokens": 10, "total_tokens": 10}, Usage(10, 0)),
+        ({}, Usage(77, 0, estimated=True)),
+    ],
+)
+def test_embeddings_have_no_output(usage: dict[str, Any], expected: Usage) -> None:
+    assert EMBEDDINGS.usage({"usage": usage}, ESTIMATE) == expected
 
 
 @pytest.mark.parametrize(
@@ -183,3 +274,25 @@ def test_an_error_in_a_stream_is_kept_as_its_type_alone(wire: WireFormat, event:
 )
 def test_a_stream_is_made_to_report_its_usage(options: dict[str, Any], expected: dict[str, Any] | None) -> None:
     assert CHAT_COMPLETIONS.stream_options(options) == expected
+    assert COMPLETIONS.stream_options(options) == expected
+
+
+@pytest.mark.parametrize("wire", [MESSAGES, RESPONSES])
+def test_a_stream_that_always_reports_it_is_not(wire: WireFormat) -> None:
+    assert wire.stream_options({"stream": True}) is None
+
+
+@pytest.mark.parametrize(
+    ("query", "taken"),
+    [
+        ("", True),
+        ("api-version=2024-10-21", True),
+        ("a=b&api-version=2024-09-01-preview", True),
+        ("api-version=2024-08-01-preview", False),
+        ("api-version=2023-05-15", False),
+        ("api-version=preview", True),
+    ],
+)
+def test_azures_versions_before_september_2024_refuse_to_be_asked(query: str, taken: bool) -> None:
+    assert AZURE.takes_stream_options(query) is taken
+    assert OPENAI.takes_stream_options(query) is True
