@@ -52,6 +52,11 @@ def test_the_demo_shows_a_hit_a_downgrade_a_warning_a_refusal_and_a_stream_and_e
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_provider_that_is_shown_is_the_real_one() -> None:
+    assert (ROOT / "addons/llm/providers/bedrock.py").read_text() in [code for _, _, code in BLOCKS]
+    assert "    BEDROCK,\n" in (ROOT / "addons/llm/providers/__init__.py").read_text()
+
+
 def test_every_setting_is_in_the_readme_with_its_default() -> None:
     for info in (SETTINGS | MITMPROXY_SETTINGS).values():
         assert f"`{info.env}`" in README
