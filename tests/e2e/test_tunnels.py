@@ -182,3 +182,20 @@ def test_budgets_hold_in_tunnels_too(make_proxy: Callable[..., Proxy], tmp_path:
     answers = [requests.post(each, json=GPT, proxies=proxies, verify=ca, timeout=10) for each in urls]
     assert [answer.status_code for answer in answers] == [200, 429, 429]
     assert [event["cost_usd"] for event in proxy.events(app_id="small")] == [0.0045, 0]
+
+
+def test_the_host_of_several_base_urls_is_told_apart_by_path(
+    make_proxy: Callable[..., Proxy], fake: FakeProvider, tmp_path: Path
+) -> None:
+    proxy = make_proxy(AZURE_OPENAI_ENDPOINT=fake.url)
+    write_bundle(tmp_path / "ca.pem", proxy.confdir)
+    host, settings = fake.url.replace("http://", "https://"), {"proxies": {"https": proxy.url}, "timeout": 10}
+    for path, body in (
+        ("/v1/messages", CLAUDE),
+        ("/v1/chat/completions", GPT),
+        ("/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21", GPT),
+    ):
+        assert requests.post(host + path, json=body, verify=str(tmp_path / "ca.pem"), **settings).ok
+        assert fake.requests[-1].path == path
+    events = [(event["provider"], event["cost_usd"]) for event in proxy.events()]
+    assert events == [("anthropic", 0.006), ("openai", 0.0045), ("azure", 0.0045)]
