@@ -30,6 +30,7 @@ ca-bundle: $(READY)
 
 $(READY): requirements.lock
 	@if [ -z "$(PYTHON)" ]; then echo "ModelTrack needs Python 3.12 or newer (with venv and pip); none was found on PATH." >&2; exit 1; fi
+	@if [ -L .venv ]; then echo ".venv is a link, and what it leads to is not replaced: install $< there, then touch $@" >&2; exit 1; fi
 	@echo "Installing into .venv with $(PYTHON) ..."
 	@$(PYTHON) -m venv --clear .venv
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes --only-binary :all: -r requirements.lock
