@@ -30,6 +30,9 @@ MITM_CONF = next((p for p in (ADDONS_DIR.parent / "mitm.conf", ADDONS_DIR / "mit
 _CONNECTION_LOGGER = "mitmproxy.proxy.server"
 """It says twice for each connection what nobody reads; its warnings are about TLS."""
 
+_VERBOSITY = ("termlog_verbosity", "console_eventlog_verbosity")
+"""What LOG_LEVEL sets: the first in mitmdump and mitmweb, the second in mitmproxy's console, which has no first."""
+
 _AT_START_ONLY = {"modeltrack_data_dir", "modeltrack_fsync"}
 
 
@@ -52,7 +55,7 @@ class Bootstrap:
         try:
             apply_options(ctx.options, os.environ, sys.argv)
             self.core.configure(settings.from_options(_current(ctx.options)))
-            if ctx.options.termlog_verbosity != "debug":
+            if not any(getattr(ctx.options, name) == "debug" for name in _VERBOSITY if name in ctx.options):
                 logging.getLogger(_CONNECTION_LOGGER).setLevel(logging.WARNING)
         except (ValueError, TypeError, OSError, exceptions.OptionsError) as error:
             self.core.failure = str(error)
@@ -151,7 +154,10 @@ def apply_options(options: optmanager.OptManager, environ: Mapping[str, str], ar
     options.process_deferred()  # `--set modeltrack_…`, read before these options existed
     from_command_line, specs = _command_line(options, argv)
     conf = optmanager.parse(MITM_CONF.read_text("utf8")) if MITM_CONF else {}
-    wanted = conf | _config_yaml(options) | settings.from_environment(environ)
+    environment = settings.from_environment(environ)
+    if level := environment.get(_VERBOSITY[0]):
+        environment |= dict.fromkeys(_VERBOSITY, level)
+    wanted = conf | _config_yaml(options) | environment
     options.update_defer(**{name: value for name, value in wanted.items() if name not in from_command_line})
     options.set(*specs, defer=True)
 
@@ -165,7 +171,7 @@ def _command_line(options: optmanager.OptManager, argv: list[str]) -> tuple[set[
     args = make_parser(options).parse_known_args(argv[1:])[0]
     names = {name for name, value in vars(args).items() if name in options and value is not None}
     if args.verbose or args.quiet:
-        names.add("termlog_verbosity")
+        names.update(_VERBOSITY)
     if args.quiet:
         names.add("flow_detail")
     return names | {spec.partition("=")[0] for spec in args.setoptions}, args.setoptions

@@ -5,7 +5,7 @@ from pathlib import Path
 
 ROOT = str(Path(__file__).resolve().parent.parent)
 if ROOT not in sys.path:  # mitmproxy puts this file's folder there, which `from addons.…` does not need
-    sys.path.append(ROOT)
+    sys.path.insert(0, ROOT)  # before another ModelTrack that may be installed: this is the one that was asked for
 
 from addons.bootstrap import Bootstrap  # noqa: E402
 from addons.budget import BudgetGate  # noqa: E402

@@ -30,6 +30,8 @@ class Routing:
 
     @guarded
     def requestheaders(self, flow: http.HTTPFlow) -> None:
+        if not flow.live:
+            return  # read from a file (`-r`, mitmweb's "open"): it costs nothing again
         if self.core.failure:
             refuse(flow, None, 503, "not_configured", f"ModelTrack is not serving: {self.core.failure}", retry_after=5)
             return

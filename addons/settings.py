@@ -4,6 +4,7 @@ A setting is also a mitmproxy option, `modeltrack_` and the name of the field, s
 page and `mitmdump --options` know it. `addons/bootstrap.py` decides which of the two wins.
 """
 
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -89,7 +90,7 @@ def _directory(value: Raw) -> Path:
     text = str(value).strip()
     if not text or "\0" in text:
         raise ValueError(value)
-    return (ADDONS_DIR if text == DEFAULT_DATA_DIR else Path.cwd()).joinpath(text).resolve()
+    return (ADDONS_DIR if text == DEFAULT_DATA_DIR else Path.cwd()).joinpath(os.path.expanduser(text)).resolve()
 
 
 def one_of(*words: str) -> Kind:

@@ -103,6 +103,11 @@ def test_a_relative_data_dir_counts_from_the_working_directory(tmp_path: Path, m
     assert settings(data_dir="here").data_dir == tmp_path / "here"
 
 
+def test_a_data_dir_may_begin_with_the_home_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert settings(data_dir="~/here").data_dir == tmp_path / "here"
+
+
 @pytest.mark.parametrize(
     ("endpoint", "expected"),
     [("", "https://bedrock-mantle.eu-west-1.api.aws/anthropic"), ("http://localhost:5", "http://localhost:5")],

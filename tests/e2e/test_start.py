@@ -1,6 +1,15 @@
 """Starting: which setting wins, which programs it runs in, and reloading."""
 
+import contextlib
+import fcntl
+import os
+import pty
+import shutil
 import socket
+import struct
+import subprocess
+import termios
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -85,6 +94,13 @@ def test_mitm_conf_makes_it_a_gateway_and_a_mode_on_the_command_line_wins(
     assert f"reverse proxy to {fake.url}" in proxy.log
 
 
+def test_config_yaml_wins_over_mitm_conf(make_proxy: START, fake: FakeProvider) -> None:
+    proxy = make_proxy(start=False)
+    proxy.confdir.mkdir()
+    (proxy.confdir / "config.yaml").write_text(f"mode: ['reverse:{fake.url}']\n")
+    assert f"reverse proxy to {fake.url}" in proxy.start().log
+
+
 def test_it_starts_in_any_folder_and_mitmdump_lists_its_options(make_proxy: START, tmp_path: Path) -> None:
     proxy = make_proxy("--options", start=False)
     assert proxy.spawn().wait(60) == 0
@@ -100,6 +116,68 @@ def test_mitmweb_runs_it_too(make_proxy: START, fake: FakeProvider) -> None:
     answer = requests.post(proxy.url + "/v1/messages", json=body, headers={"x-api-key": KEY}, timeout=20)
     assert answer.status_code == 200
     assert [event["cost_usd"] for event in proxy.events()] == [0.002]
+
+
+def test_mitmproxys_console_runs_it_too(make_proxy: START, port: int) -> None:
+    proxy = make_proxy(start=False, PROXY_PORT=str(port), LOG_LEVEL="warn", TERM="xterm")
+    proxy.use("mitmproxy")
+    screen, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+    shown: list[bytes] = []
+
+    def read() -> None:
+        with contextlib.suppress(OSError):  # the other end is closed
+            shown.extend(iter(lambda: os.read(screen, 65536), b""))
+
+    reader = threading.Thread(target=read)
+    proxy.process = subprocess.Popen(
+        proxy._command, env=proxy._env, cwd=proxy.data, stdin=terminal, stdout=terminal, stderr=terminal
+    )
+    os.close(terminal)
+    reader.start()
+    proxy.url = f"http://127.0.0.1:{port}"
+
+    def answers() -> bool:
+        assert proxy.process.poll() is None, b"".join(shown).decode(errors="replace")
+        try:
+            return requests.get(proxy.url + "/readyz", timeout=5).ok
+        except requests.ConnectionError:
+            return False
+
+    try:
+        until(answers, 60)
+        body = {"model": "claude-haiku-4-5", "messages": [{"role": "user", "content": "hi"}]}
+        assert requests.post(proxy.url + "/v1/messages", json=body, timeout=20).status_code == 200
+        assert [event["cost_usd"] for event in proxy.events()] == [0.002]
+    finally:
+        proxy.stop()
+        reader.join(10)
+        os.close(screen)
+
+
+def test_flows_read_from_a_file_cost_nothing_again(make_proxy: START, tmp_path: Path) -> None:
+    flows = str(tmp_path / "flows")
+    recorded = make_proxy("-w", flows)
+    body = {"model": "claude-haiku-4-5", "messages": [{"role": "user", "content": "hi"}]}
+    assert requests.post(recorded.url + "/v1/messages", json=body, timeout=20).status_code == 200
+    recorded.stop()
+    assert len(recorded.events()) == 1
+    reader = make_proxy("-nr", flows, start=False)
+    assert reader.spawn().wait(60) == 0
+    assert reader.events() == [] and "Traceback" not in reader.log
+
+
+def test_a_copy_as_a_wheel_installs_it_uses_its_own_files(make_proxy: START, tmp_path: Path) -> None:
+    """mitm.conf beside main.py, and another ModelTrack earlier on the path that could be mistaken for it."""
+    shutil.copytree(ROOT / "addons", tmp_path / "addons", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "mitm.conf", tmp_path / "addons")
+    other = tmp_path / "other" / "addons"
+    other.mkdir(parents=True)
+    (other / "__init__.py").write_text("raise RuntimeError('the other one')\n")
+    proxy = make_proxy(start=False, DATA_DIR="", PYTHONPATH=str(other.parent))
+    proxy.use("mitmdump", tmp_path / "addons/main.py")
+    assert "reverse proxy to https://modeltrack.invalid" in proxy.start().log
+    assert (tmp_path / "data" / "cost_events.jsonl").exists()
 
 
 def test_editing_the_script_reloads_it_without_losing_spend(make_proxy: START, tmp_path: Path) -> None:
