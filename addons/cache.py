@@ -12,7 +12,7 @@ from addons.core import Core
 from addons.flow_call import call_of, open_call
 from addons.guard import guarded, guarded_async
 from addons.ledger.money import format_usd
-from addons.llm.cache_key import KEY_HEADERS, cache_key, credential
+from addons.llm.cache_key import cache_key, key_headers
 from addons.llm.call import LLMCall
 from addons.llm.usage import Usage
 from addons.meter import answer_body, measure
@@ -156,6 +156,5 @@ class ResponseCache:
 
 def _key(flow: http.HTTPFlow, call: LLMCall) -> bytes | None:
     request = flow.request
-    headers = [(name, credential(request.headers[name])) for name in KEY_HEADERS if name in request.headers]
     url = f"{request.scheme}://{request.host}:{request.port}{request.path}"
-    return cache_key(call.provider.name, url, call.body, headers)
+    return cache_key(call.provider.name, url, call.body, key_headers(request.headers.fields), call.wire.filing)

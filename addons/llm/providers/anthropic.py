@@ -64,6 +64,7 @@ class AnthropicMeter:
 
 class Messages:
     family = "anthropic"
+    filing = frozenset({"metadata"})
 
     def request(self, body: Mapping[str, Any], model: str, stream: bool | None = None) -> prompt.Request:
         system = prompt.text_of(body.get("system"))

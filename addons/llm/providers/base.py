@@ -48,6 +48,8 @@ class WireFormat(Protocol):
 
     family: str
     """`anthropic` or `openai`: what a routing rule's `provider` covers."""
+    filing: frozenset[str]
+    """Fields of a request that say how to file it and leave the answer as it is: no part of the cache's key."""
 
     def request(self, body: Mapping[str, Any], model: str) -> Request:
         """`model` is the one that the path names, "" if it names none. Raises ValueError where there is none at all."""

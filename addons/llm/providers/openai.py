@@ -63,6 +63,7 @@ class OpenAIMeter:
 
 class ChatCompletions:
     family = "openai"
+    filing = frozenset({"user", "safety_identifier", "prompt_cache_key"})  # `metadata` is kept with the answer
 
     def request(self, body: Mapping[str, Any], model: str) -> prompt.Request:
         system = "\n".join(prompt.messages_of(body, ("system", "developer")))

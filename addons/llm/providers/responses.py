@@ -56,6 +56,7 @@ class ResponsesMeter:
 
 class Responses:
     family = "openai"
+    filing: frozenset[str] = frozenset()  # the answer repeats them all
 
     def request(self, body: Mapping[str, Any], model: str) -> prompt.Request:
         given = body.get("input")
