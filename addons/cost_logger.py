@@ -18,7 +18,7 @@ from addons.llm.call import LLMCall
 from addons.llm.eventstream import EventStreamParser
 from addons.llm.json_edit import insert_member, replace_member
 from addons.llm.sse import EventTooLarge, SSEParser
-from addons.meter import CLIENT_DISCONNECTED, PROXY_STOPPED, measure
+from addons.meter import CLIENT_DISCONNECTED, PROXY_STOPPED, REQUEST_TOO_LARGE, measure
 
 logger = logging.getLogger(__name__)
 
@@ -190,6 +190,8 @@ def _status(flow: http.HTTPFlow, call: LLMCall) -> int:
     """What the client got, or would have."""
     if call.error in (CLIENT_DISCONNECTED, PROXY_STOPPED):
         return CLIENT_GONE
+    if flow.response is None and call.error == REQUEST_TOO_LARGE:
+        return 413
     if flow.response is None or (flow.error and not flow.response.stream):
         return 502  # mitmproxy's; nothing of an answer that came in part has been sent, unless it is a stream
     return flow.response.status_code

@@ -18,6 +18,9 @@ logger = logging.getLogger(__name__)
 CLIENT_DISCONNECTED = "client_disconnected"
 UPSTREAM_DISCONNECTED = "upstream_disconnected"
 PROXY_STOPPED = "proxy_stopped"
+REQUEST_TOO_LARGE = "request_too_large"
+# How mitmproxy's messages begin; any other is about the provider.
+_CLIENTS_ERRORS = {"Client ": CLIENT_DISCONNECTED, "Request body exceeds ": REQUEST_TOO_LARGE}
 
 _MAX_ANSWER_BYTES = 512 * 2**20
 
@@ -34,9 +37,10 @@ def measure(core: Core, flow: http.HTTPFlow, call: LLMCall) -> None:
     if call.measured:
         return
     call.measured = True
-    if flow.error:
-        is_client = flow.error.msg.startswith("Client ")  # as mitmproxy words it
-        call.error = call.error or (CLIENT_DISCONNECTED if is_client else UPSTREAM_DISCONNECTED)
+    if flow.error and not call.error:
+        message = flow.error.msg
+        kinds = (kind for start, kind in _CLIENTS_ERRORS.items() if message.startswith(start))
+        call.error = next(kinds, UPSTREAM_DISCONNECTED)
     try:
         usage, model = _usage(flow, call)
     except Exception as error:

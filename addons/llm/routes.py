@@ -62,8 +62,11 @@ def resolve(path: str) -> Route:
     """The route of a request path as it was sent, without its query.
 
     Percent-escapes, doubled slashes and dot segments are seen through, as a provider's server might, so that no
-    spelling of a generation path goes untracked. A path that changes its structure when unescaped has no route.
+    spelling of a generation path goes untracked. A path that changes its structure when unescaped has no route, nor
+    has one with a fragment, which servers such as nginx cut off.
     """
+    if "#" in path:
+        return None
     cleaned = clean(path)
     plain = unquote(cleaned)
     if clean(plain) != plain:

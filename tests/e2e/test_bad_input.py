@@ -1,6 +1,7 @@
 """What is wrong is named, with what is allowed; nothing is lost."""
 
 import gzip
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -122,6 +123,17 @@ def test_a_body_over_the_limit_is_refused(
     assert (answer.status_code, error_of(answer, ANTHROPIC)["type"]) == (413, "request_too_large")
     assert fake.requests == []
     assert len(proxy.events(status_code=413)) == 1
+
+
+def test_a_body_over_what_mitmproxy_takes_is_refused_before_it_comes(proxy: Proxy) -> None:
+    with socket.create_connection(("127.0.0.1", int(proxy.url.rpartition(":")[2])), timeout=20) as client:
+        client.sendall(
+            b"POST /v1/messages HTTP/1.1\r\nHost: x\r\nX-ModelTrack-App: huge\r\nContent-Length: 900000000\r\n\r\n"
+        )
+        answer = b"".join(iter(lambda: client.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 413 ") and b'"type":"request_too_large"' in answer
+    [event] = proxy.events(app_id="huge")
+    assert (event["status_code"], event["cost_usd"], event["error"]) == (413, 0, "request_too_large")
 
 
 def test_a_provider_that_cannot_be_reached_is_a_502_in_json(make_proxy: Callable[..., Proxy]) -> None:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -63,6 +64,49 @@ def test_the_provider_learns_nothing_of_the_team(proxy: Proxy, fake: FakeProvide
     assert headers["authorization"] == f"Bearer {KEY}"
     assert headers["anthropic-beta"] == "a,b"
     assert headers["host"] == fake.url.removeprefix("http://")
+
+
+def send(proxy: Proxy, request: bytes) -> bytes:
+    """As it is, and the whole of what comes back."""
+    with socket.create_connection(("127.0.0.1", int(proxy.url.rpartition(":")[2])), timeout=20) as client:
+        client.sendall(request)
+        return b"".join(iter(lambda: client.recv(65536), b""))
+
+
+def test_headers_keep_their_order_spelling_repetitions_and_bytes(proxy: Proxy, fake: FakeProvider) -> None:
+    head = (
+        b"POST /v1/messages?beta=true&x=%%2F HTTP/1.1\r\nHost: gateway\r\nanthropic-beta: a\r\n"
+        b"X-modelTRACK-Team: one\r\nX-ModelTrack-Team: two\r\nAnthropic-BETA: b\r\nX-Odd: caf\xe9 \xe2\x82\xac\r\n"
+        b"Proxy-Connection: keep-alive\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
+    )
+    assert send(proxy, head % len(BODY) + BODY).startswith(b"HTTP/1.1 200 ")
+    [received] = fake.requests
+    assert received.path == "/v1/messages?beta=true&x=%2F"
+    assert received.headers == [
+        ("Host", fake.url.removeprefix("http://")),
+        ("anthropic-beta", "a"),
+        ("Anthropic-BETA", "b"),
+        ("X-Odd", b"caf\xe9 \xe2\x82\xac".decode("latin-1")),
+        ("Connection", "close"),
+        ("Content-Length", str(len(BODY))),
+    ]
+    assert proxy.events()[-1]["team"] == "one"
+
+
+def test_a_chunked_body_is_passed_on_as_one(proxy: Proxy, fake: FakeProvider) -> None:
+    head = b"POST /v1/messages HTTP/1.1\r\nHost: x\r\nX-ModelTrack-No-Cache: 1\r\nConnection: close\r\n"
+    chunked = head + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(BODY), BODY)
+    assert send(proxy, chunked).startswith(b"HTTP/1.1 200 ")
+    assert fake.requests[0].body == BODY
+
+
+@pytest.mark.parametrize("path", ["/v1/messages", "/v1/messages/count_tokens"])
+def test_a_host_in_the_request_line_does_not_reach_the_provider(proxy: Proxy, fake: FakeProvider, path: str) -> None:
+    head = f"POST http://elsewhere.test{path} HTTP/1.1\r\nHost: elsewhere.test\r\nX-ModelTrack-No-Cache: 1\r\n"
+    size = f"Connection: close\r\nanthropic-version: 1\r\nContent-Length: {len(BODY)}\r\n\r\n"
+    assert send(proxy, (head + size).encode() + BODY).startswith(b"HTTP/1.1 200 ")
+    [received] = fake.requests
+    assert (received.path, received.header("host")) == (path, fake.url.removeprefix("http://"))
 
 
 @pytest.mark.parametrize("team", ["untracked", ""])

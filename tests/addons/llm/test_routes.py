@@ -78,7 +78,9 @@ def test_status_pages_are_the_proxys_own(path: str) -> None:
     assert resolve(path) == Status(path)
 
 
-@pytest.mark.parametrize("path", ["/", "/v1", "/v2/messages", "/messages", "/healthz/x", "/bedrock", "/../etc/passwd"])
+@pytest.mark.parametrize(
+    "path", ["/", "/v1", "/v2/messages", "/messages", "/healthz/x", "/bedrock", "/../etc/passwd", "/v1/messages#x"]
+)
 def test_anything_else_has_no_route(path: str) -> None:
     assert resolve(path) is None
 
