@@ -18,6 +18,7 @@ import requests
 from addons.ledger.events import LOG_NAME
 from addons.ledger.log_reader import parse_line
 from addons.ledger.money import format_usd, to_nanos
+from addons.settings import MITMPROXY_SETTINGS, SETTINGS
 from modeltrack_api.fake_provider import FakeProvider
 
 _MAIN = Path(__file__).resolve().parent.parent / "addons" / "main.py"
@@ -123,9 +124,7 @@ def proxy(folder: Path, upstream: str) -> Iterator[tuple[str, int]]:
     mitmdump = Path(sys.executable).with_name("mitmdump")
     command = [str(mitmdump), "-s", str(_MAIN), "--listen-host", "127.0.0.1", "--set", f"confdir={folder}/mitmproxy"]
     with (folder / "proxy.log").open("wb") as output:
-        process = subprocess.Popen(
-            command, env=os.environ | {k: str(v) for k, v in settings.items()}, stdout=output, stderr=output
-        )
+        process = subprocess.Popen(command, env=_environment(settings), stdout=output, stderr=output)
         try:
             url = f"http://127.0.0.1:{port}"
             _wait_until_ready(url, process, folder / "proxy.log")
@@ -133,6 +132,13 @@ def proxy(folder: Path, upstream: str) -> Iterator[tuple[str, int]]:
         finally:
             process.terminate()
             process.wait(20)
+
+
+def _environment(settings: dict[str, Any]) -> dict[str, str]:
+    """Without the settings of a proxy that the machine may have beside the demo."""
+    theirs = {info.env for info in (SETTINGS | MITMPROXY_SETTINGS).values()} | {"AWS_REGION"}
+    kept = {name: value for name, value in os.environ.items() if name not in theirs}
+    return kept | {name: str(value) for name, value in settings.items()}
 
 
 def _free_port(wanted: int) -> int:
@@ -160,6 +166,7 @@ def _wait_until_ready(url: str, process: "subprocess.Popen[bytes]", log: Path) -
 
 def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1"  # on a machine behind a proxy of its own
     with tempfile.TemporaryDirectory(prefix="modeltrack-demo-") as name, FakeProvider(record=False) as provider:
         folder = Path(name)
         (folder / "budgets.json").write_bytes(orjson.dumps(BUDGETS))

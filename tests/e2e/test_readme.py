@@ -43,7 +43,9 @@ def test_an_example_runs(proxy: Proxy, language: str, code: str) -> None:
 
 
 def test_the_demo_shows_a_hit_a_downgrade_a_warning_a_refusal_and_a_stream_and_ends(tmp_path: Path) -> None:
-    env = os.environ | {"TMPDIR": str(tmp_path)}
+    of_the_machine = {"HTTP_PROXY": "http://127.0.0.1:9", "CACHE_ENABLED": "false", "MODELTRACK_DEFAULT_TEAM": "x"}
+    env = os.environ | of_the_machine | {"TMPDIR": str(tmp_path)}
+    del env["NO_PROXY"], env["no_proxy"]
     command = [sys.executable, "-m", "modeltrack_api.demo"]
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
