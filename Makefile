@@ -22,7 +22,7 @@ check: $(READY)
 
 # The files in data/, or those in DATA_DIR: `make check-config DATA_DIR=...`
 check-config: $(READY)
-	@$(BIN)/python -m modeltrack_api.check_config $(DATA_DIR)
+	@$(BIN)/python -m modeltrack_api.check_config
 
 # One file with the system's CAs and mitmproxy's, for SSL_CERT_FILE and its like.
 ca-bundle: $(READY)

@@ -16,6 +16,7 @@ from addons.ledger.budgets import BudgetsFile
 from addons.ledger.watched import InvalidFile, parse_model
 from addons.llm.pricing import PricingFile
 from addons.llm.rules import RoutingFile
+from addons.settings import DEFAULT_DATA_DIR, DIRECTORY
 
 Name = Annotated[str, Field(min_length=1, max_length=256)]
 
@@ -48,8 +49,8 @@ def problems(folder: Path) -> list[str]:
 
 
 def main() -> None:
-    default = os.environ.get("DATA_DIR") or str(Path(__file__).resolve().parent.parent / "data")
-    folder = Path(sys.argv[1] if len(sys.argv) > 1 else default)
+    """Of the folder that is named, or else of the one that the proxy would use here."""
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else DIRECTORY.parse(os.environ.get("DATA_DIR") or DEFAULT_DATA_DIR)
     if not folder.is_dir():
         sys.exit(f"{folder}: not a folder")
     found = problems(folder)

@@ -53,3 +53,11 @@ def test_what_is_no_sound_json_is_a_problem(tmp_path: Path, content: str, says: 
 def test_a_file_that_is_not_there_is_no_problem_but_a_folder_is(tmp_path: Path) -> None:
     assert problems(tmp_path) == []
     assert run(str(tmp_path / "none")).returncode == 1
+
+
+@pytest.mark.parametrize("data_dir", ["", "../data"])
+def test_without_a_folder_it_checks_the_one_that_the_proxy_uses(tmp_path: Path, data_dir: str) -> None:
+    env = {"DATA_DIR": data_dir, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "modeltrack_api.check_config"]
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout == f"{ROOT / 'data'}: no problems\n"
