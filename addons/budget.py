@@ -57,7 +57,8 @@ class BudgetGate:
         if not call:
             return
         await self._until_ready()
-        self._admit(flow, call)
+        if open_call(flow):  # the client may have gone, or the proxy be stopping
+            self._admit(flow, call)
 
     async def _until_ready(self) -> None:
         """Raises TimeoutError."""
@@ -82,7 +83,7 @@ class BudgetGate:
         if not self._check_price(flow, call):
             return
         self._warn(call)
-        call.ticket = ledger.reserve(team, app, self._highest_cost(call))
+        call.ticket = ledger.reserve(team, app, self._highest_cost(call), flow.id)
 
     def _check_price(self, flow: http.HTTPFlow, call: LLMCall) -> bool:
         if self.core.settings.unknown_model_price == "warn" or self.core.has_price(call, call.model):

@@ -33,6 +33,7 @@ logger = logging.getLogger(__name__)
 
 _TICK_SECONDS = 0.5
 _RETRY_SECONDS = 5.0
+_FSYNC_SECONDS = 10.0
 _MOST_REPORTED = 1000
 
 
@@ -73,7 +74,7 @@ class Tunnel(NamedTuple):
 class Core:
     def __init__(self) -> None:
         self.prices = Prices()
-        self.ledger = Ledger(self.now, time.monotonic)
+        self.ledger = Ledger(self.now, time.monotonic, self._is_under_way)
         self.counts = Counts()
         self.started = time.monotonic()
         self.ready = asyncio.Event()
@@ -85,10 +86,15 @@ class Core:
         """By the id of the client's connection."""
         self._unpriced_models: set[tuple[str, str]] = set()
         self._tasks: list[asyncio.Task[None]] = []
+        self._syncing = asyncio.Lock()
         self._watcher: Watcher | None = None
 
     def now(self) -> datetime:
         return datetime.now(UTC)
+
+    def _is_under_way(self, flow_id: str) -> bool:
+        flow = self.live.get(flow_id)
+        return flow is not None and flow.live and flow.client_conn.timestamp_end is None
 
     def configure(self, settings: Settings) -> None:
         """Read the files in DATA_DIR. Raises ConfigError, a ValueError."""
@@ -127,8 +133,9 @@ class Core:
             try:
                 self.ledger.restore(await asyncio.to_thread(self._read_all))
                 self.ready.set()
-            except OSError as error:
-                logger.error("%s cannot be read, so budgets cannot be checked: %s", self.log.path, error.strerror)
+            except Exception as error:
+                reason = error.strerror if isinstance(error, OSError) else type(error).__name__
+                logger.error("%s cannot be read, so budgets cannot be checked: %s", self.log.path, reason)
                 await asyncio.sleep(_RETRY_SECONDS)
 
     def _read_all(self) -> Spend:
@@ -138,17 +145,36 @@ class Core:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(_TICK_SECONDS)
-            await asyncio.to_thread(self.log.tick)
-            if self.ready.is_set():
-                self.count_others(follow=True)
+            try:
+                await asyncio.to_thread(self.log.tick)
+                if self.ready.is_set():
+                    self.count_others(follow=True)
+            except OSError as error:
+                logger.warning("%s cannot be read for what other proxies spend: %s", self.log.path, error.strerror)
+            except Exception as error:
+                logger.error("the event log was not looked after: %s", type(error).__name__)
 
     def count_others(self, follow: bool = False) -> None:
-        """Count what other proxies on this DATA_DIR have spent by now; `follow` a log that was rotated, too."""
+        """Count what other proxies on this DATA_DIR have spent by now; `follow` a log that was rotated, too.
+
+        Raises OSError where the log cannot be read.
+        """
+        if follow or self._follower.has_news():
+            self.ledger.restore(self._follower.others_spend())
+
+    async def make_durable(self) -> None:
+        """With MODELTRACK_FSYNC=always, wait until what was written is on the disk.
+
+        Off the event loop; one fsync serves all who began to wait before it did. A disk that hangs holds no answer up
+        for longer than some seconds.
+        """
+        if self.settings.fsync != "always":
+            return
         try:
-            if follow or self._follower.has_news():
-                self.ledger.restore(self._follower.others_spend())
-        except OSError as error:
-            logger.warning("%s cannot be read for what other proxies spend: %s", self.log.path, error.strerror)
+            async with asyncio.timeout(_FSYNC_SECONDS), self._syncing:
+                await asyncio.to_thread(self.log.sync)
+        except TimeoutError:
+            logger.error("%s: fsync takes over %g s, an answer goes out before its end", self.log.path, _FSYNC_SECONDS)
 
     def close(self) -> None:
         for task in self._tasks:
@@ -179,15 +205,17 @@ class Core:
         """Nano-USD at the call's provider now, None where it is not known."""
         return self.prices.cost(call.provider.name, call.provider.price_id, model, usage, self.now())
 
-    def record(self, flow_id: str, call: LLMCall, event: CostEvent) -> None:
-        """The one place where a call's event is written, its reservation settled and its figures counted."""
+    def settle(self, flow_id: str, call: LLMCall, now: datetime) -> None:
+        """The one place where a call ends: what it cost takes the place of its reservation."""
         call.logged = True
         self.live.pop(flow_id, None)
-        try:
-            self.log.append(event.line())
-        finally:
-            self.ledger.settle(call.ticket, event.team, event.app_id, event.cost_nanos or 0, event.timestamp)
-            self._count(call, event)
+        who = call.attribution
+        self.ledger.settle(call.ticket, who.team, who.app, call.cost_nanos or 0, now)
+
+    def record(self, call: LLMCall, event: CostEvent) -> None:
+        """The one place where a call's event is written and its figures counted."""
+        self.log.append(event.line())
+        self._count(call, event)
 
     def _count(self, call: LLMCall, event: CostEvent) -> None:
         counts = self.counts

@@ -4,13 +4,14 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from datetime import datetime
 
 import orjson
 from mitmproxy import http
 
 from addons.core import Core
 from addons.flow_call import call_of, open_call
-from addons.guard import describe, guarded
+from addons.guard import describe, guarded, guarded_async
 from addons.ledger.events import CostEvent
 from addons.llm import decoding, eventstream
 from addons.llm.attribution import clean
@@ -35,9 +36,7 @@ class CostLogger:
         self.core = core
 
     def failed(self, flow: http.HTTPFlow) -> None:
-        """An event is written all the same."""
-        if call := call_of(flow):
-            self._finish(flow, call)
+        """The call goes on: it is measured, and its event written, when it ends."""
 
     @guarded
     def request(self, flow: http.HTTPFlow) -> None:
@@ -75,10 +74,12 @@ class CostLogger:
         except ValueError as error:
             logger.warning("a stream is passed on unread, so its usage is estimated: %s", error)
 
-    @guarded
-    def response(self, flow: http.HTTPFlow) -> None:
+    @guarded_async
+    async def response(self, flow: http.HTTPFlow) -> None:
+        """mitmproxy sends the end of the answer, of a stream too, after this."""
         if call := call_of(flow):
             self._finish(flow, call)
+            await self.core.make_durable()
 
     @guarded
     def error(self, flow: http.HTTPFlow) -> None:
@@ -94,7 +95,7 @@ class CostLogger:
         self.core.close()
 
     def _finish(self, flow: http.HTTPFlow, call: LLMCall) -> None:
-        """Write the one event of a call; what comes after it changes nothing."""
+        """Settle a call and write its one event; what comes after it changes nothing."""
         if call.logged:
             return
         try:
@@ -105,8 +106,10 @@ class CostLogger:
             call.usage = replace(call.usage, estimated=True)
             call.cost_nanos = call.ticket.nanos if call.ticket else None
             call.error = call.error or "metering_failed"
+        now = self.core.now()
+        self.core.settle(flow.id, call, now)
         try:
-            self.core.record(flow.id, call, _event(self.core, call, _status(flow, call)))
+            self.core.record(call, _event(call, _status(flow, call), now))
         except Exception as error:
             logger.error("a cost event could not be written: %s", describe(error))
 
@@ -197,10 +200,10 @@ def _status(flow: http.HTTPFlow, call: LLMCall) -> int:
     return flow.response.status_code
 
 
-def _event(core: Core, call: LLMCall, status: int) -> CostEvent:
+def _event(call: LLMCall, status: int, now: datetime) -> CostEvent:
     who, request, usage = call.attribution, call.request, call.usage
     return CostEvent(
-        timestamp=core.now(),
+        timestamp=now,
         provider=call.provider.name,
         model=call.model,
         input_tokens=usage.input_tokens,

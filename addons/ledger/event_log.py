@@ -35,12 +35,13 @@ class EventLog:
         max_pending: int = 100_000,
         max_pending_bytes: int = 64 * 2**20,
     ) -> None:
-        """`fsync`: "always" (after each append), "interval" (by `tick`) or "never"."""
+        """`fsync`: "always" (by `sync`, and by `tick`), "interval" (by `tick`) or "never"."""
         self.path = path
         self._fsync = fsync
         self._max_pending = max_pending
         self._max_pending_bytes = max_pending_bytes
         self._lock = threading.Lock()
+        self._sync_lock = threading.Lock()
         self._fd: int | None = None
         self._torn = False  # the file's last line lacks its newline
         self._unsynced = False
@@ -88,10 +89,7 @@ class EventLog:
             self._pending.append(data)
             self._pending_bytes += len(data)
             self._write_batch()
-            in_file = not self._pending
-        if self._fsync == "always":
-            self._sync()
-        return in_file
+            return not self._pending
 
     def flush_pending(self) -> int:
         """Try again to write what waits; the number of events that still do."""
@@ -103,7 +101,7 @@ class EventLog:
 
     def tick(self) -> None:
         """To be called once a second: fsync, follow a file that was renamed or deleted, write what waits."""
-        self._sync()
+        self.sync()
         with self._lock:
             if self._fd is not None:
                 if not self._is_at_path(self._fd):
@@ -115,7 +113,7 @@ class EventLog:
     def close(self) -> None:
         """Write and fsync what there is. May be called twice; an `append` afterwards opens the file again."""
         self.tick()
-        self._sync()
+        self.sync()
         with self._lock:
             self._leave()
         if self._pending:
@@ -223,9 +221,14 @@ class EventLog:
             self._pending_bytes -= len(line)
         self._torn = written != 0
 
-    def _sync(self) -> None:
+    def sync(self) -> None:
+        """Returns when all that was appended before the call is on the disk, or could not be put there."""
         if self._fsync == "never":
             return
+        with self._sync_lock:  # one fsync may do for several callers, who all wait for its end
+            self._fsync_once()
+
+    def _fsync_once(self) -> None:
         try:
             with self._lock:
                 if self._fd is None or not self._unsynced:
@@ -238,6 +241,7 @@ class EventLog:
                 os.close(fd)
             self._sync_error = None
         except OSError as error:
+            self._unsynced = True
             self._sync_error = error.strerror or str(error)
             logger.warning("%s: fsync failed: %s", self.path.name, self._sync_error)
 

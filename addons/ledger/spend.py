@@ -4,8 +4,10 @@ Each admitted call holds a ticket over its highest likely cost until its event i
 blocking budget by at most the last call admitted.
 """
 
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
@@ -15,8 +17,13 @@ from addons.ledger.budgets import BudgetsFile, Standing
 from addons.ledger.log_reader import event_time
 from addons.ledger.money import to_nanos
 
+logger = logging.getLogger(__name__)
+
 TICKET_SECONDS = 3600
-"""Longer than any call lasts: a last resort, since every way out of a call gives its ticket back."""
+"""A last resort, since every way out of a call gives its ticket back. That of a call still under way is renewed."""
+
+_MONTHS_KEPT = 3
+"""So that a clock which was wrong for a while, or is set back, finds what was spent."""
 
 WARN_PERCENT = 80
 
@@ -42,6 +49,8 @@ class Spend:
         self._months: dict[Month, defaultdict[Account, int]] = {}
 
     def add(self, team: str, app: str, nanos: int, month: Month) -> None:
+        if not nanos:
+            return  # clients may send any number of names with calls that cost nothing
         totals = self._months.setdefault(month, defaultdict(int))
         for account in accounts_of(team, app):
             totals[account] += nanos
@@ -60,8 +69,13 @@ class Spend:
         for old in [m for m in self._months if m < month]:
             del self._months[old]
 
+    def forget_old(self, current: Month) -> None:
+        """All months but the last few, and the current one whatever the clock said meanwhile."""
+        for old in sorted(self._months.keys() - {current})[: 1 - _MONTHS_KEPT]:
+            del self._months[old]
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True)
 class Ticket:
     """A reservation; give it back with `settle` or `release`, as often as you like."""
 
@@ -69,6 +83,7 @@ class Ticket:
     team: str
     app: str
     nanos: int
+    call_id: str
     expires: float = field(compare=False)
 
 
@@ -84,8 +99,12 @@ class Refusal:
 class Ledger:
     """Spend and reservations against the budgets in force. For one thread."""
 
-    def __init__(self, now: Callable[[], datetime], monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self, now: Callable[[], datetime], monotonic: Callable[[], float], is_under_way: Callable[[str], bool]
+    ) -> None:
+        """`is_under_way` is asked with the id of a call whose ticket expires."""
         self.budgets = BudgetsFile()
+        self._is_under_way = is_under_way
         self._now = now
         self._monotonic = monotonic
         self._spend = Spend()
@@ -93,10 +112,10 @@ class Ledger:
         self._reserved: defaultdict[Account, int] = defaultdict(int)
         self._tickets: dict[int, Ticket] = {}  # oldest first, and so in the order in which they expire
         self._numbers = count(1)
-        self.expired_tickets = 0
 
     @property
     def reserved_nanos(self) -> int:
+        self._expire()
         return sum(ticket.nanos for ticket in self._tickets.values())
 
     def restore(self, spend: Spend) -> None:
@@ -108,6 +127,7 @@ class Ledger:
         return [self._standing(budget.team, budget.app) for budget in self.budgets.covering(team, app)]
 
     def all_standings(self) -> list[Standing]:
+        self._expire()
         return [self._standing(budget.team, budget.app) for budget in self.budgets.budgets]
 
     def _standing(self, team: str, app: str) -> Standing:
@@ -133,9 +153,9 @@ class Ledger:
                 return Refusal(standing, is_final=False)
         return None
 
-    def reserve(self, team: str, app: str, nanos: int) -> Ticket:
+    def reserve(self, team: str, app: str, nanos: int, call_id: str) -> Ticket:
         """For a call that `refusal` does not refuse."""
-        ticket = Ticket(next(self._numbers), team, app, max(nanos, 0), self._monotonic() + TICKET_SECONDS)
+        ticket = Ticket(next(self._numbers), team, app, max(nanos, 0), call_id, self._monotonic() + TICKET_SECONDS)
         self._tickets[ticket.number] = ticket
         for account in accounts_of(team, app):
             self._reserved[account] += ticket.nanos
@@ -159,8 +179,7 @@ class Ledger:
     def _current_month(self) -> Month:
         month = month_of(self._now())
         if month != self._month:
-            # A clock that was set back finds the month before still there.
-            self._spend.forget_before((month[0] - 1, 12) if month[1] == 1 else (month[0], month[1] - 1))
+            self._spend.forget_old(month)
             self._month = month
         return month
 
@@ -170,8 +189,12 @@ class Ledger:
             oldest = next(iter(self._tickets.values()))
             if oldest.expires > now:
                 return
-            self.release(oldest)
-            self.expired_tickets += 1
+            if self._is_under_way(oldest.call_id):
+                oldest.expires = now + TICKET_SECONDS
+                self._tickets[oldest.number] = self._tickets.pop(oldest.number)  # to the end of the queue
+            else:
+                self.release(oldest)
+                logger.error("a reservation of %d nano-USD expired, which no call gave back", oldest.nanos)
 
 
 def highest(standings: list[Standing]) -> Standing | None:
@@ -187,5 +210,6 @@ def fold(events: Iterable[Mapping[str, Any]]) -> Spend:
         if event.get("event_type") != "llm_api" or not isinstance(team, str) or not isinstance(app, str):
             continue
         if when and isinstance(cost, int | float) and 0 < cost < 10**9:
-            spend.add(team, app, to_nanos(cost), month_of(when))
+            with suppress(OverflowError):  # the year 1 or 9999, elsewhere than in UTC
+                spend.add(team, app, to_nanos(cost), month_of(when))
     return spend

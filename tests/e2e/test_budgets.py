@@ -32,6 +32,7 @@ def budgets(*rows: tuple[str, str, float, str]) -> dict[str, Any]:
 def gate(make_proxy: Callable[..., Proxy]) -> Proxy:
     rows = [
         ("blocked", "", 0.006, "block"),
+        ("cached", "", 0.006, "block"),
         ("apps", "small", 0.006, "block"),
         ("apps", "", 100, "block"),
         ("warned", "", 0.006, "warn"),
@@ -54,6 +55,15 @@ def test_a_team_over_its_blocking_budget_is_refused_and_costs_nothing(gate: Prox
     [event] = gate.events(team="blocked", status_code=429)
     assert (event["blocked_by"], event["cost_usd"], event["error"]) == ("budget", 0, "budget_exceeded")
     assert gate.get("/stats")["blocked_requests"] >= 1
+
+
+def test_what_is_in_the_cache_is_refused_to_such_a_team_too(gate: Proxy) -> None:
+    headers = {"X-ModelTrack-Team": "cached", "x-api-key": KEY}
+    answers = [requests.post(gate.url + "/v1/messages", json=BODY, headers=headers, timeout=30) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [200, 429]
+    headers["X-ModelTrack-Team"] = "open"
+    hit = requests.post(gate.url + "/v1/messages", json=BODY, headers=headers, timeout=30)
+    assert hit.headers["X-ModelTrack-Cache"] == "HIT"
 
 
 def test_other_calls_of_such_a_team_are_refused_unless_they_only_read(gate: Proxy) -> None:
@@ -92,7 +102,7 @@ def test_a_burst_overshoots_by_one_request_at_most_and_leaves_nothing_reserved(
 ) -> None:
     proxy = make_proxy(files={"budgets.json": budgets(("burst", "", 0.05, "block"))})
     messages = [{"role": "user", "content": PROMPT + "x" * 4000}]  # what the fake provider says that it is
-    with ThreadPoolExecutor(40) as pool:
+    with ThreadPoolExecutor(200) as pool:
         answers = list(pool.map(lambda _: post(proxy, "burst", stream=stream, messages=messages), range(200)))
     assert {answer.status_code for answer in answers} == {200, 429}
     spent = sum(round(event["cost_usd"] * 10**9) for event in proxy.events())

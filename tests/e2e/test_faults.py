@@ -30,8 +30,17 @@ FAULTS: dict[str, tuple[int, int]] = {
     "addons.cost_logger:SSEParser": (200, 200),
     "addons.cost_logger:CostLogger._count_savings": (200, 200),
     "addons.cost_logger:clean": (200, 200),
+    "addons.cost_logger:insert_member": (200, 200),
+    "addons.cost_logger:_status": (200, 200),
+    "addons.cost_logger:_event": (200, 200),
     "addons.meter:_usage": (200, 200),
     "addons.llm.pricing:Prices.cost": (503, 503),
+}
+
+
+# Fails before it is known for what it is, or in the making of the event.
+WITHOUT_EVENT = {"addons.routing:resolve", "addons.routing:attribute"} | {
+    *("addons.cost_logger:_status", "addons.cost_logger:_event")
 }
 
 
@@ -57,9 +66,10 @@ def test_an_exception_anywhere_leaves_one_event_and_nothing_reserved(faulty: Pro
             assert b"[DONE]" in answer.content if stream else answer.json()["choices"]
         else:
             assert answer.json()["error"]["message"]
-    # One that fails before it is known for what it is has none.
-    expected = 1 if fault in ("addons.routing:resolve", "addons.routing:attribute") else 2
-    until(lambda: len(faulty.events()) == before + expected)
+    until(lambda: len(faulty.events()) == before + (1 if fault in WITHOUT_EVENT else 2))
+    # What was served was paid for, but for an answer from the cache.
+    for event in faulty.events()[before:]:
+        assert bool(event["cost_usd"]) == (event["status_code"] == 200 and not event["cache_hit"])
     stats = faulty.get("/stats")
     assert (stats["in_flight"], stats["reserved_usd"]) == (0, 0)
     assert "Traceback" not in faulty.log
@@ -156,6 +166,33 @@ def test_an_upstream_that_never_answers_holds_nothing_once_the_client_has_gone(
     until(lambda: proxy.get("/stats")["in_flight"] == 0)
     assert proxy.get("/stats")["reserved_usd"] == 0
     assert [event["error"] for event in proxy.events()] == ["client_disconnected"]
+
+
+@pytest.mark.parametrize("hold", [1, 6], ids=["no answer", "half a stream"])
+def test_an_upstream_that_falls_silent_is_given_up_after_tcp_timeout(
+    make_proxy: Callable[..., Proxy], fake: FakeProvider, hold: int
+) -> None:
+    """By default after 10 minutes, which is how long the SDKs wait."""
+    proxy = make_proxy("--set", "tcp_timeout=1")
+    body = {"model": "claude-sonnet-4-6", "stream": True, "messages": [{"role": "user", "content": PROMPT}]}
+    settings = f"hold={hold}" if hold > 1 else "delay=30"
+    with pytest.raises(requests.RequestException):
+        _ = requests.post(proxy.url + "/v1/messages", json=body, headers={"X-Fake": settings}, timeout=20).content
+    [event] = until(proxy.events)
+    assert event["usage_estimated"] and event["cost_usd"] > 0
+    stats = proxy.get("/stats")
+    assert (stats["in_flight"], stats["reserved_usd"]) == (0, 0)
+
+
+def test_a_client_that_sends_half_a_request_leaves_one_event(make_proxy: Callable[..., Proxy]) -> None:
+    proxy = make_proxy()
+    with socket.create_connection(("127.0.0.1", int(proxy.url.rpartition(":")[2]))) as client:
+        client.sendall(b'POST /v1/messages HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{"model":')
+        until(lambda: proxy.get("/stats")["in_flight"] == 1)
+    [event] = until(proxy.events)
+    assert (event["error"], event["cost_usd"]) == ("client_disconnected", 0)
+    stats = proxy.get("/stats")
+    assert (stats["in_flight"], stats["reserved_usd"]) == (0, 0)
 
 
 def test_what_is_in_flight_when_the_proxy_stops_has_its_event(
