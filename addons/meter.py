@@ -40,7 +40,8 @@ def measure(core: Core, flow: http.HTTPFlow, call: LLMCall) -> None:
     if flow.error and not call.error:
         message = flow.error.msg
         kinds = (kind for start, kind in _CLIENTS_ERRORS.items() if message.startswith(start))
-        call.error = next(kinds, UPSTREAM_DISCONNECTED)
+        # A request that broke off in its body is the client's doing, however mitmproxy words it.
+        call.error = next(kinds, UPSTREAM_DISCONNECTED if call.request else CLIENT_DISCONNECTED)
     try:
         usage, model = _usage(flow, call)
     except Exception as error:

@@ -186,7 +186,7 @@ class Settings:
         "MODELTRACK_FSYNC",
         "interval",
         one_of("always", "interval", "never"),
-        "When the event log is forced to disk: always, once a second (interval), never.",
+        "When the event log is forced to disk: always, before each answer ends; once a second (interval); never.",
     )
 
     @property
