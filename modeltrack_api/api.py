@@ -1,0 +1,85 @@
+"""What a handler of the API is given, and what it gives back.
+
+A handler is a function of an `Ask` that returns what goes under `data`: dicts, lists, texts, numbers, and `Decimal` for
+money (in USD; `usd` makes it of nano-USD), which goes out as a JSON number with all its digits.
+"""
+
+import sqlite3
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from addons.ledger.money import NANOS_PER_USD
+from modeltrack_api.facts import ALWAYS, ANY, Filters, Window
+
+if TYPE_CHECKING:
+    from modeltrack_api.app import App
+
+
+class ApiError(Exception):
+    """An answer with an error: its status, and a message for people."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One request, checked."""
+
+    app: "App"
+    db: sqlite3.Connection
+    """Reads one state of the database throughout; rows are sqlite3.Row."""
+    now: datetime
+    window: Window = ALWAYS
+    """`start_date` and `end_date`."""
+    has_window: bool = False
+    """Whether the request has either of them."""
+    filters: Filters = ANY
+    args: Mapping[str, Any] = field(default_factory=dict)
+    """The route's other parameters, by name, with their defaults; and those in its path."""
+    body: Any = None
+    """Of a POST or PATCH: the JSON, unchecked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer other than a 200 with the envelope."""
+
+    content: Any
+    status: int = 200
+    content_type: str = ""
+    """Set: `content` is bytes and goes out as it is."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+Handler = Callable[[Ask], Any]
+
+
+def usd(nanos: int | None) -> Decimal:
+    """None, a sum of nothing, is 0."""
+    return Decimal(nanos or 0) / NANOS_PER_USD
+
+
+def usd_or_null(nanos: int | None) -> Decimal | None:
+    return None if nanos is None else usd(nanos)
+
+
+def usd_each(nanos: int | None, count: int | None) -> Decimal:
+    """An average, to the nano-dollar; 0 of nothing."""
+    return usd(int((Decimal(nanos or 0) / count).to_integral_value(ROUND_HALF_EVEN))) if count else Decimal(0)
+
+
+def dumps(value: Any) -> bytes:
+    return orjson.dumps(value, default=_default)
+
+
+def _default(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return orjson.Fragment(format(value.normalize(), "f"))
+    raise TypeError(type(value).__name__)

@@ -1,0 +1,123 @@
+"""Sums over cost events: over any range of time, filtered and grouped, read from the sums by day and hour.
+
+Whole days of a range come from `daily`, whole hours at its ends from `hourly`, and what is left at its very ends,
+parts of hours, from the events themselves. So a question costs what its answer is large, however many events there are.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from modeltrack_api.store import DAY, HOUR
+
+LLM = "llm_api"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+FOREVER = 9999 * 366 * DAY
+
+
+class Window(NamedTuple):
+    """A half-open range of time, in microseconds since 1970."""
+
+    start: int = 0
+    end: int = FOREVER
+
+
+class Filters(NamedTuple):
+    """None: any; "" is a value, that of events which have none."""
+
+    team: str | None = None
+    app_id: str | None = None
+    model: str | None = None
+    feature: str | None = None
+    customer_tier: str | None = None
+    provider: str | None = None
+
+
+ALWAYS = Window()
+ANY = Filters()
+
+Row = sqlite3.Row
+
+
+def micros(moment: datetime) -> int:
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def moment(micros: int) -> datetime:
+    """UTC."""
+    return _EPOCH + timedelta(microseconds=micros)
+
+
+def series_where(filters: Filters, event_type: str | None = LLM) -> tuple[str, list[str]]:
+    """A condition on `series`, and its parameters. None for `event_type`: all but LLM calls."""
+    wanted = {name: value for name, value in filters._asdict().items() if value is not None}
+    kind = "event_type = ?" if event_type else "event_type != ?"
+    return " AND ".join([kind, *(f"{name} = ?" for name in wanted)]), [event_type or LLM, *wanted.values()]
+
+
+def totals(
+    db: sqlite3.Connection,
+    window: Window,
+    filters: Filters = ANY,
+    *,
+    by: Sequence[str] = (),
+    measures: Sequence[str] = ("cost_nanos", "requests"),
+    bucket: int = 0,
+    event_type: str | None = LLM,
+    order: str = "",
+) -> list[Row]:
+    """One row for each combination of the labels in `by`, and of the bucket of time if there is one.
+
+    `bucket` is HOUR or DAY; rows then begin with `start`, in microseconds. Without `by` and `bucket` there is one row,
+    with None for sums of nothing.
+    """
+    parts, parameters = _parts(window, finest=bucket == HOUR)
+    columns = ", ".join(measures)
+    union = " UNION ALL ".join(f"SELECT start, series, {columns} FROM {part}" for part in parts)
+    sums = ", ".join(f"sum({name}) AS {name}" for name in measures)
+    start = f"start / {bucket} * {bucket} AS start, " if bucket else ""
+    where, wanted = series_where(filters, event_type)
+    keys = [*(["start"] if bucket else []), *by]
+    if by:
+        # Summed by number first, so that the labels are looked up once for each series.
+        inner = f"SELECT {start}series, {sums} FROM ({union}) GROUP BY {'1, ' if bucket else ''}series"
+        sql = f"SELECT {', '.join([*keys, sums])} FROM ({inner}) JOIN series ON series.id = series WHERE {where}"
+    else:
+        sql = f"SELECT {start}{sums} FROM ({union}) WHERE series IN (SELECT id FROM series WHERE {where})"
+    if keys:
+        sql += f" GROUP BY {', '.join(map(str, range(1, len(keys) + 1)))} ORDER BY {order or ', '.join(keys)}"
+    return db.execute(sql, [*parameters, *wanted]).fetchall()
+
+
+def _parts(window: Window, finest: bool) -> tuple[list[str], list[int]]:
+    """Tables with their conditions, and the parameters. `finest`: hours are wanted, so days are no use."""
+    conditions: list[str] = []
+    parameters: list[int] = []
+    for table, start, end in _cover(window, finest):
+        if start < end:
+            conditions.append(f"{table} WHERE start >= ? AND start < ?")
+            parameters += [start, end]
+    return conditions or ["daily WHERE 0"], parameters
+
+
+def _cover(window: Window, finest: bool) -> Iterator[tuple[str, int, int]]:
+    start, end = window
+    first_hour, last_hour = _up(start, HOUR), end // HOUR * HOUR
+    if first_hour > last_hour:
+        yield "facts", start, end
+        return
+    yield "facts", start, first_hour
+    first_day, last_day = _up(start, DAY), end // DAY * DAY
+    if finest or first_day > last_day:
+        yield "hourly", first_hour, last_hour
+    else:
+        yield "hourly", first_hour, first_day
+        yield "daily", first_day, last_day
+        yield "hourly", last_day, last_hour
+    yield "facts", last_hour, end
+
+
+def _up(value: int, step: int) -> int:
+    return -(-value // step) * step

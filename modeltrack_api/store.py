@@ -1,0 +1,236 @@
+"""The API's database: cost events out of the log, and sums of them by hour and by day, in SQLite.
+
+Everything here can be made again from the log, but for what people and schedules put in (alerts, their budgets, report
+schedules, unsent messages). Money is in nano-USD, times in microseconds since 1970 (UTC).
+
+What an event is filed under (team, model, …) stands once in `series`, as labels do in a time-series database; events
+and sums refer to it by number. So the sums stay small, and grouping by one label touches a few hundred rows of text.
+"""
+
+import queue
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+LABELS = (
+    "event_type",
+    "provider",
+    "model",
+    "team",
+    "app_id",
+    "feature",
+    "customer_tier",
+    "routed_from",
+    "routed_to",
+    "routing_rule",
+    "service",
+)
+"""Of a series, each a text, "" where the event has none."""
+
+COUNTS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "latency_ms")
+TEXTS = ("session_id", "trace_id", "blocked_by", "error", "prompt_hash", "prompt_template_id")
+OPTIONAL = ("ttft_ms", "status_code", "system_prompt_tokens", "user_prompt_tokens")
+FLAGS = ("is_streaming", "cache_hit", "usage_estimated")
+MONEY = {"cost_usd": "cost_nanos", "saved_usd": "saved_nanos"}
+"""Name in the log, and here."""
+EXTRA = (
+    *("resource_id", "region", "instance_type", "gpu_type", "gpu_count", "gpu_utilization_pct"),
+    *("namespace", "pod_name", "job_name"),
+)
+"""What only the collector's events have: one JSON object in the column `extra`, null for other events."""
+
+MEASURES = {
+    "requests": "1",
+    "cost_nanos": "coalesce(e.cost_nanos, 0)",
+    "input_tokens": "e.input_tokens + e.cache_read_tokens + e.cache_write_tokens",
+    "output_tokens": "e.output_tokens",
+    "cache_hits": "e.cache_hit",
+    # Asked of the cache in vain: what is neither streamed, which is never cached, nor refused before.
+    "cache_misses": "e.cache_hit = 0 and e.is_streaming = 0 and e.blocked_by = ''",
+    "saved_by_cache": "iif(e.cache_hit, coalesce(e.saved_nanos, 0), 0)",
+    "saved_by_routing": "iif(e.cache_hit, 0, coalesce(e.saved_nanos, 0))",
+    "blocked": "e.blocked_by != ''",
+    "blocked_by_rule": "e.blocked_by = 'rule'",
+    "errors": "e.error != '' and e.blocked_by = ''",
+    "unpriced": "e.cost_nanos is null",
+}
+"""What is summed by hour and day, and how it is read off an event. Input tokens include the cache's, as those of a
+request do; those of a cache hit were used by the call that it repeats, and count here as well."""
+
+_PROMPT_ID = "coalesce(nullif(e.prompt_template_id, ''), e.prompt_hash)"
+
+_SUMS = ", ".join(f"{name} INTEGER NOT NULL" for name in MEASURES)
+_FACTS = ", ".join(f"{expression} AS {name}" for name, expression in MEASURES.items())
+
+_SCHEMA = f"""
+CREATE TABLE log_files (
+    device INTEGER, inode INTEGER,
+    head BLOB NOT NULL,      -- the file's first bytes, since inodes are used again
+    offset INTEGER NOT NULL, -- up to which it has been read
+    PRIMARY KEY (device, inode)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE series (
+    id INTEGER PRIMARY KEY,
+    {", ".join(f"{name} TEXT NOT NULL" for name in LABELS)},
+    UNIQUE ({", ".join(LABELS)})
+) STRICT;
+
+CREATE TABLE events (
+    id INTEGER PRIMARY KEY,
+    event_id BLOB NOT NULL UNIQUE,
+    ts INTEGER NOT NULL,
+    series INTEGER NOT NULL,
+    cost_nanos INTEGER,
+    saved_nanos INTEGER,
+    {", ".join(f"{name} INTEGER NOT NULL" for name in (*COUNTS, *FLAGS))},
+    {", ".join(f"{name} INTEGER" for name in OPTIONAL)},
+    {", ".join(f"{name} TEXT NOT NULL" for name in TEXTS)},
+    extra TEXT
+) STRICT;
+CREATE INDEX events_by_time ON events (ts);
+CREATE INDEX events_by_session ON events (session_id, ts) WHERE session_id != '';
+CREATE INDEX events_by_trace ON events (trace_id, session_id) WHERE trace_id != '';
+CREATE INDEX events_with_extra ON events (ts) WHERE extra IS NOT NULL;
+
+-- The same columns as the two tables of sums, for the parts of hours at the ends of a range.
+CREATE VIEW facts AS SELECT e.id, e.ts AS start, e.series, {_FACTS} FROM events e;
+CREATE TABLE hourly (start INTEGER, series INTEGER, {_SUMS}, PRIMARY KEY (start, series)) STRICT, WITHOUT ROWID;
+CREATE TABLE daily (start INTEGER, series INTEGER, {_SUMS}, PRIMARY KEY (start, series)) STRICT, WITHOUT ROWID;
+
+CREATE TABLE prompts_daily (
+    start INTEGER, prompt_id TEXT, series INTEGER,
+    requests INTEGER NOT NULL, cost_nanos INTEGER NOT NULL,
+    system_tokens INTEGER NOT NULL, user_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,
+    PRIMARY KEY (start, prompt_id, series)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE sessions (
+    session_id TEXT PRIMARY KEY,
+    first_seen INTEGER NOT NULL, last_seen INTEGER NOT NULL,
+    requests INTEGER NOT NULL, cost_nanos INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX sessions_by_time ON sessions (last_seen);
+CREATE TABLE session_series (session_id TEXT, series INTEGER, PRIMARY KEY (session_id, series)) STRICT, WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_SCHEMA,)
+"""Applied in their order, each once: `PRAGMA user_version` says how many have been. A released one stays as it is."""
+
+HOUR = 3_600_000_000
+DAY = 24 * HOUR
+
+
+def _add_sums(table: str, length: int) -> str:
+    sums = ", ".join(f"sum({name})" for name in MEASURES)
+    more = ", ".join(f"{name} = {name} + excluded.{name}" for name in MEASURES)
+    return (
+        f"INSERT INTO {table} SELECT start / {length} * {length} AS bucket, series, {sums} FROM facts WHERE id > ?"
+        f" GROUP BY bucket, series ON CONFLICT DO UPDATE SET {more}"
+    )
+
+
+ROLL_UPS = (
+    _add_sums("hourly", HOUR),
+    _add_sums("daily", DAY),
+    f"""INSERT INTO prompts_daily
+        SELECT ts / {DAY} * {DAY} AS day, {_PROMPT_ID} AS prompt, series, count(*), sum(coalesce(cost_nanos, 0)),
+               sum(coalesce(system_prompt_tokens, 0)), sum(coalesce(user_prompt_tokens, 0)), sum(output_tokens)
+        FROM events e WHERE id > ? AND prompt != '' GROUP BY day, prompt, series
+        ON CONFLICT DO UPDATE SET
+            requests = requests + excluded.requests, cost_nanos = cost_nanos + excluded.cost_nanos,
+            system_tokens = system_tokens + excluded.system_tokens, user_tokens = user_tokens + excluded.user_tokens,
+            output_tokens = output_tokens + excluded.output_tokens""",
+    """INSERT INTO sessions
+        SELECT session_id, min(ts), max(ts), count(*), sum(coalesce(cost_nanos, 0))
+        FROM events e WHERE id > ? AND session_id != '' GROUP BY session_id
+        ON CONFLICT DO UPDATE SET
+            first_seen = min(first_seen, excluded.first_seen), last_seen = max(last_seen, excluded.last_seen),
+            requests = requests + excluded.requests, cost_nanos = cost_nanos + excluded.cost_nanos""",
+    """INSERT OR IGNORE INTO session_series
+        SELECT DISTINCT session_id, series FROM events WHERE id > ? AND session_id != ''""",
+)
+"""Add the events with a number above the parameter to the sums."""
+
+_BUSY_SECONDS = 30
+_CACHE_KIB = 64 * 1024
+_KEPT_READERS = 8
+
+
+class NewerDatabase(ValueError):
+    """The database was made by a later version of ModelTrack."""
+
+
+class Store:
+    """One writer at a time, any number of readers; each reader sees the database as it is when it begins."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._readers: queue.LifoQueue[sqlite3.Connection] = queue.LifoQueue(_KEPT_READERS)
+
+    def open(self) -> None:
+        """Make the database, or bring it up to date. Raises OSError, sqlite3.Error, NewerDatabase."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.writer = self._connect()
+        self.writer.execute("PRAGMA journal_mode = WAL")
+        with self.writing() as db:
+            [version] = db.execute("PRAGMA user_version").fetchone()
+            if version > len(MIGRATIONS):
+                raise NewerDatabase(f"{self.path} was made by a later version of ModelTrack (schema {version})")
+            for number, migration in enumerate(MIGRATIONS[version:], version + 1):
+                for statement in _statements(migration):
+                    db.execute(statement)
+                db.execute(f"PRAGMA user_version = {number}")
+
+    def _connect(self) -> sqlite3.Connection:
+        db = sqlite3.connect(self.path, _BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        db.execute("PRAGMA synchronous = NORMAL")  # a power cut may undo the last commits; the log has their events
+        db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        return db
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """A transaction of the one writing connection: for one thread at a time (see `Ingest.lock`)."""
+        db = self.writer
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            yield db
+        except BaseException:
+            db.execute("ROLLBACK")
+            raise
+        db.execute("COMMIT")
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection that sees one state of the database throughout. Rows are sqlite3.Row."""
+        try:
+            db = self._readers.get_nowait()
+        except queue.Empty:
+            db = self._connect()
+            db.row_factory = sqlite3.Row
+            db.execute("PRAGMA query_only = ON")
+        db.execute("BEGIN")
+        try:
+            yield db
+        finally:
+            db.execute("ROLLBACK")
+            try:
+                self._readers.put_nowait(db)
+            except queue.Full:
+                db.close()
+
+    def close(self) -> None:
+        while not self._readers.empty():
+            self._readers.get_nowait().close()
+        self.writer.close()
+
+
+def _statements(script: str) -> Iterator[str]:
+    """`executescript` would commit the transaction that it is run in."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
