@@ -1,4 +1,4 @@
-"""The cost event: the one schema that the proxy writes and the API reads, one JSON object a line."""
+"""Cost events: the one schema that the proxy and the collector write and the API reads, one JSON object a line."""
 
 import secrets
 import uuid
@@ -12,6 +12,7 @@ from addons.ledger.money import to_decimal_text
 
 LOG_NAME = "cost_events.jsonl"
 
+LLM_CALL = "llm_api"
 
 # The last 12 digits of the ids of all events that this process writes: so it knows them from those of others in the log
 # without keeping a list. The rest stays random, 74 bits of it.
@@ -34,7 +35,7 @@ class CostEvent:
     event_id: str = field(default_factory=new_event_id)
     timestamp: datetime
     """When the event was written; decides the month that the money counts for."""
-    event_type: str = "llm_api"
+    event_type: str = LLM_CALL
     provider: str
     model: str
     """As billed."""
@@ -72,25 +73,68 @@ class CostEvent:
 
     def line(self) -> bytes:
         """The JSON object, without a newline."""
-        return orjson.dumps(dict(self._members()))
+        return _line(self, _CALL_FIELDS)
 
-    def _members(self) -> Any:
-        for name, is_kept in _FIELDS:
-            value = getattr(self, name)
-            if name in _MONEY:
-                name = _MONEY[name]
-                value = None if value is None else orjson.Fragment(to_decimal_text(value))
-            elif name == "timestamp":
-                value = rfc3339(value)
-            if is_kept or (value is not None and value != "" and value is not False):
-                yield name, value
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InfraEvent:
+    """What a resource cost over a window of time, or how it was used; written by the collector.
+
+    Money and empty fields as in CostEvent. Its time is not when it was written, which may be days later.
+    """
+
+    event_id: str
+    """The same whenever the same resource's window is collected."""
+    timestamp: datetime
+    """The start of the window, so that sums by hour and day count it where it belongs."""
+    event_type: str
+    """aws_infrastructure or gpu_compute."""
+    provider: str
+    cost_nanos: int | None
+    """None: not known."""
+    team: str = ""
+    usage_estimated: bool = False
+    """The bill may still say otherwise."""
+    service: str = ""
+    resource_id: str = ""
+    region: str = ""
+    instance_type: str = ""
+    gpu_type: str = ""
+    gpu_count: int | None = None
+    gpu_utilization_pct: float | None = None
+    """0 to 100, on average."""
+    namespace: str = ""
+    pod_name: str = ""
+    job_name: str = ""
+
+    def line(self) -> bytes:
+        """The JSON object, without a newline."""
+        return _line(self, _INFRA_FIELDS)
 
 
 _MONEY = {"cost_nanos": "cost_usd", "saved_nanos": "saved_usd"}
 _ALWAYS_THERE = {"event_id", "timestamp", "event_type", "provider", "model", "input_tokens", "output_tokens"} | {
     *("cache_read_tokens", "cache_write_tokens", "cost_nanos", "latency_ms", "status_code", "is_streaming", "cache_hit")
 }
-_FIELDS = tuple((item.name, item.name in _ALWAYS_THERE) for item in fields(CostEvent))
+_CALL_FIELDS, _INFRA_FIELDS = (
+    tuple((item.name, item.name in _ALWAYS_THERE) for item in fields(kind)) for kind in (CostEvent, InfraEvent)
+)
+
+
+def _line(event: CostEvent | InfraEvent, names: tuple[tuple[str, bool], ...]) -> bytes:
+    return orjson.dumps(dict(_members(event, names)))
+
+
+def _members(event: CostEvent | InfraEvent, names: tuple[tuple[str, bool], ...]) -> Any:
+    for name, is_kept in names:
+        value = getattr(event, name)
+        if name in _MONEY:
+            name = _MONEY[name]
+            value = None if value is None else orjson.Fragment(to_decimal_text(value))
+        elif name == "timestamp":
+            value = rfc3339(value)
+        if is_kept or (value is not None and value != "" and value is not False):
+            yield name, value
 
 
 def rfc3339(moment: datetime) -> str:

@@ -35,7 +35,7 @@ class LogFollower:
         """What was spent in this month and later ones, by all processes. Time goes with that part of the log."""
         start = datetime(*month, 1, tzinfo=UTC)
         spend = Spend()
-        for rotated in self._rotated_since(start):
+        for rotated in rotated_since(self._path, start):
             spend.include(fold(_parsed(line for line, _ in read_lines(rotated, start_of(rotated, start)))))
         if self._open():
             self._offset = start_of(self._file, start) if self._file else 0
@@ -87,16 +87,17 @@ class LogFollower:
         except OSError:
             return True
 
-    def _rotated_since(self, start: datetime) -> list[Path]:
-        """Older parts of the log, as logrotate names them, that were written to in this month."""
-        found = []
-        for path in sorted(self._path.parent.glob(self._path.name + "[.-]*")):
-            if path.is_file() and path.stat().st_mtime >= start.timestamp():
-                if path.suffix in (".gz", ".xz", ".bz2", ".zst"):
-                    logger.warning("%s is compressed: what it says of this month's spend is not counted", path.name)
-                else:
-                    found.append(path)
-        return found
+
+def rotated_since(log: Path, start: datetime) -> list[Path]:
+    """Older parts of the log, as logrotate names them, that were written to since then. Raises OSError."""
+    found = []
+    for path in sorted(log.parent.glob(log.name + "[.-]*")):
+        if path.is_file() and path.stat().st_mtime >= start.timestamp():
+            if path.suffix in (".gz", ".xz", ".bz2", ".zst"):
+                logger.warning("%s is compressed and is not read: its events count as not there", path.name)
+            else:
+                found.append(path)
+    return found
 
 
 def _parsed(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """Read the event log: from an offset, or from a point in time without reading what is before it.
 
-The log may hold torn lines (see `event_log`) and several processes' events, which are in order only roughly.
+The log may hold torn lines (see `event_log`) and several processes' events, which are in order only roughly; those of
+the collector are in no order, for theirs is the time that was paid for.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import orjson
+
+from addons.ledger.events import LLM_CALL
 
 _BLOCK = 2**20
 _MAX_LINE = 16 * 2**20
@@ -34,10 +37,11 @@ def event_time(event: Mapping[str, Any]) -> datetime | None:
 
 
 def start_of(log: Path | BinaryIO, since: datetime, slack: timedelta = timedelta(hours=1)) -> int:
-    """The offset of a line before which every event is older than `since`; later ones may be older too.
+    """The offset of a line before which every call is older than `since`; later ones may be older too.
 
-    Found by bisection, which reads a few lines in log2(size) places. It holds as long as no event is written more than
-    `slack` after one with a later timestamp. `since` has a time zone. 0 when there is no file. Raises OSError.
+    Before it there is nothing either that was written after `since`. Found by bisection over the calls, which reads a
+    few lines in log2(size) places. It holds as long as no call's event is written more than `slack` after one with a
+    later timestamp. `since` has a time zone. 0 when there is no file. Raises OSError.
     """
     try:
         with _opened(log) as file:
@@ -85,14 +89,14 @@ def _opened(log: Path | BinaryIO) -> AbstractContextManager[BinaryIO]:
 
 
 def _first_event(file: BinaryIO, start: int, end: int) -> tuple[datetime | None, int]:
-    """Of the lines that begin in [start, end), the first with a time: that time, and the offset after the line."""
+    """Of the lines that begin in [start, end), the first call with a time: it, and the offset after the line."""
     file.seek(max(0, start - 1))
     if start > 0:
         _read_line(file)
     while file.tell() < end:
         line = _read_line(file)
         event = parse_line(line)
-        if event and (time := event_time(event)):
+        if event and event.get("event_type", LLM_CALL) == LLM_CALL and (time := event_time(event)):
             return time, file.tell()
     return None, end
 

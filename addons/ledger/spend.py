@@ -14,6 +14,7 @@ from itertools import count
 from typing import Any
 
 from addons.ledger.budgets import BudgetsFile, Standing
+from addons.ledger.events import LLM_CALL
 from addons.ledger.log_reader import event_time
 from addons.ledger.money import to_nanos
 
@@ -207,7 +208,7 @@ def fold(events: Iterable[Mapping[str, Any]]) -> Spend:
     for event in events:
         cost, when = event.get("cost_usd"), event_time(event)
         team, app = event.get("team", ""), event.get("app_id", "")
-        if event.get("event_type") != "llm_api" or not isinstance(team, str) or not isinstance(app, str):
+        if event.get("event_type") != LLM_CALL or not isinstance(team, str) or not isinstance(app, str):
             continue
         if when and isinstance(cost, int | float) and 0 < cost < 10**9:
             with suppress(OverflowError):  # the year 1 or 9999, elsewhere than in UTC
