@@ -8,22 +8,15 @@ Prints each problem as `file: key.path: problem`, and exits with 1 if there is o
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
 
-from pydantic import BaseModel, Field, RootModel
+from pydantic import BaseModel
 
 from addons.ledger.budgets import BudgetsFile
 from addons.ledger.watched import InvalidFile, parse_model
 from addons.llm.pricing import PricingFile
 from addons.llm.rules import RoutingFile
 from addons.settings import DEFAULT_DATA_DIR, DIRECTORY
-
-Name = Annotated[str, Field(min_length=1, max_length=256)]
-
-
-class NamespaceMap(RootModel[dict[Name, Name]]):
-    """data/namespace_map.json: Kubernetes namespace to team; `default` catches the rest."""
-
+from modeltrack_api.collector.teams import NamespaceMap
 
 FILES: dict[str, type[BaseModel]] = {
     "budgets.json": BudgetsFile,

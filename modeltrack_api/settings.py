@@ -38,16 +38,19 @@ class ApiSettings:
     slack_webhook_url: str = ""
 
 
+def data_dir(environ: Mapping[str, str]) -> Path:
+    return Path(environ.get("DATA_DIR") or (CONTAINER_DATA if CONTAINER_DATA.is_dir() else CHECKOUT_DATA)).resolve()
+
+
 def from_environment(environ: Mapping[str, str]) -> ApiSettings:
     """An empty variable is one that is not set. Raises SettingError; one for API_TOKEN does not quote it."""
-    default = CONTAINER_DATA if CONTAINER_DATA.is_dir() else CHECKOUT_DATA
-    data_dir = Path(environ.get("DATA_DIR") or default).resolve()
+    folder = data_dir(environ)
     token = environ.get("API_TOKEN", "")
     if token and not _is_allowed(_TOKEN, token):
         raise SettingError("API_TOKEN", "***", _TOKEN.allowed)
     return ApiSettings(
-        data_dir=data_dir,
-        db_path=Path(environ.get("DB_PATH") or data_dir / "modeltrack.db").resolve(),
+        data_dir=folder,
+        db_path=Path(environ.get("DB_PATH") or folder / "modeltrack.db").resolve(),
         host=_parsed(environ, "API_HOST", "127.0.0.1", _HOST),
         port=int(_parsed(environ, "PORT", "3001", _PORT)),
         token=token,

@@ -1,0 +1,120 @@
+"""Collect infrastructure costs until told to stop: `python -m modeltrack_api.collector`."""
+
+import errno
+import fcntl
+import logging
+import os
+import signal
+import sys
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from addons.ledger.event_log import EventLog
+from addons.ledger.events import LOG_NAME
+from addons.ledger.watched import ConfigError
+from addons.settings import SettingError
+from modeltrack_api.collector.aws import CLUSTER_TAG, AwsCosts, check_boto3
+from modeltrack_api.collector.gpu import GpuMetrics
+from modeltrack_api.collector.once import STATE_NAME, OnceLog, State
+from modeltrack_api.collector.opencost import OpenCost
+from modeltrack_api.collector.runner import Runner
+from modeltrack_api.collector.settings import CollectorSettings, from_environment
+from modeltrack_api.collector.source import Source, SourceError
+from modeltrack_api.collector.teams import Teams
+
+logger = logging.getLogger("modeltrack_api.collector")
+
+_GRACE_SECONDS = 1.5
+_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
+
+
+class CannotStart(Exception):
+    """One line."""
+
+
+def sources(settings: CollectorSettings, teams: Teams) -> list[Source]:
+    """Raises SourceError."""
+    found: list[Source] = []
+    if settings.opencost:
+        found.append(OpenCost(settings.opencost_endpoint, teams))
+    if settings.aws_costs or settings.gpu_metrics:
+        check_boto3()
+    if settings.aws_costs:
+        found.append(AwsCosts(teams, settings.aws_team_tag, settings.aws_lag_days, settings.opencost))
+    if settings.gpu_metrics:
+        found.append(GpuMetrics(teams, settings.aws_team_tag))
+    return found
+
+
+def only_collector_of(folder: Path) -> int:
+    """A descriptor that keeps others out while it is open. Raises CannotStart, OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+            os.close(fd)
+            raise CannotStart(f"{folder}: another collector is running there") from error
+        logger.warning("%s cannot be locked (%s): see that only one collector runs", folder, error.strerror)
+    return fd
+
+
+def start(settings: CollectorSettings) -> Runner:
+    """Raises CannotStart, SourceError, ConfigError, OSError."""
+    if settings.is_idle:
+        raise CannotStart("nothing to collect: set ENABLE_OPENCOST, ENABLE_AWS_COSTS or ENABLE_GPU_METRICS to true")
+    teams = Teams(settings.data_dir)
+    teams.load()
+    found = sources(settings, teams)
+    only_collector_of(settings.data_dir)  # until the process ends
+    runner = Runner(
+        found,
+        teams,
+        OnceLog(EventLog(settings.data_dir / LOG_NAME)),
+        State(settings.data_dir / STATE_NAME),
+        now=lambda: datetime.now(UTC),
+        interval=settings.interval_seconds,
+        backfill=timedelta(days=settings.backfill_days),
+    )
+    runner.open()
+    logger.info("collecting from %s into %s", ", ".join(source.name for source in found), settings.data_dir)
+    if settings.opencost and settings.aws_costs:
+        logger.info("what AWS bills with the tag %s is left out: OpenCost counts it", CLUSTER_TAG)
+    return runner
+
+
+def run(runner: Runner, stop: threading.Event) -> None:
+    try:
+        runner.run(stop)
+    finally:
+        stop.set()
+
+
+def main() -> int:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        settings = from_environment(os.environ)
+        logging.getLogger().setLevel(_LEVELS[settings.log_level])
+        logging.getLogger("botocore").setLevel(logging.WARNING)
+        runner = start(settings)
+    except (SettingError, ConfigError, SourceError, CannotStart, OSError) as error:
+        print(f"collector: {error}", file=sys.stderr)
+        return 1
+    # A thread, so that a question that is not answered yet does not hold up the end: nothing of it has been written.
+    thread = threading.Thread(target=run, args=(runner, stop), name="collector", daemon=True)
+    thread.start()
+    stop.wait()
+    thread.join(_GRACE_SECONDS)
+    if not thread.is_alive():
+        runner.close()
+    logger.info("stopped")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
