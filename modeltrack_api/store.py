@@ -184,7 +184,7 @@ class Store:
                 db.execute(f"PRAGMA user_version = {number}")
 
     def _connect(self) -> sqlite3.Connection:
-        db = sqlite3.connect(self.path, _BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        db = sqlite3.connect(self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         db.execute("PRAGMA synchronous = NORMAL")  # a power cut may undo the last commits; the log has their events
         db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         return db

@@ -2,7 +2,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from addons.ledger.events import CostEvent
+from addons.ledger.events import CostEvent, InfraEvent
 
 WHEN = datetime(2026, 11, 24, 4, 5, 6, 7, tzinfo=UTC)
 
@@ -59,3 +59,27 @@ def test_every_event_has_an_id_of_its_own() -> None:
 
 def test_any_text_makes_one_line() -> None:
     assert event(team='a\n\u2028"ü')["team"] == 'a\n\u2028"ü'
+
+
+def infra(**values: Any) -> dict[str, Any]:
+    usual = {"event_id": "1", "timestamp": WHEN, "event_type": "gpu_compute", "provider": "aws", "cost_nanos": None}
+    parsed: dict[str, Any] = json.loads(InfraEvent(**usual | values).line())
+    return parsed
+
+
+def test_what_a_collector_leaves_out_is_not_on_the_line() -> None:
+    assert infra() == {
+        "event_id": "1",
+        "timestamp": "2026-11-24T04:05:06.000007Z",
+        "event_type": "gpu_compute",
+        "provider": "aws",
+        "cost_usd": None,
+    }
+
+
+def test_a_gpu_that_did_nothing_says_so() -> None:
+    assert infra(gpu_utilization_pct=0.0, gpu_count=0, cost_nanos=-1) == infra() | {
+        "gpu_utilization_pct": 0,
+        "gpu_count": 0,
+        "cost_usd": -1e-9,
+    }

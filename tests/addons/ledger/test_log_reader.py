@@ -170,3 +170,20 @@ def test_over_long_lines_are_blank(lines: list[bytes], block: int) -> None:
         found = list(read_lines(BytesIO(data + b"the rest")))
     assert [line for line, _ in found] == [line if len(line) <= 6 else b"" for line in lines]
     assert [end for _, end in found] == [at + 1 for at, byte in enumerate(data) if byte == 10]
+
+
+@given(logs(), st.integers(-10, 130), st.data())
+def test_events_that_are_late_do_not_hide_the_calls_before_them(
+    log: tuple[list[bytes], int], seconds: int, data: st.DataObject
+) -> None:
+    """The collector writes what a resource cost hours or days after the time that it names."""
+    calls, slack = log
+    since = START + timedelta(seconds=seconds)
+    lines: list[bytes] = []
+    for call in calls:
+        lines += [call, *[line_at(-9999, event_type="gpu_compute")] * data.draw(st.integers(0, 3))]
+    text = b"\n".join(lines)
+    start = start_of(BytesIO(text), since, timedelta(seconds=slack))
+    before = [event for line, _ in read_lines(BytesIO(text[:start] + b"\n")) if (event := parse_line(line))]
+    times = [time for event in before if "event_type" not in event and (time := event_time(event))]
+    assert all(time < since for time in times)
