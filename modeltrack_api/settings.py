@@ -39,7 +39,8 @@ class ApiSettings:
 
 
 def data_dir(environ: Mapping[str, str]) -> Path:
-    return Path(environ.get("DATA_DIR") or (CONTAINER_DATA if CONTAINER_DATA.is_dir() else CHECKOUT_DATA)).resolve()
+    default = CONTAINER_DATA if CONTAINER_DATA.is_dir() else CHECKOUT_DATA
+    return Path(environ.get("DATA_DIR") or default).expanduser().resolve()
 
 
 def from_environment(environ: Mapping[str, str]) -> ApiSettings:

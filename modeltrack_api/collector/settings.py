@@ -37,7 +37,7 @@ class CollectorSettings:
         return not (self.opencost or self.aws_costs or self.gpu_metrics)
 
 
-_VARIABLES: dict[str, tuple[str, Kind]] = {
+VARIABLES: dict[str, tuple[str, Kind]] = {
     "opencost": ("ENABLE_OPENCOST", BOOLEAN),
     "opencost_endpoint": ("OPENCOST_ENDPOINT", URL),
     "aws_costs": ("ENABLE_AWS_COSTS", BOOLEAN),
@@ -53,7 +53,7 @@ _VARIABLES: dict[str, tuple[str, Kind]] = {
 def from_environment(environ: Mapping[str, str]) -> CollectorSettings:
     """An empty variable is one that is not set. Raises SettingError."""
     values: dict[str, Any] = {}
-    for name, (variable, kind) in _VARIABLES.items():
+    for name, (variable, kind) in VARIABLES.items():
         if text := environ.get(variable, "").strip():
             try:
                 values[name] = kind.parse(text)

@@ -18,6 +18,8 @@ from tests.modeltrack_api.collector.conftest import AWS_ENVIRONMENT, SECRET_KEY,
 from tests.modeltrack_api.collector.fakes import FakeAws, FakeOpenCost, agent_gpu, group, idle, pod
 
 Start = Callable[..., subprocess.Popen[str]]
+SOON = 10
+"""Seconds, on a machine that is busy with other tests; the server of these tests keeps one waiting for 30."""
 
 
 @pytest.fixture
@@ -52,7 +54,7 @@ def stop(process: subprocess.Popen[str], number: signal.Signals = signal.SIGTERM
     """The seconds it took, and all that was printed."""
     begin = time.monotonic()
     process.send_signal(number)
-    output, _ = process.communicate(timeout=20)
+    output, _ = process.communicate(timeout=60)
     assert process.returncode == 0, output
     return time.monotonic() - begin, output
 
@@ -67,7 +69,7 @@ def stop(process: subprocess.Popen[str], number: signal.Signals = signal.SIGTERM
 )
 def test_what_keeps_it_from_starting_is_one_line(start: Start, env: dict[str, str], message: str) -> None:
     process = start(**env)
-    output, _ = process.communicate(timeout=20)
+    output, _ = process.communicate(timeout=60)
     assert output.startswith(f"collector: {message}")
     assert output.count("\n") == 1
     assert process.returncode == 1
@@ -75,7 +77,7 @@ def test_what_keeps_it_from_starting_is_one_line(start: Start, env: dict[str, st
 
 def test_a_map_that_does_not_validate_keeps_it_from_starting(start: Start, tmp_path: Path) -> None:
     write_map(tmp_path, {"a": ""})
-    output, _ = start().communicate(timeout=20)
+    output, _ = start().communicate(timeout=60)
     assert output.startswith("collector: namespace_map.json: a: ")
 
 
@@ -93,9 +95,9 @@ def test_it_collects_from_all_sources_and_stops_when_told(start: Start, tmp_path
     env = AWS_ENVIRONMENT | {"AWS_ENDPOINT_URL": aws.url, "ENABLE_AWS_COSTS": "true", "ENABLE_GPU_METRICS": "true"}
     log = tmp_path / "cost_events.jsonl"
     process = start(**env)
-    until(lambda: log.exists() and log.read_bytes().count(b"EC2 GPU") >= 24)
+    until(lambda: log.exists() and log.read_bytes().count(b"EC2 GPU") >= 24, 60)
     seconds, output = stop(process)
-    assert seconds < 2
+    assert seconds < SOON
     assert "stopped" in output
     assert SECRET_KEY not in output
     kinds = Counter((event["provider"], event["event_type"]) for event in events_in(tmp_path))
@@ -106,16 +108,16 @@ def test_it_collects_from_all_sources_and_stops_when_told(start: Start, tmp_path
 def test_an_answer_that_does_not_come_does_not_hold_up_the_end(start: Start, opencost: FakeOpenCost) -> None:
     opencost.hold.set()
     process = start()
-    until(lambda: opencost.asked)
+    until(lambda: opencost.asked, 60)
     seconds, _ = stop(process, signal.SIGINT)
-    assert seconds < 2.5
+    assert seconds < SOON
 
 
 def test_only_one_collects_into_a_folder(start: Start, tmp_path: Path, opencost: FakeOpenCost) -> None:
     opencost.hold.set()
     first = start()
-    until(lambda: opencost.asked)
-    output, _ = start().communicate(timeout=20)
+    until(lambda: opencost.asked, 60)
+    output, _ = start().communicate(timeout=60)
     assert output == f"collector: {tmp_path}: another collector is running there\n"
     assert first.poll() is None
 
@@ -126,11 +128,11 @@ def test_killed_in_the_middle_it_goes_on_where_it_was(start: Start, tmp_path: Pa
 
     for wanted in (3, 8, 13):
         process = start()
-        until(lambda wanted=wanted: windows() >= wanted)
+        until(lambda wanted=wanted: windows() >= wanted, 60)
         process.kill()
         process.wait()
     process = start()
-    until(lambda: windows() >= 24)
+    until(lambda: windows() >= 24, 60)
     stop(process)
     found = Counter((event["timestamp"], event["resource_id"]) for event in events_in(tmp_path))
     assert len(found) == 48
