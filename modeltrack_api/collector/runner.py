@@ -62,10 +62,10 @@ class Runner:
             pass
 
     def round(self, stop: threading.Event) -> float:
-        """Give each source whose turn it is its turn; the seconds until the next one's."""
+        """Collect one window from each source whose turn it is; the seconds until the next turn."""
         for turn in self._turns:
             if turn.at <= self._monotonic() and not stop.is_set():
-                turn.at = self._take(turn, stop) + self._monotonic()
+                turn.at = self._take(turn) + self._monotonic()
         return max(0.0, min(turn.at for turn in self._turns) - self._monotonic())
 
     def close(self) -> None:
@@ -74,15 +74,13 @@ class Runner:
     def _due(self, source: Source) -> Iterator[Window]:
         return due(source, self._state.until(source.name), self._now(), self._backfill)
 
-    def _take(self, turn: _Turn, stop: threading.Event) -> float:
+    def _take(self, turn: _Turn) -> float:
         """Seconds until its next turn."""
-        window = None
+        window = next(self._due(turn.source), None)
+        if not window:
+            return self._interval
         try:
-            for window in self._due(turn.source):
-                if stop.is_set():
-                    break
-                self._collect(turn.source, window)
-                turn.failures = 0
+            self._collect(turn.source, window)
         except Exception as error:
             turn.failures += 1
             pause = min(_FIRST_RETRY_SECONDS << min(turn.failures - 1, 10), _LONGEST_RETRY_SECONDS, self._interval)
@@ -90,13 +88,14 @@ class Runner:
             logger.warning(
                 "%s %s: %s; again in %g s",
                 turn.source.name,
-                window.start.strftime("%Y-%m-%d %H:%M") if window else "",
+                f"{window.start:%Y-%m-%d %H:%M}",
                 error if expected else f"unexpected {type(error).__name__}",
                 pause,
                 exc_info=None if expected else error,
             )
             return pause
-        return self._interval
+        turn.failures = 0
+        return 0
 
     def _collect(self, source: Source, window: Window) -> None:
         self._teams.refresh()

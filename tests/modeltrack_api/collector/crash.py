@@ -29,7 +29,8 @@ def collect(folder: Path, url: str) -> None:
     backfill = timedelta(hours=2)
     runner = Runner([OpenCost(url, teams)], teams, log, state, now=lambda: NOW, interval=600, backfill=backfill)
     runner.open()
-    runner.round(threading.Event())
+    while not runner.round(threading.Event()):
+        pass
     runner.close()
 
 

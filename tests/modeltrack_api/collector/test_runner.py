@@ -45,7 +45,10 @@ class Bench:
         self.runner.open()
 
     def round(self) -> float:
-        return self.runner.round(GO_ON)
+        """Until there is nothing to do for now; the seconds until then."""
+        while not (pause := self.runner.round(GO_ON)):
+            pass
+        return pause
 
     def later(self, **time: float) -> float:
         self.now += timedelta(**time)
@@ -135,6 +138,14 @@ def test_a_source_that_fails_is_tried_again_later_and_later(
     assert {window.start for window in source.windows[:-1]} == {HOUR.start}
     assert caplog.messages[0] == "broken 2026-11-24 10:00: HTTP 503; again in 30 s"
     assert caplog.messages[-1] == "broken 2026-11-24 11:00: 0 events, $0.00"
+
+
+def test_sources_take_turns_so_that_a_long_backfill_does_not_hold_up_the_others(tmp_path: Path, teams: Teams) -> None:
+    first, second = Broken(), Broken()
+    second.name = "second"
+    bench = Bench(tmp_path, teams, first, second, hours=100)
+    bench.runner.round(GO_ON)
+    assert [len(source.windows) for source in (first, second)] == [1, 1]
 
 
 def test_it_goes_on_at_the_window_that_failed(tmp_path: Path, teams: Teams) -> None:
