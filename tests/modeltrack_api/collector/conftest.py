@@ -36,17 +36,32 @@ AWS_ENVIRONMENT = {
 }
 
 
+@pytest.fixture(scope="module")
+def aws_server() -> Iterator[FakeAws]:
+    client.cache_clear()
+    server = FakeAws()
+    yield server
+    server.close()
+    client.cache_clear()
+
+
 @pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeAws]:
+def aws(aws_server: FakeAws, monkeypatch: pytest.MonkeyPatch) -> FakeAws:
+    """Empty, and where boto3 looks for AWS. Clients are kept from test to test, for they take long to make."""
     for name, value in AWS_ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("AWS_PROFILE", raising=False)
-    server = FakeAws()
-    monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", aws_server.url)
+    aws_server.clear()
+    return aws_server
+
+
+@pytest.fixture
+def new_clients(aws: FakeAws) -> Iterator[None]:
+    """For a test that changes what clients are made of."""
     client.cache_clear()
-    yield server
+    yield
     client.cache_clear()
-    server.close()
 
 
 def write_map(folder: Path, names: dict[str, str]) -> None:

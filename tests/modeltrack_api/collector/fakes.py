@@ -131,6 +131,10 @@ class FakeAws(FakeServer):
 
     def __init__(self) -> None:
         super().__init__()
+        self.clear()
+
+    def clear(self) -> None:
+        self.asked.clear()
         self.days: dict[str, list[list[dict[str, Any]]]] = {}
         """Day to its pages, each of them groups."""
         self.estimated = False

@@ -127,6 +127,7 @@ def test_errors_of_aws_are_one_line(aws: FakeAws, source: AwsCosts, status: int,
     assert SECRET_KEY not in str(raised.value)
 
 
+@pytest.mark.usefixtures("new_clients")
 def test_without_credentials(aws: FakeAws, source: AwsCosts, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
@@ -134,6 +135,7 @@ def test_without_credentials(aws: FakeAws, source: AwsCosts, monkeypatch: pytest
         source.collect(DAY)
 
 
+@pytest.mark.usefixtures("new_clients")
 def test_credentials_that_come_later_are_found(aws: FakeAws, source: AwsCosts, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as without:
         without.delenv("AWS_ACCESS_KEY_ID")
@@ -142,6 +144,7 @@ def test_credentials_that_come_later_are_found(aws: FakeAws, source: AwsCosts, m
     assert source.collect(DAY) == []
 
 
+@pytest.mark.usefixtures("new_clients")
 def test_without_a_server(aws: FakeAws, source: AwsCosts, monkeypatch: pytest.MonkeyPatch) -> None:
     closed = FakeAws()
     closed.close()

@@ -74,7 +74,10 @@ def test_many_gpus_in_pages_and_batches(aws: FakeAws, source: GpuMetrics) -> Non
     assert {(asked["StartTime"], asked["EndTime"]) for asked in data} == {tuple(m.timestamp() for m in HOUR)}
 
 
-def test_a_failing_cloudwatch_is_an_error(aws: FakeAws, source: GpuMetrics, monkeypatch: pytest.MonkeyPatch) -> None:
-    aws.close()
+@pytest.mark.usefixtures("new_clients")
+def test_a_cloudwatch_that_is_not_there(source: GpuMetrics, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = FakeAws()
+    closed.close()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", closed.url)
     with pytest.raises(SourceError, match="Could not connect"):
         source.collect(HOUR)
