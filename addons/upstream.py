@@ -35,8 +35,6 @@ def send_to(flow: http.HTTPFlow, url: str, keep: bool = False) -> None:
     )
     request.data.authority = b""  # of a request that named the proxy in full, `POST http://localhost:8080/…`
     request.data.scheme, request.data.host, request.data.port, request.data.path = scheme, host, port, path
-    # Of a request line with a whole URL, as clients of a proxy write it: upstream it would take the place of Host.
-    request.data.authority = b""
     request.headers["Host"] = authority
 
 
