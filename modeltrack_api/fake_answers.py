@@ -135,6 +135,13 @@ def other(path: str, is_anthropic: bool, reply: Reply) -> tuple[int, dict[str, A
         return 200, {"input_tokens": reply.input_tokens}
     if "/messages/batches" in path:
         return 200, {"id": "msgbatch_fake", "type": "message_batch", "processing_status": "in_progress"}
+    if path.endswith("/count-tokens"):
+        return 200, {"inputTokens": reply.input_tokens}
+    if path.endswith("/async-invoke"):
+        return 200, {
+            "invocationArn": "arn:aws:bedrock:us-east-1:123456789012:async-invoke/fake",
+            "asyncInvokeSummaries": [],
+        }
     if path.endswith("/models"):
         return 200, {"object": "list", "data": [], "has_more": False, "first_id": None, "last_id": None}
     return 404, error(is_anthropic, 404, f"no route {path}")

@@ -14,6 +14,7 @@ import hashlib
 import json
 import re
 import signal
+import ssl
 import sys
 import threading
 import zlib
@@ -275,8 +276,11 @@ def _unchunk(buffer: bytearray, at: int) -> tuple[bytes, int] | None:
 class FakeProvider:
     """`with FakeProvider(output_tokens=7) as fake:` serves on `fake.url` from a thread of its own."""
 
-    def __init__(self, port: int = 0, *, record: bool = True, **defaults: Any) -> None:
+    def __init__(
+        self, port: int = 0, *, record: bool = True, tls: ssl.SSLContext | None = None, **defaults: Any
+    ) -> None:
         self.record = record
+        self._tls = tls
         self.defaults = Reply(**defaults)
         self.waiting = threading.Event()
         """Set while a request is being held."""
@@ -339,9 +343,9 @@ class FakeProvider:
     async def serve(self, started: Callable[[], None]) -> None:
         """Until cancelled."""
         self._loop = asyncio.get_running_loop()
-        server = await self._loop.create_server(lambda: _Connection(self), "127.0.0.1", self._port)
+        server = await self._loop.create_server(lambda: _Connection(self), "127.0.0.1", self._port, ssl=self._tls)
         async with server:
-            self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            self.url = f"{'https' if self._tls else 'http'}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
             started()
             try:
                 await server.serve_forever()

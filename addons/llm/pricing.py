@@ -126,6 +126,8 @@ class Prices:
             return None if override.same_as else override
         if len(model) > _LONGEST_MODEL_NAME:
             return None
+        if model.startswith("arn:"):  # Bedrock's: …:inference-profile/us.anthropic.…, …::foundation-model/anthropic.…
+            model = model.rpartition("/")[2]
         snapshot = get_snapshot()
         price_list = self._lists.get(price_id)
         if price_list is None:
