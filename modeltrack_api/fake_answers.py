@@ -37,6 +37,10 @@ class Reply:
     """0: report none."""
     garbage: int = 0
     """1: a body that is not JSON."""
+    corrupt: int = 0
+    """Number of the event of a stream whose last byte is another one."""
+    fail: int = 0
+    """After so many events of a stream of Bedrock's, an exception ends it."""
     model: str = ""
     """"": the one that was asked for."""
     text: str = _TEXT
@@ -64,6 +68,8 @@ class Api(NamedTuple):
     content_type: str = "text/event-stream; charset=utf-8"
     """Of a stream."""
     always_streams: bool = False
+    headers: Callable[[Reply], list[str]] = lambda reply: []
+    """Of an answer that is no stream."""
 
 
 def _anthropic_usage(reply: Reply) -> dict[str, Any]:
