@@ -5,6 +5,7 @@ import json
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import cache
 from typing import Any
 
 import anthropic
@@ -89,12 +90,17 @@ def headers_of(app: str, **others: str) -> dict[str, str]:
     return {"X-ModelTrack-Team": "bedrock", "X-ModelTrack-App": app, "X-ModelTrack-No-Cache": "1"} | others
 
 
-def boto(url: str, app: str, fake: str = "", team: str = "bedrock", **options: Any) -> Any:
-    """boto3's client, one attempt a call."""
-    config = Config(retries={"total_max_attempts": 1}, **options)
+@cache
+def session() -> Any:
+    """It takes long to make, and reads descriptions of all services."""
     credentials = {"aws_access_key_id": "AKIACLIENT", "aws_secret_access_key": CLIENTS["AKIACLIENT"]}
-    session = boto3.Session(region_name="us-east-1", **credentials)
-    client = session.client("bedrock-runtime", endpoint_url=url or None, config=config)
+    return boto3.Session(region_name="us-east-1", **credentials)
+
+
+def boto(url: str, app: str, fake: str = "", team: str = "bedrock") -> Any:
+    """boto3's client, one attempt a call."""
+    config = Config(retries={"total_max_attempts": 1})
+    client = session().client("bedrock-runtime", endpoint_url=url, config=config)
 
     def add_headers(params: dict[str, Any], **_: Any) -> None:
         params["headers"] |= headers_of(app) | {"X-ModelTrack-Team": team, "X-Fake": fake}
