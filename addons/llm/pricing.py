@@ -3,6 +3,7 @@
 genai-prices keeps prices as data, by provider, model, time and tier, and never goes to the network unless asked to.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -109,6 +110,17 @@ class Prices:
 
     def known(self, provider: str, price_id: str, model: str) -> bool:
         return self.find(provider, price_id, model) is not None
+
+    def full_name(self, provider: str, price_id: str, model: str) -> str:
+        """With the date and version that Bedrock wants in `us.anthropic.claude-haiku-4-5`, where only one form of the
+        name has a price. Others are as they are.
+        """
+        bare = model.rpartition("anthropic.")[2]
+        if bare == model or self.known(provider, price_id, model) or price_id not in self._lists:
+            return model
+        dated = re.compile(rf"anthropic\.{re.escape(bare)}(-\d{{8}}-v\d+(?::\d+)?)")
+        forms = {match[1] for item in self._lists[price_id].models if (match := dated.search(item.id))}
+        return model + forms.pop() if len(forms) == 1 else model
 
     def find(self, provider: str, price_id: str, model: str) -> ModelPrice | Priced | None:
         """`provider` as events spell it, `price_id` as genai-prices does."""

@@ -45,7 +45,7 @@ RULES = {
             "trigger": "budget_percent_above",
             "threshold": 0,
             "from_models": ["claude-sonnet-4-6"],
-            "to_model": "claude-haiku-4-5-20251001-v1:0",
+            "to_model": "claude-haiku-4-5",
             "provider": "bedrock",
         }
     ]

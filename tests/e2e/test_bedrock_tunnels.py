@@ -185,6 +185,16 @@ def test_a_bearer_key_is_not_signed_so_its_call_can_be_downgraded(
     assert (event["routed_from"], event["model"], event["cost_usd"]) == (SONNET, HAIKU, COSTS[HAIKU])
 
 
+def test_answers_to_signed_requests_are_not_cached_as_only_aws_can_tell_who_signed(
+    proxy: Proxy, fake: FakeProvider
+) -> None:
+    with anthropic.AnthropicBedrock(default_headers={"X-ModelTrack-App": "cache"}, **SIGNED) as client:
+        for _ in range(2):
+            client.messages.create(model=HAIKU, max_tokens=9, messages=MESSAGES)
+    assert len(fake.requests) == 2
+    assert [event["cost_usd"] for event in proxy.events(app_id="cache")] == [COSTS[HAIKU]] * 2
+
+
 def test_other_calls_pass_with_the_clients_signature_uncounted(proxy: Proxy, fake: FakeProvider) -> None:
     before = proxy.get("/stats")["untracked_requests"]
     with closing(boto("count")) as client:
