@@ -195,8 +195,11 @@ class Core:
     def bills_as(self, call: LLMCall, answered: str) -> bool:
         """Whether the model that the answer names, a dated form or a deployment's, is the one to bill.
 
-        Not one without a price, such as a deployment's own name; nor where pricing.json has the one asked for alone.
+        Not one without a price, such as a deployment's own name; nor where pricing.json has the one asked for alone, or
+        where the provider bills by that name.
         """
+        if call.provider.bills_as_asked and self.has_price(call, call.model):
+            return False
         provider = call.provider.name
         is_mine = self.prices.overrides(provider, call.model) and not self.prices.overrides(provider, answered)
         return not is_mine and self.has_price(call, answered)

@@ -16,7 +16,7 @@ from addons.ledger.events import CostEvent
 from addons.llm import decoding, eventstream
 from addons.llm.attribution import clean
 from addons.llm.call import LLMCall
-from addons.llm.eventstream import EventStreamParser
+from addons.llm.eventstream import CorruptStream, EventStreamParser
 from addons.llm.json_edit import insert_member, replace_member
 from addons.llm.sse import EventTooLarge, SSEParser
 from addons.meter import CLIENT_DISCONNECTED, PROXY_STOPPED, REQUEST_TOO_LARGE, measure
@@ -162,7 +162,7 @@ class _Stream:
             held = self._parser.pending if self._drops_events else b""
             try:
                 return self._shown(self._read(data, is_end=not chunk), chunk)
-            except EventTooLarge as error:
+            except (EventTooLarge, CorruptStream) as error:
                 logger.warning("a stream is passed on unread, so its usage is estimated: %s", error)
             except Exception as error:
                 logger.error("a stream could not be read, so its usage is estimated: %s", describe(error))

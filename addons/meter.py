@@ -1,7 +1,6 @@
 """Measure a call: from the answer on its flow to usage and cost, once. For ResponseCache and CostLogger alike."""
 
 import logging
-from dataclasses import replace
 
 import orjson
 from mitmproxy import http
@@ -11,7 +10,8 @@ from addons.guard import describe
 from addons.llm import decoding
 from addons.llm.call import LLMCall
 from addons.llm.providers.base import error_type
-from addons.llm.usage import NOTHING, Estimate, Usage, tokens_of
+from addons.llm.providers.bedrock_runtime import usage_in_headers
+from addons.llm.usage import NOTHING, Usage, tokens_of
 
 logger = logging.getLogger(__name__)
 
@@ -88,15 +88,9 @@ def _usage(flow: http.HTTPFlow, call: LLMCall) -> tuple[Usage, str]:
     model = answer.get("model")
     estimate = call.estimate()._replace(output_tokens=tokens_of(text))
     usage = call.wire.usage(answer, estimate)
-    if usage.estimated and (counts := _counts_in_headers(response)):
-        usage = replace(call.wire.usage(answer, counts), estimated=False)
+    if usage.estimated:
+        usage = usage_in_headers(response.headers) or usage
     return usage, model if isinstance(model, str) else ""
-
-
-def _counts_in_headers(response: http.Response) -> Estimate | None:
-    """Bedrock's, for models whose bodies say nothing of usage."""
-    counts = [response.headers.get(f"x-amzn-bedrock-{side}-token-count", "") for side in ("input", "output")]
-    return Estimate(int(counts[0]), int(counts[1])) if all(n.isdecimal() and len(n) < 16 for n in counts) else None
 
 
 def _estimated(call: LLMCall, characters: int) -> Usage:

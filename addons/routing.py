@@ -16,6 +16,7 @@ from addons.llm.cache_key import SIGV4
 from addons.llm.call import LLMCall, UntrackedCall
 from addons.llm.hosts import Host, is_own, tracked_on, untracked_on
 from addons.llm.providers import NotConfigured
+from addons.llm.providers.bedrock import BEDROCK, signing_name
 from addons.llm.routes import PassedThrough, Status, Tracked, passed_to, resolve
 from addons.replies import refuse
 from addons.upstream import aim, send_to
@@ -94,17 +95,21 @@ class Routing:
 
     def _pass_through(self, flow: http.HTTPFlow, route: PassedThrough) -> None:
         provider = passed_to(route, flow.request.headers)
+        is_signed = provider is BEDROCK and flow.request.headers.get("authorization", "").startswith(SIGV4)
+        sign_for = signing_name(route.path) if is_signed else ""
         try:
-            self._send_untracked(flow, provider.url(self.core.settings.endpoints, route.path, "", ""))
+            url = provider.url(self.core.settings.endpoints, route.path, "", "")
         except NotConfigured as error:
             refuse(flow, None, 503, "not_configured", str(error))
+        else:
+            self._send_untracked(flow, url, sign_for=sign_for)
 
-    def _send_untracked(self, flow: http.HTTPFlow, url: str, tunnel: Tunnel | None = None) -> None:
-        """Unread, as it comes. `url` is without the query."""
+    def _send_untracked(self, flow: http.HTTPFlow, url: str, tunnel: Tunnel | None = None, sign_for: str = "") -> None:
+        """Unread, as it comes, unless it has to be there as a whole to be signed. `url` is without the query."""
         who = self._attribution(_headers_for_us(flow), tunnel)
-        attach(flow, UntrackedCall(who.team, who.app))
+        attach(flow, UntrackedCall(who.team, who.app, sign_for))
         self.core.counts.untracked += 1
-        flow.request.stream = True
+        flow.request.stream = not sign_for
         query = flow.request.path.partition("?")[2]
         separator = "&" if "?" in url else "?"
         is_signed = tunnel is not None and flow.request.headers.get("authorization", "").startswith(SIGV4)

@@ -5,15 +5,21 @@ a Bearer key, and those that came through HTTPS_PROXY and were signed for AWS it
 """
 
 import asyncio
-import logging
+import time
+from collections.abc import Callable
 from typing import Any
 
 from mitmproxy import http
 
 from addons.core import Core
-from addons.flow_call import call_of, open_call
-from addons.guard import guarded_async
+from addons.flow_call import call_of, open_call, untracked_call
+from addons.guard import guarded, guarded_async
+from addons.llm import eventstream
 from addons.llm.cache_key import SIGV4
+from addons.llm.call import LLMCall
+from addons.llm.hosts import aws_region
+from addons.llm.providers.bedrock import BEDROCK, signing_name
+from addons.llm.providers.bedrock_runtime import CONVERSE
 from addons.replies import refuse
 
 try:
@@ -23,54 +29,95 @@ try:
 except ImportError:  # the extra `aws` is not installed
     Session = None
 
-logger = logging.getLogger(__name__)
-
 _SIGNATURE_HEADERS = ("Authorization", "X-Amz-Date", "X-Amz-Security-Token", "X-Amz-Content-SHA256")
-_SIGNED_HEADERS = ("Host", "Content-Type")
 _CREDENTIALS_SECONDS = 30  # where they come from the network
+_NONE_FOUND_SECONDS = 10
+"""How long nobody looks for credentials again after none were found: where there are none, that takes seconds."""
+
+_NO_EXTRA = "install ModelTrack with its extra `aws`, which brings botocore"
+_NO_CREDENTIALS = (
+    "This request is signed for the proxy, which has no AWS credentials to sign it anew: give it some"
+    " (AWS_ACCESS_KEY_ID, a profile, a role), or use a Bedrock API key."
+)
 
 
 class BedrockSigner:
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, timer: Callable[[], float] = time.monotonic) -> None:
         self.core = core
+        self._timer = timer
         self._credentials: Any = None
+        self._none_until = 0.0
+        self._looking = asyncio.Lock()
 
     def failed(self, flow: http.HTTPFlow) -> None:
-        refuse(flow, call_of(flow), 503, "signing_failed", "ModelTrack could not sign this request for AWS.", 5)
+        _refuse(flow, 503, "signing_failed", "ModelTrack could not sign this request for AWS.", 5)
 
     @guarded_async
     async def request(self, flow: http.HTTPFlow) -> None:
-        call = open_call(flow)
-        if not call or call.provider.name != "bedrock" or call.fixed == "signed_request":
-            return
-        if not flow.request.headers.get("Authorization", "").startswith(SIGV4):
-            return
-        credentials = await asyncio.wait_for(asyncio.to_thread(self._frozen_credentials), _CREDENTIALS_SECONDS)
-        if credentials is None:
-            message = (
-                "This request is signed for the proxy, which has no AWS credentials to sign it anew: give it some"
-                " (AWS_ACCESS_KEY_ID, a profile, a role; it needs the extra `aws`), or use a Bedrock API key."
-            )
-            refuse(flow, call, 503, "no_aws_credentials", message)
-            return
-        service = "bedrock-mantle" if call.route.path == "/v1/messages" else "bedrock"
-        sign(flow.request, credentials, service, self.core.settings.bedrock_region)
+        call, untracked = open_call(flow), untracked_call(flow)
+        if call and call.provider is BEDROCK:
+            if call.is_stream and call.route.model and not eventstream.is_available():
+                _refuse(flow, 503, "not_configured", f"Bedrock's streams cannot be metered: {_NO_EXTRA}.")
+            elif call.fixed != "signed_request" and flow.request.headers.get("Authorization", "").startswith(SIGV4):
+                await self._sign(flow, signing_name(call.route.path))
+        elif untracked and untracked.sign_for and not flow.response:
+            limit = self.core.settings.max_request_bytes
+            if len(flow.request.raw_content or b"") > limit:
+                message = f"The request body is larger than {limit} bytes, the limit that MAX_REQUEST_BYTES sets."
+                _refuse(flow, 413, "request_too_large", message)
+            else:
+                await self._sign(flow, untracked.sign_for)
 
-    def _frozen_credentials(self) -> Any:
-        """In a thread: they may have to be fetched, and again when they expire."""
-        if self._credentials is None and Session is not None:
-            self._credentials = Session().get_credentials()
-        return self._credentials.get_frozen_credentials() if self._credentials else None
+    @guarded
+    def responseheaders(self, flow: http.HTTPFlow) -> None:
+        """A call that is only passed on has been waited for; its answer need not be."""
+        if flow.response and (untracked := untracked_call(flow)) and untracked.is_signed:
+            flow.response.stream = True
+
+    async def _sign(self, flow: http.HTTPFlow, service: str) -> None:
+        if Session is None:
+            _refuse(flow, 503, "not_configured", f"This request cannot be signed for AWS: {_NO_EXTRA}.")
+            return
+        credentials = await asyncio.wait_for(self._frozen_credentials(), _CREDENTIALS_SECONDS)
+        if credentials is None:
+            _refuse(flow, 503, "no_aws_credentials", _NO_CREDENTIALS)
+            return
+        region = aws_region(flow.request.host) or self.core.settings.bedrock_region
+        sign(flow.request, credentials, service, region)
+        if untracked := untracked_call(flow):
+            untracked.is_signed = True
+
+    async def _frozen_credentials(self) -> Any:
+        """In a thread: they may have to be fetched, and again when they expire. One at a time looks for them."""
+        async with self._looking:
+            if self._credentials is None and self._timer() >= self._none_until:
+                self._credentials = await asyncio.to_thread(Session().get_credentials)
+                self._none_until = self._timer() + _NONE_FOUND_SECONDS
+        return await asyncio.to_thread(self._credentials.get_frozen_credentials) if self._credentials else None
 
 
 def sign(request: http.Request, credentials: Any, service: str, region: str) -> None:
-    """Put a signature in the place of the client's, over exactly the URL and body that are sent."""
+    """Put a signature in the place of the client's, over exactly the URL and body that are sent.
+
+    AWS wants the host, the content type and its own headers signed; those of the client that a hop on the way may
+    change are left out. See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html.
+    """
     for name in _SIGNATURE_HEADERS:
         request.headers.pop(name, None)
-    headers = {name: request.headers[name] for name in _SIGNED_HEADERS if name in request.headers}
+    names = [name for name in request.headers if name.lower() in ("host", "content-type") or _is_aws(name)]
+    headers = {name: request.headers[name] for name in names}
     url = f"{request.scheme}://{request.headers['Host']}{request.path}"
     signed = AWSRequest(method=request.method, url=url, data=request.raw_content or b"", headers=headers)
     SigV4Auth(credentials, service, region).add_auth(signed)
     for name in _SIGNATURE_HEADERS:
         if name in signed.headers:
             request.headers[name] = signed.headers[name]
+
+
+def _is_aws(name: str) -> bool:
+    return name.lower().startswith("x-amz")
+
+
+def _refuse(flow: http.HTTPFlow, status: int, kind: str, message: str, retry_after: int | None = None) -> None:
+    call: LLMCall | None = call_of(flow)
+    refuse(flow, call, status, kind, message, retry_after, wire=CONVERSE)

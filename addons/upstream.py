@@ -1,5 +1,6 @@
 """Aim a request at its provider."""
 
+import re
 from functools import lru_cache
 from urllib.parse import urlsplit
 
@@ -12,6 +13,7 @@ from addons.llm.providers.base import join
 
 _OWN_PREFIX = HEADER_PREFIX.encode()
 _PROXY_HEADERS = frozenset({b"proxy-authorization", b"proxy-connection"})
+_SIGNED_HEADERS = re.compile(rb"SignedHeaders=([^, ]+)")  # of SigV4's Authorization
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -25,17 +27,26 @@ def aim(flow: http.HTTPFlow, call: LLMCall, endpoints: Endpoints) -> None:
 
 
 def send_to(flow: http.HTTPFlow, url: str, keep: bool = False) -> None:
-    """Without what is none of the provider's business, unless its signature says to keep it."""
+    """Without what is none of the provider's business; `keep` what the request's signature covers."""
     scheme, host, port, authority, path = _parts(url)
     request = flow.request
+    signed = _signed_headers(request) if keep else frozenset()
     request.headers.fields = tuple(
         field
         for field in request.headers.fields
-        if (name := field[0].lower()) not in _PROXY_HEADERS and (keep or not name.startswith(_OWN_PREFIX))
+        if (name := field[0].lower()) not in _PROXY_HEADERS and (name in signed or not name.startswith(_OWN_PREFIX))
     )
-    request.data.authority = b""  # of a request that named the proxy in full, `POST http://localhost:8080/…`
     request.data.scheme, request.data.host, request.data.port, request.data.path = scheme, host, port, path
-    request.headers["Host"] = authority
+    # Of a request line with a whole URL, as clients of a proxy write it: upstream it would take the place of Host.
+    request.data.authority = b""
+    if b"host" not in signed or request.headers.get("Host", "").lower() != f"{host}:{port}":
+        request.headers["Host"] = authority
+
+
+def _signed_headers(request: http.Request) -> frozenset[bytes]:
+    """In lower case."""
+    match = _SIGNED_HEADERS.search(request.headers.get("authorization", "").encode(errors="surrogateescape"))
+    return frozenset(match[1].lower().split(b";")) if match else frozenset()
 
 
 @lru_cache(maxsize=256)

@@ -37,6 +37,10 @@ class Reply:
     """0: report none."""
     garbage: int = 0
     """1: a body that is not JSON."""
+    corrupt: int = 0
+    """Number of the event of a stream whose last byte is another one."""
+    fail: int = 0
+    """After so many events of a stream of Bedrock's, an exception ends it."""
     model: str = ""
     """"": the one that was asked for."""
     text: str = _TEXT
@@ -64,6 +68,8 @@ class Api(NamedTuple):
     content_type: str = "text/event-stream; charset=utf-8"
     """Of a stream."""
     always_streams: bool = False
+    headers: Callable[[Reply], list[str]] = lambda reply: []
+    """Of an answer that is no stream."""
 
 
 def _anthropic_usage(reply: Reply) -> dict[str, Any]:
@@ -135,6 +141,13 @@ def other(path: str, is_anthropic: bool, reply: Reply) -> tuple[int, dict[str, A
         return 200, {"input_tokens": reply.input_tokens}
     if "/messages/batches" in path:
         return 200, {"id": "msgbatch_fake", "type": "message_batch", "processing_status": "in_progress"}
+    if path.endswith("/count-tokens"):
+        return 200, {"inputTokens": reply.input_tokens}
+    if path.endswith("/async-invoke"):
+        return 200, {
+            "invocationArn": "arn:aws:bedrock:us-east-1:123456789012:async-invoke/fake",
+            "asyncInvokeSummaries": [],
+        }
     if path.endswith("/models"):
         return 200, {"object": "list", "data": [], "has_more": False, "first_id": None, "last_id": None}
     return 404, error(is_anthropic, 404, f"no route {path}")

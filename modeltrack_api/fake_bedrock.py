@@ -1,9 +1,12 @@
-"""Bedrock's runtime API, as the fake provider speaks it: Anthropic's answers in it, and `converse`."""
+"""Bedrock's runtime API, as the fake provider speaks it: answers of Anthropic's models and of one other kind in
+`invoke`, and `converse`.
+"""
 
 import base64
 import binascii
+import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import orjson
@@ -12,6 +15,9 @@ from modeltrack_api.fake_answers import Api, Reply, anthropic_events, anthropic_
 
 _EVENT_STREAM = "application/vnd.amazon.eventstream"
 _STRING = 7  # the type of a header's value
+_ANTHROPIC_ID = re.compile(
+    r"anthropic\.([a-z0-9-]+?)(?:-v\d+(?::\d+)?)?$"
+)  # the answer names the model without the rest
 
 
 def frame(payload: bytes, **headers: str) -> bytes:
@@ -30,12 +36,29 @@ def _event(kind: str, content: dict[str, Any]) -> bytes:
     return frame(orjson.dumps(content), **headers)
 
 
+def _invoke(model: str, reply: Reply) -> dict[str, Any]:
+    if match := _ANTHROPIC_ID.search(model):
+        return anthropic_message(match[1], reply)
+    return {"generation": reply.text, "stop_reason": "stop"}
+
+
+def _counts(reply: Reply) -> list[str]:
+    counts = {"input": reply.input_tokens, "output": reply.output_tokens}
+    return [f"x-amzn-bedrock-{side}-token-count: {n}" for side, n in counts.items() if reply.usage]
+
+
+def _contents(model: str, reply: Reply, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    if match := _ANTHROPIC_ID.search(model):
+        contents = (orjson.loads(e.partition(b"data: ")[2]) for e in anthropic_events(match[1], reply, body))
+        yield from (content for content in contents if content["type"] != "ping")
+    else:
+        yield from ({"generation": text, "stop_reason": None} for text in pieces(reply))
+        yield {"generation": "", "stop_reason": "stop"}
+
+
 def _invoke_events(model: str, reply: Reply, body: dict[str, Any]) -> Iterator[bytes]:
-    for event in anthropic_events(model, reply, body):
-        content = orjson.loads(event.partition(b"data: ")[2])
-        if content["type"] == "ping":
-            continue
-        if content["type"] == "message_stop" and reply.usage:
+    for content in _contents(model, reply, body):
+        if (content.get("type") == "message_stop" or content.get("stop_reason")) and reply.usage:
             content["amazon-bedrock-invocationMetrics"] = {
                 "inputTokenCount": reply.input_tokens,
                 "outputTokenCount": reply.output_tokens,
@@ -74,7 +97,21 @@ def _converse_events(model: str, reply: Reply, body: dict[str, Any]) -> Iterator
         yield _event("metadata", {"usage": _converse_usage(reply), "metrics": {"latencyMs": 1}})
 
 
-INVOKE = Api(anthropic_message)
-INVOKE_STREAM = Api(anthropic_message, _invoke_events, _EVENT_STREAM, always_streams=True)
+def _failing(events: Callable[[str, Reply, dict[str, Any]], Iterator[bytes]]) -> Api:
+    """A stream that an exception may end."""
+
+    def answer(model: str, reply: Reply, body: dict[str, Any]) -> Iterator[bytes]:
+        for number, event in enumerate(events(model, reply, body), 1):
+            yield event
+            if number == reply.fail:
+                content = orjson.dumps({"message": "Too many requests."})
+                yield frame(content, exception_type="throttlingException", message_type="exception")
+                return
+
+    return Api(_converse, answer, _EVENT_STREAM, always_streams=True)
+
+
+INVOKE = Api(_invoke, headers=_counts)
+INVOKE_STREAM = _failing(_invoke_events)
 CONVERSE = Api(_converse)
-CONVERSE_STREAM = Api(_converse, _converse_events, _EVENT_STREAM, always_streams=True)
+CONVERSE_STREAM = _failing(_converse_events)

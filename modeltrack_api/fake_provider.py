@@ -14,11 +14,12 @@ import hashlib
 import json
 import re
 import signal
+import ssl
 import sys
 import threading
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 from urllib.parse import unquote
@@ -171,11 +172,12 @@ class _Connection(asyncio.Protocol):
         answer = (
             api.answer(model, reply) if reply.status == 200 else error(is_anthropic, reply.status, "as it was told")
         )
+        headers = api.headers(reply) if reply.status == 200 else []
         content = b"<p>This is not JSON</p>" if reply.garbage else orjson.dumps(answer)
         if reply.delay or reply.hold or reply.hangup >= 0:
-            self._start(self._late(content, reply))
+            self._start(self._late(content, reply, headers))
         else:
-            self._send(reply.status, content, reply)
+            self._send(reply.status, content, reply, headers)
 
     def _start(self, work: Any) -> None:
         self._task = asyncio.get_running_loop().create_task(work)
@@ -188,12 +190,12 @@ class _Connection(asyncio.Protocol):
         elif not self.transport.is_closing():
             self._next()
 
-    async def _late(self, content: bytes, reply: Reply) -> None:
+    async def _late(self, content: bytes, reply: Reply, headers: list[str]) -> None:
         await asyncio.sleep(reply.delay)
         if reply.hold:
             await self._provider._wait_for_release()
         if reply.hangup < 0:
-            self._send(reply.status, content, reply)
+            self._send(reply.status, content, reply, headers)
             return
         if reply.hangup:
             self.transport.write(_head(reply.status, f"Content-Length: {len(content)}") + content[: len(content) // 2])
@@ -210,6 +212,8 @@ class _Connection(asyncio.Protocol):
         pack = zlib.compressobj(wbits=31) if reply.gzip else None
         head = _head(200, "Transfer-Encoding: chunked", *encoding, content_type=content_type)
         for number, event in enumerate(events, 1):
+            if number == reply.corrupt:
+                event = event[:-1] + bytes([event[-1] ^ 1])
             if pack:
                 event = pack.compress(event) + pack.flush(zlib.Z_SYNC_FLUSH)
             self.transport.write(head + b"%x\r\n%b\r\n" % (len(event), event))
@@ -227,12 +231,19 @@ class _Connection(asyncio.Protocol):
         if self._close:
             self.transport.close()
 
-    def _send(self, status: int, content: bytes, reply: Reply | None = None, close: bool = False) -> None:
+    def _send(
+        self,
+        status: int,
+        content: bytes,
+        reply: Reply | None = None,
+        headers: Sequence[str] = (),
+        close: bool = False,
+    ) -> None:
         encoding = []
         if reply and reply.gzip:
             content = gzip.compress(content, 1, mtime=0)
             encoding = ["Content-Encoding: gzip"]
-        self.transport.write(_head(status, f"Content-Length: {len(content)}", *encoding) + content)
+        self.transport.write(_head(status, f"Content-Length: {len(content)}", *encoding, *headers) + content)
         if close or self._close:
             self.transport.close()
 
@@ -275,8 +286,11 @@ def _unchunk(buffer: bytearray, at: int) -> tuple[bytes, int] | None:
 class FakeProvider:
     """`with FakeProvider(output_tokens=7) as fake:` serves on `fake.url` from a thread of its own."""
 
-    def __init__(self, port: int = 0, *, record: bool = True, **defaults: Any) -> None:
+    def __init__(
+        self, port: int = 0, *, record: bool = True, tls: ssl.SSLContext | None = None, **defaults: Any
+    ) -> None:
         self.record = record
+        self._tls = tls
         self.defaults = Reply(**defaults)
         self.waiting = threading.Event()
         """Set while a request is being held."""
@@ -339,9 +353,9 @@ class FakeProvider:
     async def serve(self, started: Callable[[], None]) -> None:
         """Until cancelled."""
         self._loop = asyncio.get_running_loop()
-        server = await self._loop.create_server(lambda: _Connection(self), "127.0.0.1", self._port)
+        server = await self._loop.create_server(lambda: _Connection(self), "127.0.0.1", self._port, ssl=self._tls)
         async with server:
-            self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            self.url = f"{'https' if self._tls else 'http'}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
             started()
             try:
                 await server.serve_forever()

@@ -12,12 +12,16 @@ from addons.llm.routes import Tracked
 from addons.llm.usage import NOTHING, Estimate, Usage
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class UntrackedCall:
     """A call of another route of a provider's."""
 
     team: str
     app: str
+    sign_for: str = ""
+    """The AWS service that the proxy has to sign it for, "" if it goes on as it came."""
+    is_signed: bool = False
+    """Whether it has done so."""
 
 
 @dataclass(slots=True)

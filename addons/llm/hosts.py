@@ -22,13 +22,20 @@ class Host(NamedTuple):
     """What tracked paths begin with on this host and not on the proxy; `base_url` ends with it."""
 
 
+# From botocore's endpoint rules: FIPS, dual-stack, China, and VPC endpoints, whose names begin with their own id.
+_BEDROCK_RUNTIME = re.compile(
+    r"(?:[a-z0-9-]+\.)?bedrock-runtime(?:-fips)?\.(?P<region>[a-z0-9-]+)"
+    r"\.(?:(?:vpce\.)?amazonaws\.com(?:\.cn)?|api\.aws|api\.amazonwebservices\.com\.cn)"
+)
+_BEDROCK_NATIVE = re.compile(r"(?:[a-z0-9-]+\.)?bedrock-mantle(?:-fips)?\.(?P<region>[a-z0-9-]+)\.(?:vpce\.)?api\.aws")
+
 # Azure and Bedrock have many hosts, regional ones of OpenAI keep data in their region: those are gone to as they are.
 _HOSTS: list[tuple[re.Pattern[str], Provider, str]] = [
     (re.compile(r"api\.anthropic\.com"), ANTHROPIC, ""),
     (re.compile(r"(?:[a-z]{2}\.)?api\.openai\.com"), OPENAI, ""),
     (re.compile(r"[a-z0-9-]+\.openai\.azure\.com|[a-z0-9-]+\.services\.ai\.azure\.com"), AZURE, ""),
-    (re.compile(r"bedrock-runtime(?:-fips)?\.[a-z0-9-]+\.amazonaws\.com"), BEDROCK, ""),
-    (re.compile(r"bedrock-mantle\.[a-z0-9-]+\.api\.aws"), BEDROCK, "/anthropic"),
+    (_BEDROCK_RUNTIME, BEDROCK, ""),
+    (_BEDROCK_NATIVE, BEDROCK, "/anthropic"),
 ]
 
 
@@ -99,3 +106,9 @@ def _rest(path: str, host: Host) -> str:
     segments = clean(path).split("/")
     size = host.skipped.count("/") + 1
     return "/" + "/".join(segments[size:]) if unquote("/".join(segments[:size])) == host.skipped else ""
+
+
+def aws_region(host: str) -> str:
+    """The region that a Bedrock host of AWS's is in, "" for another host."""
+    match = _BEDROCK_RUNTIME.fullmatch(host) or _BEDROCK_NATIVE.fullmatch(host)
+    return match["region"] if match else ""

@@ -3,6 +3,7 @@
 genai-prices keeps prices as data, by provider, model, time and tier, and never goes to the network unless asked to.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -110,6 +111,17 @@ class Prices:
     def known(self, provider: str, price_id: str, model: str) -> bool:
         return self.find(provider, price_id, model) is not None
 
+    def full_name(self, provider: str, price_id: str, model: str) -> str:
+        """With the date and version that Bedrock wants in `us.anthropic.claude-haiku-4-5`, where only one form of the
+        name has a price. Others are as they are.
+        """
+        bare = model.rpartition("anthropic.")[2]
+        if bare == model or self.known(provider, price_id, model) or price_id not in self._lists:
+            return model
+        dated = re.compile(rf"anthropic\.{re.escape(bare)}(-\d{{8}}-v\d+(?::\d+)?)")
+        forms = {match[1] for item in self._lists[price_id].models if (match := dated.search(item.id))}
+        return model + forms.pop() if len(forms) == 1 else model
+
     def find(self, provider: str, price_id: str, model: str) -> ModelPrice | Priced | None:
         """`provider` as events spell it, `price_id` as genai-prices does."""
         key = (provider, model)
@@ -126,6 +138,8 @@ class Prices:
             return None if override.same_as else override
         if len(model) > _LONGEST_MODEL_NAME:
             return None
+        if model.startswith("arn:"):  # Bedrock's: …:inference-profile/us.anthropic.…, …::foundation-model/anthropic.…
+            model = model.rpartition("/")[2]
         snapshot = get_snapshot()
         price_list = self._lists.get(price_id)
         if price_list is None:

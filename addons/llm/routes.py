@@ -15,7 +15,7 @@ _TRACKED: dict[str, tuple[Provider, WireFormat]] = {
     provider.prefix + path: (provider, wire) for provider in PROVIDERS for path, wire in provider.paths.items()
 }
 _WITH_MODEL = [
-    (re.compile(re.escape(path).replace(r"\{model\}", "(?P<model>.+)")), provider, wire)
+    (re.compile(re.escape(path).replace(r"\{model\}", "(?P<model>.+)")), provider, wire, path)
     for path, (provider, wire) in _TRACKED.items()
     if "{model}" in path
 ]
@@ -31,10 +31,12 @@ class Tracked:
     """Without the provider's prefix."""
     model: str = ""
     """Where the path names it."""
+    template: str = ""
+    """Of a path that names the model: with `{model}` in its place."""
 
     def with_model(self, model: str) -> "Tracked":
         """The same call of another model, for a path that names one."""
-        return replace(self, model=model, path=self.path.replace(_segment(self.path), quote(model, safe=":"), 1))
+        return replace(self, model=model, path=self.template.replace("{model}", quote(model, safe=":")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +77,10 @@ def resolve(path: str) -> Route:
     if found := _TRACKED.get(name):
         provider, wire = found
         return Tracked(provider, wire, name.removeprefix(provider.prefix))
-    for pattern, provider, wire in _WITH_MODEL:
+    for pattern, provider, wire, template in _WITH_MODEL:
         if match := pattern.fullmatch(name):
-            return Tracked(provider, wire, cleaned.rstrip("/")[len(provider.prefix) :], match["model"])
+            at = len(provider.prefix)
+            return Tracked(provider, wire, cleaned.rstrip("/")[at:], match["model"], template[at:])
     if name in STATUS_PATHS:
         return Status(name)
     if not _PASSED_THROUGH.match(name):
@@ -93,12 +96,6 @@ def passed_to(route: PassedThrough, headers: Container[str]) -> Provider:
     if route.provider:
         return route.provider
     return ANTHROPIC if "anthropic-version" in headers or "x-api-key" in headers else OPENAI
-
-
-def _segment(path: str) -> str:
-    """The one that is the model, as it is written."""
-    parts = path.split("/")
-    return parts[parts.index("deployments" if "deployments" in parts else "model") + 1]
 
 
 def clean(path: str) -> str:

@@ -10,8 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 DEFAULT_OPT_OUT_HEADER = "X-ModelTrack-No-Route"
 
-# Ids that Bedrock gives Anthropic's models: anthropic.claude-…, us.anthropic.claude-….
-_BEDROCK_PREFIX = re.compile(r"(?:[a-z]+\.)?anthropic\.")
+# Ids that Bedrock gives Anthropic's models: anthropic.claude-…, us.anthropic.claude-…, arn:…/us.anthropic.claude-….
+_BEDROCK_PREFIX = re.compile(r"(?:arn:[^/]*/)?(?:[a-z-]+\.)?anthropic\.")
+_BEDROCK_VERSION = re.compile(r"-v\d+(?::\d+)?\Z")
 _DATE = re.compile(r"-(?:\d{8}|\d{4}-\d{2}-\d{2})(?:-v\d+(?::\d+)?)?\Z")
 
 Name = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]*$")]
@@ -33,11 +34,12 @@ class Rule(BaseModel):
     def covers(self, provider: str, family: str, model: str) -> bool:
         """Whether it is about this model; one that the rule leads to is not."""
         bare = _bare(model)
+        undated = _undated(bare if bare == model else _BEDROCK_VERSION.sub("", bare))
         return (
             self.enabled
             and self.provider in ("", provider, family)
-            and _undated(bare) != _undated(_bare(self.to_model))
-            and any(fnmatchcase(bare, p) or fnmatchcase(_undated(bare), p) for p in map(_bare, self.from_models))
+            and undated != _undated(_bare(self.to_model))
+            and any(fnmatchcase(bare, p) or fnmatchcase(undated, p) for p in map(_bare, self.from_models))
         )
 
     def target(self, model: str) -> str:
@@ -85,13 +87,17 @@ def choose(
     fixed: str,
     body: dict[str, Any],
     priced: Callable[[str], bool],
+    full_name: Callable[[str], str] = str,
 ) -> Decision | None:
-    """The first enabled rule that fires; None where none does. `percent` is None where no budget covers the request."""
+    """The first enabled rule that fires; None where none does. `percent` is None where no budget covers the request.
+
+    `full_name` gives the name that the provider knows a target by, where a rule leaves a part of it out.
+    """
     if percent is None:
         return None
     for rule in file.rules:
         if percent >= rule.threshold and rule.covers(provider, family, model):
-            target = rule.target(model)
+            target = full_name(rule.target(model))
             if rule.action == "block_expensive":
                 return Decision(rule, target)
             reasons = {

@@ -82,6 +82,8 @@ class Provider:
     """
     takes_stream_options: Callable[[str], bool] = lambda query: True
     """Whether a stream may be asked to report its usage, by the query of its URL."""
+    bills_as_asked: bool = False
+    """Whether the name that was asked for sets the price, where it has one, and not the name in the answer."""
 
 
 def join(base: str, path: str, query: str) -> str:

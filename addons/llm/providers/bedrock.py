@@ -6,7 +6,16 @@ from addons.llm.providers.bedrock_runtime import CONVERSE, CONVERSE_STREAM, INVO
 
 
 def _url(endpoints: Endpoints, path: str, query: str, model: str) -> str:
-    return join(endpoints.bedrock_runtime if path.startswith("/model/") else endpoints.bedrock, path, query)
+    return join(endpoints.bedrock if _is_native(path) else endpoints.bedrock_runtime, path, query)
+
+
+def signing_name(path: str) -> str:
+    """The service that a request to this path is signed for (SigV4)."""
+    return "bedrock-mantle" if _is_native(path) else "bedrock"
+
+
+def _is_native(path: str) -> bool:
+    return path.startswith("/v1/")
 
 
 BEDROCK = Provider(
@@ -21,4 +30,5 @@ BEDROCK = Provider(
         "/model/{model}/converse-stream": CONVERSE_STREAM,
     },
     _url,
+    bills_as_asked=True,  # us.anthropic.… costs more than global.anthropic.…, and an answer names neither
 )

@@ -36,6 +36,8 @@ class InvokeMeter(AnthropicMeter):
         if metrics := details(content, "amazon-bedrock-invocationMetrics"):
             self._metrics = metrics
             self.complete = True
+        if not kind:
+            self.text_bytes += prompt.characters(content)  # another model's
         done = self.complete
         super().read(Event(kind if isinstance(kind, str) else "", inner, b""))
         self.complete = done  # message_stop may come before, or with, the metrics
@@ -91,6 +93,9 @@ class Invoke(Messages):
     def meter(self, hide_usage: bool) -> AnthropicMeter:
         return InvokeMeter()
 
+    def error_body(self, kind: str, message: str) -> dict[str, Any]:
+        return _for_boto(super().error_body(kind, message))
+
 
 class Converse(Messages):
     def __init__(self, stream: bool) -> None:
@@ -105,6 +110,32 @@ class Converse(Messages):
 
     def meter(self, hide_usage: bool) -> ConverseMeter:  # type: ignore[override]
         return ConverseMeter()
+
+    def error_body(self, kind: str, message: str) -> dict[str, Any]:
+        return _for_boto(super().error_body(kind, message))
+
+
+def _for_boto(body: dict[str, Any]) -> dict[str, Any]:
+    """With the fields that AWS's SDKs look for beside those of Anthropic's."""
+    return {**body, "__type": body["error"]["type"], "message": body["error"]["message"]}
+
+
+def usage_in_headers(headers: Mapping[str, str]) -> Usage | None:
+    """Of an `invoke` answer, for models whose bodies say nothing of it; an embedding has no output."""
+
+    def reported(what: str) -> int | None:
+        text = headers.get(f"x-amzn-bedrock-{what}-token-count", "")
+        return int(text) if text.isdecimal() and len(text) < 16 else None
+
+    inputs = reported("input")
+    if inputs is None:
+        return None
+    return Usage(
+        input_tokens=inputs,
+        output_tokens=reported("output") or 0,
+        cache_read_tokens=reported("cache-read-input") or 0,
+        cache_write_tokens=reported("cache-write-input") or 0,
+    )
 
 
 def _converse_usage(usage: Mapping[str, Any], estimate: Estimate) -> Usage:

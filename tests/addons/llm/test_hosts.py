@@ -1,6 +1,6 @@
 import pytest
 
-from addons.llm.hosts import Host, is_own, provider_hosts, tracked_on, untracked_on
+from addons.llm.hosts import Host, aws_region, is_own, provider_hosts, tracked_on, untracked_on
 from addons.llm.providers import ANTHROPIC, OPENAI, Endpoints
 from addons.llm.providers.azure import AZURE
 from addons.llm.providers.base import Provider
@@ -61,6 +61,36 @@ def test_a_providers_host_is_known_and_its_calls_are_tracked(
 )  # fmt: skip
 def test_other_hosts_are_not(host: str) -> None:
     assert provider_hosts(host, 443, ENDPOINTS) == ()
+
+
+@pytest.mark.parametrize(
+    ("host", "region"),
+    [
+        ("bedrock-runtime.us-east-1.amazonaws.com", "us-east-1"),
+        ("bedrock-runtime-fips.us-gov-west-1.amazonaws.com", "us-gov-west-1"),
+        ("bedrock-runtime.eu-west-1.api.aws", "eu-west-1"),
+        ("bedrock-runtime-fips.us-east-2.api.aws", "us-east-2"),
+        ("bedrock-runtime.cn-north-1.amazonaws.com.cn", "cn-north-1"),
+        ("vpce-0a1b-2c.bedrock-runtime.ap-south-1.vpce.amazonaws.com", "ap-south-1"),
+        ("bedrock-mantle.us-west-2.api.aws", "us-west-2"),
+    ],
+)
+def test_bedrock_has_a_host_in_each_region_of_several_kinds(host: str, region: str) -> None:
+    [found] = provider_hosts(host.upper() + ".", 443, ENDPOINTS)
+    assert found.provider is BEDROCK and found.base_url.startswith(f"https://{host}")
+    assert aws_region(host) == region
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "bedrock-runtime.us-east-1.amazonaws.com.evil.test",
+        "evil-bedrock-runtime.us-east-1.amazonaws.com",
+        "bedrock-runtime.amazonaws.com",
+    ],
+)
+def test_hosts_that_look_like_bedrocks_are_not(host: str) -> None:
+    assert provider_hosts(host, 443, ENDPOINTS) == () and aws_region(host) == ""
 
 
 @pytest.mark.parametrize(

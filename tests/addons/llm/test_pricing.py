@@ -174,6 +174,60 @@ def test_a_model_is_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert looked_up == [("openai", ("openai", "gpt-4o")), ("openai", ("openai", "nobody"))]
 
 
+PROFILE = "arn:aws:bedrock:us-east-1:123456789012:inference-profile/"
+OF_AN_APPLICATION = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/a1b2c3"
+
+
+@pytest.mark.parametrize(
+    ("model", "nanos"),  # of 1000 in, 200 out
+    [
+        # within one region or a group of regions: 10% more than where it may go anywhere
+        ("anthropic.claude-sonnet-4-6", 6_600_000),
+        ("us.anthropic.claude-sonnet-4-6", 6_600_000),
+        ("eu.anthropic.claude-sonnet-4-6", 6_600_000),
+        ("jp.anthropic.claude-sonnet-4-5-20250929-v1:0", 6_600_000),
+        ("us-gov.anthropic.claude-sonnet-4-5-20250929-v1:0", 6_600_000),
+        ("global.anthropic.claude-sonnet-4-6", 6_000_000),
+        ("global.anthropic.claude-haiku-4-5-20251001-v1:0", 2_000_000),
+        ("eu.anthropic.claude-opus-4-6-v1", 11_000_000),  # 5.50 / 27.50
+        ("apac.anthropic.claude-sonnet-4-20250514-v1:0", 6_000_000),  # 3 / 15 everywhere
+        ("anthropic.claude-3-5-sonnet-20240620-v1:0", 6_000_000),
+        (PROFILE + "us.anthropic.claude-sonnet-4-6", 6_600_000),
+        (PROFILE + "global.anthropic.claude-sonnet-4-6", 6_000_000),
+        (PROFILE + "us.amazon.nova-pro-v1:0", 1_440_000),  # 0.80 / 3.20
+        ("arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-haiku-4-5-20251001-v1:0", 2_200_000),
+        ("us.amazon.nova-pro-v1:0", 1_440_000),
+        ("meta.llama3-1-8b-instruct-v1:0", 264_000),  # 0.22 / 0.22
+        ("us.anthropic.claude-haiku-4-5", None),  # no id of Bedrock's
+        (OF_AN_APPLICATION, None),
+        ("arn:aws:bedrock:us-east-1:123456789012:provisioned-model/a1b2c3", None),
+    ],
+)
+def test_bedrocks_ids_have_prices_by_region_and_profile(model: str, nanos: int | None) -> None:
+    assert cost("bedrock", model, Usage(1000, 200)) == nanos
+
+
+def test_an_applications_own_profile_can_be_given_the_price_of_its_model() -> None:
+    alias = {"provider": "bedrock", "model": OF_AN_APPLICATION, "same_as": "us.anthropic.claude-sonnet-4-6"}
+    assert cost("bedrock", OF_AN_APPLICATION, Usage(1000, 200), [alias]) == 6_600_000
+
+
+@pytest.mark.parametrize(
+    ("model", "full"),
+    [
+        ("us.anthropic.claude-haiku-4-5", "us.anthropic.claude-haiku-4-5-20251001-v1:0"),
+        (PROFILE + "eu.anthropic.claude-haiku-4-5", PROFILE + "eu.anthropic.claude-haiku-4-5-20251001-v1:0"),
+        ("global.anthropic.claude-sonnet-4-5", "global.anthropic.claude-sonnet-4-5-20250929-v1:0"),
+        ("us.anthropic.claude-sonnet-4-6", "us.anthropic.claude-sonnet-4-6"),
+        ("anthropic.claude-3-5-sonnet", "anthropic.claude-3-5-sonnet"),  # there are two
+        ("anthropic.nobody", "anthropic.nobody"),
+        ("amazon.nova", "amazon.nova"),
+    ],
+)
+def test_the_date_and_version_that_bedrock_wants_are_filled_in(model: str, full: str) -> None:
+    assert Prices().full_name("bedrock", "aws", model) == full
+
+
 def test_a_pass_by_a_model_without_a_price_makes_the_whole_cost_unknown() -> None:
     assert cost("anthropic", "claude-sonnet-4-6", Usage(extra=(("", Usage(1, 1)), ("nobody", Usage(1, 1))))) is None
 

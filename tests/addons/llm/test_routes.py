@@ -62,6 +62,8 @@ ARN = "arn%3Aaws%3Abedrock%3Aus-east-1%3A1%3Ainference-profile%2Fus.anthropic.cl
     ("path", "model", "with_another"),
     [
         ("/bedrock/model/a.b-v1%3A0/invoke", "a.b-v1:0", "/model/new:0/invoke"),
+        ("/bedrock/model/model/invoke", "model", "/model/new:0/invoke"),
+        ("/bedrock/model/arn:x/y/converse-stream", "arn:x/y", "/model/new:0/converse-stream"),
         (f"/bedrock/model/{ARN}/converse", unquote(ARN), "/model/new:0/converse"),
         ("/azure/openai/deployments/my%20gpt/embeddings", "my gpt", "/openai/deployments/new:0/embeddings"),
     ],
@@ -99,6 +101,9 @@ def test_anything_else_has_no_route(path: str) -> None:
         ),
         ("/azure/v1/models", {"x-api-key"}, "https://z.test/openai/v1/models"),
         ("/bedrock/v1/models", {}, "https://b.test/anthropic/v1/models"),
+        ("/bedrock/async-invoke", {}, "https://r.test/async-invoke"),
+        ("/bedrock/model/m/count-tokens", {}, "https://r.test/model/m/count-tokens"),
+        ("/bedrock/guardrail/g/version/1/apply", {}, "https://r.test/guardrail/g/version/1/apply"),
     ],
 )
 def test_other_paths_of_a_providers_api_are_passed_through(path: str, headers: set[str], url: str) -> None:

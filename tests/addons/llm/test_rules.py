@@ -59,6 +59,12 @@ def test_a_rule_fires_from_its_threshold_on(percent: float | None, expected: str
         ("gpt-4o", "gpt-4o-2024-08-06", True),
         ("gpt-4o", "gpt-4o-mini", False),
         ("claude-sonnet-4-6", "us.anthropic.claude-sonnet-4-6-20260218-v1:0", True),
+        ("claude-opus-4-6", "us-gov.anthropic.claude-opus-4-6-v1", True),
+        ("us.anthropic.claude-opus-4-6-v1", "us.anthropic.claude-opus-4-6-v1", True),
+        ("claude-opus-4-6", "claude-opus-4-6-v1", False),
+        ("claude-*", "anthropic.claude-haiku-4-5-20251001-v1:0", False),
+        ("claude-sonnet-4-6", "arn:aws:bedrock:us-east-1:1:inference-profile/us.anthropic.claude-sonnet-4-6", True),
+        ("claude-*", "arn:aws:bedrock:us-east-1:1:application-inference-profile/abc", False),
     ],
 )
 def test_a_model_is_matched_by_name_by_dated_name_or_by_pattern(from_model: str, model: str, fires: bool) -> None:
@@ -88,6 +94,17 @@ def test_the_first_enabled_rule_that_matches_wins() -> None:
 def test_a_bedrock_model_keeps_its_prefix() -> None:
     model = target({}, model="eu.anthropic.claude-sonnet-4-6", provider="bedrock")
     assert model == "eu.anthropic.claude-haiku-4-5"
+
+
+def test_a_bedrock_profile_stays_in_its_account() -> None:
+    profile = "arn:aws:bedrock:us-east-1:1:inference-profile/us.anthropic."
+    model = target({}, model=profile + "claude-sonnet-4-6", provider="bedrock")
+    assert model == profile + "claude-haiku-4-5"
+
+
+def test_a_target_takes_the_name_that_the_provider_knows_it_by() -> None:
+    decision = decide({}, full_name=lambda model: model + "-20251001", priced=lambda model: model.endswith("1001"))
+    assert decision and (decision.target, decision.skip) == ("claude-haiku-4-5-20251001", "")
 
 
 SIGNED = {"messages": [{"role": "assistant", "content": [{"type": "thinking", "thinking": "", "signature": "x"}]}]}
