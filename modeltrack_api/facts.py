@@ -121,3 +121,25 @@ def _cover(window: Window, finest: bool) -> Iterator[tuple[str, int, int]]:
 
 def _up(value: int, step: int) -> int:
     return -(-value // step) * step
+
+
+def by_days(
+    window: Window, table: str, source: str, keys: Sequence[str], measures: Sequence[str]
+) -> tuple[str, list[int]]:
+    """A SELECT of sums by day, keys and series, and its parameters: whole days of the range from `table`, what is left
+    at its ends from the events, as the view `source` shows them.
+    """
+    start, end = window
+    first, last = _up(start, DAY), end // DAY * DAY
+    keyed, columns = ", ".join([*keys, "series"]), ", ".join(measures)
+    sums = ", ".join(f"sum({name}) AS {name}" for name in measures)
+    whole = f"SELECT start, {keyed}, {columns} FROM {table} WHERE start >= ? AND start < ?"
+    rest = (
+        f"SELECT start / {DAY} * {DAY} AS day, {keyed}, {sums} FROM {source} WHERE start >= ? AND start < ?"
+        f" GROUP BY day, {keyed}"
+    )
+    if first > last:
+        return f"SELECT day AS start, {keyed}, {columns} FROM ({rest})", [start, end]
+    ends = [span for span in ((start, first), (last, end)) if span[0] < span[1]]
+    parts = [whole, *[f"SELECT * FROM ({rest})"] * len(ends)]
+    return " UNION ALL ".join(parts), [first, last, *(bound for span in ends for bound in span)]

@@ -9,7 +9,7 @@ and sums refer to it by number. So the sums stay small, and grouping by one labe
 
 import queue
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -58,10 +58,39 @@ MEASURES = {
 """What is summed by hour and day, and how it is read off an event. Input tokens include the cache's, as those of a
 request do; those of a cache hit were used by the call that it repeats, and count here as well."""
 
+PROMPT_MEASURES = {
+    "requests": "1",
+    "cost_nanos": MEASURES["cost_nanos"],
+    "system_tokens": "coalesce(e.system_prompt_tokens, 0)",
+    "user_tokens": "coalesce(e.user_prompt_tokens, 0)",
+    "output_tokens": MEASURES["output_tokens"],
+    "paid": "coalesce(e.cost_nanos > 0, 0)",
+    "paid_input_tokens": f"iif(e.cost_nanos > 0, {MEASURES['input_tokens']}, 0)",
+    "paid_cached_tokens": "iif(e.cost_nanos > 0, e.cache_read_tokens + e.cache_write_tokens, 0)",
+    "paid_output_tokens": "iif(e.cost_nanos > 0, e.output_tokens, 0)",
+}
+"""What is summed of each prompt by day. The paid calls are those on which something could have been saved."""
+
+_PERCENT = (
+    "iif(json_type(e.extra, '$.gpu_utilization_pct') IN ('integer', 'real'), e.extra ->> 'gpu_utilization_pct', null)"
+)
+GPU_MEASURES = {
+    "cost_nanos": MEASURES["cost_nanos"],
+    "measured": f"{_PERCENT} IS NOT NULL",
+    "millionths": f"coalesce(CAST(round(min(max({_PERCENT}, 0), 100) * 1000000) AS INTEGER), 0)",
+}
+"""What is summed of each GPU by day; the percents as whole numbers, whose sum does not depend on their order."""
+
 _PROMPT_ID = "coalesce(nullif(e.prompt_template_id, ''), e.prompt_hash)"
 
-_SUMS = ", ".join(f"{name} INTEGER NOT NULL" for name in MEASURES)
-_FACTS = ", ".join(f"{expression} AS {name}" for name, expression in MEASURES.items())
+
+def _columns(measures: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} INTEGER NOT NULL" for name in measures)
+
+
+def _facts(measures: Mapping[str, str]) -> str:
+    return ", ".join(f"{expression} AS {name}" for name, expression in measures.items())
+
 
 _SCHEMA = f"""
 CREATE TABLE log_files (
@@ -90,20 +119,35 @@ CREATE TABLE events (
     extra TEXT
 ) STRICT;
 CREATE INDEX events_by_time ON events (ts);
+CREATE INDEX events_by_series ON events (series, ts);
 CREATE INDEX events_by_session ON events (session_id, ts) WHERE session_id != '';
 CREATE INDEX events_by_trace ON events (trace_id, session_id) WHERE trace_id != '';
-CREATE INDEX events_with_extra ON events (ts) WHERE extra IS NOT NULL;
 
--- The same columns as the two tables of sums, for the parts of hours at the ends of a range.
-CREATE VIEW facts AS SELECT e.id, e.ts AS start, e.series, {_FACTS} FROM events e;
-CREATE TABLE hourly (start INTEGER, series INTEGER, {_SUMS}, PRIMARY KEY (start, series)) STRICT, WITHOUT ROWID;
-CREATE TABLE daily (start INTEGER, series INTEGER, {_SUMS}, PRIMARY KEY (start, series)) STRICT, WITHOUT ROWID;
+-- The same columns as the tables of sums, for the parts of hours and days at the ends of a range.
+CREATE VIEW facts AS SELECT e.id, e.ts AS start, e.series, {_facts(MEASURES)} FROM events e;
+CREATE TABLE hourly (
+    start INTEGER, series INTEGER, {_columns(MEASURES)}, PRIMARY KEY (start, series)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE daily (
+    start INTEGER, series INTEGER, {_columns(MEASURES)}, PRIMARY KEY (start, series)
+) STRICT, WITHOUT ROWID;
 
+CREATE VIEW prompt_facts AS
+    SELECT e.id, e.ts AS start, {_PROMPT_ID} AS prompt_id, e.series, {_facts(PROMPT_MEASURES)}
+    FROM events e WHERE extra IS NULL AND {_PROMPT_ID} != '';
+-- By prompt first: that is how they are grouped, and the order of the table then spares the sorting.
 CREATE TABLE prompts_daily (
-    start INTEGER, prompt_id TEXT, series INTEGER,
-    requests INTEGER NOT NULL, cost_nanos INTEGER NOT NULL,
-    system_tokens INTEGER NOT NULL, user_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,
-    PRIMARY KEY (start, prompt_id, series)
+    start INTEGER, prompt_id TEXT, series INTEGER, {_columns(PROMPT_MEASURES)}, PRIMARY KEY (prompt_id, series, start)
+) STRICT, WITHOUT ROWID;
+
+CREATE VIEW gpu_facts AS
+    SELECT e.id, e.ts AS start, coalesce(e.extra ->> 'resource_id', '') AS resource_id,
+           coalesce(e.extra ->> 'gpu_type', '') AS gpu_type, e.series, {_facts(GPU_MEASURES)}
+    FROM events e WHERE extra IS NOT NULL AND (coalesce(e.extra ->> 'gpu_type', '') != '' OR {_PERCENT} IS NOT NULL);
+CREATE INDEX events_with_extra ON events (ts) WHERE extra IS NOT NULL;
+CREATE TABLE gpus_daily (
+    start INTEGER, resource_id TEXT, gpu_type TEXT, series INTEGER, {_columns(GPU_MEASURES)},
+    PRIMARY KEY (start, resource_id, gpu_type, series)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE sessions (
@@ -122,34 +166,32 @@ HOUR = 3_600_000_000
 DAY = 24 * HOUR
 
 
-def _add_sums(table: str, length: int) -> str:
-    sums = ", ".join(f"sum({name})" for name in MEASURES)
-    more = ", ".join(f"{name} = {name} + excluded.{name}" for name in MEASURES)
+def _add_sums(
+    table: str, length: int, source: str = "facts", keys: Sequence[str] = (), measures: Mapping[str, str] = MEASURES
+) -> str:
+    groups = ", ".join([*keys, "series"])
+    sums = ", ".join(f"sum({name})" for name in measures)
+    more = ", ".join(f"{name} = {name} + excluded.{name}" for name in measures)
     return (
-        f"INSERT INTO {table} SELECT start / {length} * {length} AS bucket, series, {sums} FROM facts WHERE id > ?"
-        f" GROUP BY bucket, series ON CONFLICT DO UPDATE SET {more}"
+        f"INSERT INTO {table} (start, {groups}, {', '.join(measures)})"
+        f" SELECT start / {length} * {length} AS bucket, {groups}, {sums} FROM {source} WHERE id > ?"
+        f" GROUP BY bucket, {groups} ON CONFLICT DO UPDATE SET {more}"
     )
 
 
 ROLL_UPS = (
     _add_sums("hourly", HOUR),
     _add_sums("daily", DAY),
-    f"""INSERT INTO prompts_daily
-        SELECT ts / {DAY} * {DAY} AS day, {_PROMPT_ID} AS prompt, series, count(*), sum(coalesce(cost_nanos, 0)),
-               sum(coalesce(system_prompt_tokens, 0)), sum(coalesce(user_prompt_tokens, 0)), sum(output_tokens)
-        FROM events e WHERE id > ? AND prompt != '' GROUP BY day, prompt, series
-        ON CONFLICT DO UPDATE SET
-            requests = requests + excluded.requests, cost_nanos = cost_nanos + excluded.cost_nanos,
-            system_tokens = system_tokens + excluded.system_tokens, user_tokens = user_tokens + excluded.user_tokens,
-            output_tokens = output_tokens + excluded.output_tokens""",
+    _add_sums("prompts_daily", DAY, "prompt_facts", ("prompt_id",), PROMPT_MEASURES),
+    _add_sums("gpus_daily", DAY, "gpu_facts", ("resource_id", "gpu_type"), GPU_MEASURES),
     """INSERT INTO sessions
         SELECT session_id, min(ts), max(ts), count(*), sum(coalesce(cost_nanos, 0))
-        FROM events e WHERE id > ? AND session_id != '' GROUP BY session_id
+        FROM events e WHERE id > ? AND session_id != '' AND extra IS NULL GROUP BY session_id
         ON CONFLICT DO UPDATE SET
             first_seen = min(first_seen, excluded.first_seen), last_seen = max(last_seen, excluded.last_seen),
             requests = requests + excluded.requests, cost_nanos = cost_nanos + excluded.cost_nanos""",
     """INSERT OR IGNORE INTO session_series
-        SELECT DISTINCT session_id, series FROM events WHERE id > ? AND session_id != ''""",
+        SELECT DISTINCT session_id, series FROM events WHERE id > ? AND session_id != '' AND extra IS NULL""",
 )
 """Add the events with a number above the parameter to the sums."""
 

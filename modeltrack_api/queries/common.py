@@ -1,0 +1,59 @@
+"""What several queries need: sums by label dearest first, days as text, maps of spend."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from modeltrack_api.api import Ask, usd
+from modeltrack_api.facts import LLM, Row, moment, totals
+
+COST = ("cost_nanos", "requests")
+COST_AND_TOKENS = (*COST, "input_tokens", "output_tokens")
+
+
+def dearest(
+    ask: Ask, *by: str, measures: Sequence[str] = COST, event_type: str | None = LLM, first: str = "cost_nanos"
+) -> list[Row]:
+    """Sums by these labels over the range asked for; those of equal cost by requests, then by name."""
+    order = ", ".join([f"{first} DESC, requests DESC", *by])
+    return totals(ask.db, ask.window, ask.filters, by=by, measures=measures, event_type=event_type, order=order)
+
+
+def spend_by(rows: Iterable[Row], label: str) -> dict[str, Decimal]:
+    """USD by the label's value, in the order of the rows."""
+    return {row[label]: usd(row["cost_nanos"]) for row in rows}
+
+
+def spend_within(rows: Iterable[Row], outer: str, inner: str) -> dict[str, dict[str, Decimal]]:
+    found: dict[str, dict[str, Decimal]] = {}
+    for row in rows:
+        found.setdefault(row[outer], {})[row[inner]] = usd(row["cost_nanos"])
+    return found
+
+
+def day_of(micros: int) -> str:
+    """YYYY-MM-DD, in UTC."""
+    return moment(micros).date().isoformat()
+
+
+def month_start(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+
+
+def next_month(start: datetime) -> datetime:
+    """`start` is the first of a month."""
+    return start.replace(year=start.year + start.month // 12, month=start.month % 12 + 1)
+
+
+def joined(names: Iterable[str]) -> str:
+    """ "a,b": sorted, once each, without "" ones."""
+    return ",".join(sorted({name for name in names if name}))
+
+
+def average(total: int | None, count: int | None) -> float:
+    """Of tokens and the like, to two decimals; 0 of nothing."""
+    return round((total or 0) / count, 2) if count else 0.0
+
+
+def percent(part: int, whole: int) -> float:
+    return round(part * 100 / whole, 2) if whole else 0.0

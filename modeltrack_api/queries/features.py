@@ -1,0 +1,68 @@
+"""GET /api/features and /api/features/{name}."""
+
+from dataclasses import replace
+from typing import Any
+
+from modeltrack_api.api import ApiError, Ask, usd, usd_each
+from modeltrack_api.facts import LLM, totals
+from modeltrack_api.queries.common import COST_AND_TOKENS, average, day_of, dearest
+from modeltrack_api.store import DAY
+
+
+def features(ask: Ask) -> list[dict[str, Any]]:
+    """The primary model and team are those on which, and by which, most was spent for the feature."""
+    models, teams = (_primary(ask, label) for label in ("model", "team"))
+    return [
+        {
+            "feature": row["feature"],
+            "total_cost": usd(row["cost_nanos"]),
+            "request_count": row["requests"],
+            "avg_cost_per_request": usd_each(row["cost_nanos"], row["requests"]),
+            "total_input_tokens": row["input_tokens"],
+            "total_output_tokens": row["output_tokens"],
+            "primary_model": models[row["feature"]],
+            "primary_team": teams[row["feature"]],
+        }
+        for row in dearest(ask, "feature", measures=COST_AND_TOKENS)
+    ]
+
+
+def _primary(ask: Ask, label: str) -> dict[str, str]:
+    # The dearest comes first, so that a dict made from last to first ends with it.
+    return {row["feature"]: row[label] for row in reversed(dearest(ask, "feature", label))}
+
+
+def feature(ask: Ask) -> dict[str, Any]:
+    """404 for one that no call ever had; one without calls in the range has empty lists. Days with calls only."""
+    name = ask.args["name"]
+    known = "SELECT 1 FROM series WHERE feature = ? AND event_type = ? LIMIT 1"
+    if not ask.db.execute(known, (name, LLM)).fetchone():
+        raise ApiError(404, f"no calls of a feature {name[:80]!r}")
+    ask = replace(ask, filters=ask.filters._replace(feature=name))
+    models = dearest(ask, "model", measures=COST_AND_TOKENS)
+    requests = sum(row["requests"] for row in models)
+    return {
+        "feature": name,
+        "cost_over_time": [
+            {"day": day_of(row["start"]), "daily_cost": usd(row["cost_nanos"]), "daily_requests": row["requests"]}
+            for row in totals(ask.db, ask.window, ask.filters, bucket=DAY)
+        ],
+        "by_model": [
+            {
+                "model": row["model"],
+                "total_cost": usd(row["cost_nanos"]),
+                "request_count": row["requests"],
+                "total_input_tokens": row["input_tokens"],
+                "total_output_tokens": row["output_tokens"],
+            }
+            for row in models
+        ],
+        "by_team": [
+            {"team": row["team"], "total_cost": usd(row["cost_nanos"]), "request_count": row["requests"]}
+            for row in dearest(ask, "team")
+        ],
+        "avg_tokens": {
+            "avg_input_tokens": average(sum(row["input_tokens"] for row in models), requests),
+            "avg_output_tokens": average(sum(row["output_tokens"] for row in models), requests),
+        },
+    }

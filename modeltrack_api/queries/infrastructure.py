@@ -1,0 +1,53 @@
+"""GET /api/infrastructure: what the collector found, beside the calls to models."""
+
+from typing import Any
+
+from modeltrack_api.api import Ask, usd
+from modeltrack_api.facts import by_days, series_where, totals
+from modeltrack_api.queries.common import COST, day_of, dearest
+from modeltrack_api.store import DAY, GPU_MEASURES
+
+MOST_GPUS = 1000
+"""The dearest ones are listed."""
+
+
+def infrastructure(ask: Ask) -> dict[str, Any]:
+    """Everything but calls to models; `daily_trend` has the days with costs.
+
+    `gpu_utilization` has what is known of machines with GPUs, dearest first: an average of the percents of all their
+    events, null where none has one. An event that says how a GPU is used may have no cost: the machine's is elsewhere.
+    """
+    by_service, by_team = (dearest(ask, label, event_type=None) for label in ("service", "team"))
+    days = totals(ask.db, ask.window, ask.filters, bucket=DAY, measures=COST, event_type=None)
+    return {
+        "total_infra_cost": usd(sum(row["cost_nanos"] for row in by_team)),
+        "by_service": [
+            {"service": row["service"], "cost": usd(row["cost_nanos"]), "events": row["requests"]} for row in by_service
+        ],
+        "by_team": [
+            {"team": row["team"], "cost": usd(row["cost_nanos"]), "events": row["requests"]} for row in by_team
+        ],
+        "gpu_utilization": _gpus(ask),
+        "daily_trend": [{"date": day_of(row["start"]), "cost": usd(row["cost_nanos"])} for row in days],
+    }
+
+
+def _gpus(ask: Ask) -> list[dict[str, Any]]:
+    union, parameters = by_days(ask.window, "gpus_daily", "gpu_facts", ("resource_id", "gpu_type"), tuple(GPU_MEASURES))
+    where, wanted = series_where(ask.filters, None)
+    sums = ", ".join(f"sum({name}) AS {name}" for name in GPU_MEASURES)
+    rows = ask.db.execute(
+        f"SELECT resource_id, gpu_type, team, {sums} FROM ({union}) JOIN series ON series.id = series WHERE {where}"
+        f" GROUP BY 1, 2, 3 ORDER BY cost_nanos DESC, 1, 2, 3 LIMIT {MOST_GPUS}",
+        [*parameters, *wanted],
+    )
+    return [
+        {
+            "resource_id": row["resource_id"],
+            "gpu_type": row["gpu_type"],
+            "avg_utilization": round(row["millionths"] / row["measured"] / 10**6, 2) if row["measured"] else None,
+            "cost": usd(row["cost_nanos"]),
+            "team": row["team"],
+        }
+        for row in rows
+    ]

@@ -1,0 +1,57 @@
+"""Events of the database as cost events: the members that the log's lines have."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from addons.ledger.events import rfc3339
+from addons.llm.usage import Usage
+from modeltrack_api.api import usd_or_null
+from modeltrack_api.facts import LLM, Row, moment
+from modeltrack_api.store import COUNTS, FLAGS, LABELS, OPTIONAL, TEXTS
+
+COLUMNS = ", ".join(
+    [
+        *(f"e.{name}" for name in ("id", "event_id", "ts", "cost_nanos", "saved_nanos", "extra")),
+        *(f"e.{name}" for name in (*COUNTS, *FLAGS, *OPTIONAL, *TEXTS)),
+        *(f"s.{name}" for name in LABELS),
+    ]
+)
+"""Of `events e JOIN series s`."""
+
+_ALWAYS_THERE_IN_CALLS = {*COUNTS, "is_streaming", "cache_hit", "model", "provider"}
+
+
+def cost_event(row: Row) -> dict[str, Any]:
+    """As in the log: `event_id` a UUID, money in USD, `cost_usd` null without a known price, empty members left out."""
+    return dict(_members(row))
+
+
+def _members(row: Row) -> Iterator[tuple[str, Any]]:
+    is_call = row["event_type"] == LLM
+    kept: Sequence[str] | set[str] = _ALWAYS_THERE_IN_CALLS if is_call else ()
+    yield "event_id", _id_text(row["event_id"])
+    yield "timestamp", rfc3339(moment(row["ts"]))
+    yield "cost_usd", usd_or_null(row["cost_nanos"])
+    if row["saved_nanos"] is not None:
+        yield "saved_usd", usd_or_null(row["saved_nanos"])
+    for name in (*LABELS, *TEXTS, *COUNTS):
+        if row[name] or name in kept:
+            yield name, row[name]
+    for name in FLAGS:
+        if row[name] or name in kept:
+            yield name, bool(row[name])
+    for name in OPTIONAL:
+        if row[name] is not None:
+            yield name, row[name]
+    if is_call:
+        usage = {name: row[name] for name in COUNTS if name.endswith("_tokens")}
+        yield "token_summary", Usage(**usage).summary()
+    if row["extra"]:
+        yield from orjson.loads(row["extra"]).items()
+
+
+def _id_text(value: bytes) -> str:
+    return str(UUID(bytes=value)) if len(value) == 16 else value.decode(errors="replace")

@@ -1,0 +1,74 @@
+"""GET /api/cache and /api/routing: what the proxy saved."""
+
+from typing import Any
+
+from modeltrack_api.api import Ask, usd
+from modeltrack_api.facts import totals
+from modeltrack_api.queries.common import dearest, percent
+
+_CACHE = ("cache_hits", "cache_misses", "saved_by_cache", "requests")
+_ROUTING = ("requests", "blocked_by_rule", "saved_by_routing")
+
+
+def cache(ask: Ask) -> dict[str, Any]:
+    """Of ModelTrack's own cache. Misses are calls that were neither streamed, which are never cached, nor refused; they
+    include those of clients that asked for no cache. `by_team` has the same for each team, most saved first.
+    """
+    by_team = dearest(ask, "team", measures=_CACHE, first="saved_by_cache")
+    sums = [sum(row[name] for row in by_team) for name in _CACHE[:3]]
+    return {
+        **_cache_row(*sums),
+        "by_team": [{"team": row["team"], **_cache_row(*(row[name] for name in _CACHE[:3]))} for row in by_team],
+    }
+
+
+def _cache_row(hits: int, misses: int, saved: int) -> dict[str, Any]:
+    return {
+        "hits": hits,
+        "misses": misses,
+        "hit_rate_percent": percent(hits, hits + misses),
+        "saved_usd": usd(saved),
+    }
+
+
+def routing(ask: Ask) -> dict[str, Any]:
+    """Calls that a rule gave another model, and those that a rule refused; `by_rule` most saved first:
+    `[{rule, routed, blocked, saved_usd}]`.
+
+    What was saved is the price of the model asked for less that of the model used, by the tokens of the latter.
+    """
+    order = "saved_by_routing DESC, requests DESC"
+    rows = totals(
+        ask.db,
+        ask.window,
+        ask.filters,
+        by=("routing_rule", "routed_from", "routed_to"),
+        measures=_ROUTING,
+        order=f"{order}, routing_rule, routed_from, routed_to",
+    )
+    rules: dict[str, list[int]] = {}
+    pairs: dict[tuple[str, str], list[int]] = {}
+    for row in rows:
+        routed = row["requests"] if row["routed_to"] else 0
+        _add(rules, row["routing_rule"], (routed, row["blocked_by_rule"], row["saved_by_routing"]))
+        if routed:
+            _add(pairs, (row["routed_from"], row["routed_to"]), (routed, row["saved_by_routing"]))
+    routed, blocked, saved = (sum(sums[n] for sums in rules.values()) for n in range(3))
+    return {
+        "routed": routed,
+        "blocked": blocked,
+        "saved_usd": usd(saved),
+        "by_rule": [
+            {"rule": rule, "routed": routed, "blocked": blocked, "saved_usd": usd(saved)}
+            for rule, (routed, blocked, saved) in sorted(rules.items(), key=lambda item: (-item[1][2], item[0]))
+            if routed or blocked
+        ],
+        "by_pair": [
+            {"from": pair[0], "to": pair[1], "count": count, "saved_usd": usd(saved)}
+            for pair, (count, saved) in sorted(pairs.items(), key=lambda item: (-item[1][1], item[0]))
+        ],
+    }
+
+
+def _add[Key](sums: dict[Key, list[int]], key: Key, values: tuple[int, ...]) -> None:
+    sums[key] = [a + b for a, b in zip(sums.get(key, [0] * len(values)), values, strict=True)]

@@ -1,0 +1,90 @@
+"""GET /api/sessions and /api/sessions/{id}."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from addons.ledger.events import rfc3339
+from modeltrack_api.api import ApiError, Ask, usd
+from modeltrack_api.facts import ANY, LLM, Row, moment, series_where
+from modeltrack_api.queries.common import joined
+from modeltrack_api.queries.rows import COLUMNS, cost_event
+
+MOST_EVENTS = 1000
+"""Of a session that has more, the newest ones are shown."""
+
+_SESSION = "session_id, first_seen, last_seen, requests, cost_nanos"
+
+
+def sessions(ask: Ask) -> list[dict[str, Any]]:
+    """By their last call, newest first.
+
+    Dates: those that were under way then, which is from their first call to their last. Filters: those with such a
+    call. Sums are the whole session's all the same. `team` and `app_id` are "a,b" where a session has several.
+    """
+    parameters: list[Any] = [ask.window.start, ask.window.end]
+    conditions = ["last_seen >= ?", "first_seen < ?"]
+    if ask.filters != ANY:
+        where, wanted = series_where(ask.filters)
+        conditions.append(
+            "EXISTS (SELECT 1 FROM session_series x WHERE x.session_id = sessions.session_id"
+            f" AND x.series IN (SELECT id FROM series WHERE {where}))"
+        )
+        parameters += wanted
+    if ask.args["trace_id"] is not None:
+        conditions.append("session_id IN (SELECT session_id FROM events WHERE trace_id = ? AND trace_id != '')")
+        parameters.append(ask.args["trace_id"])
+    rows = ask.db.execute(
+        f"SELECT {_SESSION} FROM sessions WHERE {' AND '.join(conditions)}"
+        " ORDER BY last_seen DESC, session_id DESC LIMIT ?",
+        [*parameters, ask.args["limit"]],
+    ).fetchall()
+    return _summaries(ask, rows)
+
+
+def session(ask: Ask) -> dict[str, Any]:
+    """404 for one without calls. Its events oldest first, at most the newest 1000 of them, and their `trace_ids`;
+    `truncated` says whether there are more.
+    """
+    name = ask.args["id"]
+    rows = ask.db.execute(f"SELECT {_SESSION} FROM sessions WHERE session_id = ?", (name,)).fetchall()
+    if not rows:
+        raise ApiError(404, f"no calls of a session {name[:80]!r}")
+    newest = ask.db.execute(
+        f"SELECT {COLUMNS} FROM events e JOIN series s ON s.id = e.series"
+        " WHERE e.session_id = ? AND e.session_id != '' AND s.event_type = ?"
+        " ORDER BY e.ts DESC, e.id DESC LIMIT ?",
+        (name, LLM, MOST_EVENTS),
+    ).fetchall()
+    [summary] = _summaries(ask, rows)
+    return {
+        "summary": {**summary, "trace_ids": sorted({row["trace_id"] for row in newest if row["trace_id"]})},
+        "events": [cost_event(row) for row in reversed(newest)],
+        "truncated": rows[0]["requests"] > len(newest),
+    }
+
+
+def _summaries(ask: Ask, rows: Sequence[Row]) -> list[dict[str, Any]]:
+    labels: defaultdict[str, list[Row]] = defaultdict(list)
+    for found in ask.db.execute(
+        "SELECT session_id, model, team, app_id FROM json_each(?) AS wanted"
+        " CROSS JOIN session_series ON session_id = wanted.value JOIN series ON series.id = series",
+        (orjson.dumps([row["session_id"] for row in rows]).decode(),),
+    ):
+        labels[found["session_id"]].append(found)
+    return [
+        {
+            "session_id": row["session_id"],
+            "total_cost": usd(row["cost_nanos"]),
+            "request_count": row["requests"],
+            "models": joined(found["model"] for found in labels[row["session_id"]]),
+            "duration_seconds": round((row["last_seen"] - row["first_seen"]) / 10**6, 3),
+            "team": joined(found["team"] for found in labels[row["session_id"]]),
+            "app_id": joined(found["app_id"] for found in labels[row["session_id"]]),
+            "first_seen": rfc3339(moment(row["first_seen"])),
+            "last_seen": rfc3339(moment(row["last_seen"])),
+        }
+        for row in rows
+    ]

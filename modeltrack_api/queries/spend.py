@@ -1,0 +1,74 @@
+"""GET /api/spend and /api/spend/summary."""
+
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from modeltrack_api.api import Ask, usd
+from modeltrack_api.facts import FOREVER, Window, micros, moment, totals
+from modeltrack_api.queries.common import COST_AND_TOKENS, day_of, dearest, month_start, spend_by
+from modeltrack_api.store import DAY, HOUR
+
+HOURS_SHOWN = 7 * DAY
+"""How far back hours go where no start is asked for."""
+
+
+def _hour(start: int) -> str:
+    return moment(start).replace(tzinfo=None).isoformat() + "Z"
+
+
+def _week(start: int) -> str:
+    day = moment(start).date()
+    return (day - timedelta(days=min(day.weekday(), day.toordinal() - 1))).isoformat()
+
+
+PERIODS: dict[str, Callable[[int], str]] = {
+    "hour": _hour,
+    "day": day_of,
+    "week": _week,
+    "month": lambda start: month_start(moment(start)).date().isoformat(),
+}
+"""What a period is called: the hour or day (UTC) that it begins with. Weeks begin on Monday."""
+
+
+def spend(ask: Ask) -> list[dict[str, Any]]:
+    """Periods with requests, oldest first; a period that the range cuts has what is in the range.
+
+    `period` is the day that it begins on, of an hour its first moment. Hours go back 7 days from the range's end, or
+    from now, where no start is given.
+    """
+    granularity = ask.args["granularity"]
+    is_hourly = granularity == "hour"
+    window = _recent(ask) if is_hourly else ask.window
+    rows = totals(ask.db, window, ask.filters, measures=COST_AND_TOKENS, bucket=HOUR if is_hourly else DAY)
+    name = PERIODS[granularity]
+    periods: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
+    for row in rows:
+        sums = periods[name(row["start"])]
+        sums[0] += row["cost_nanos"]
+        sums[1] += row["requests"]
+        sums[2] += row["input_tokens"] + row["output_tokens"]
+    return [
+        {"period": period, "total_spend": usd(nanos), "request_count": requests, "total_tokens": tokens}
+        for period, (nanos, requests, tokens) in periods.items()
+    ]
+
+
+def _recent(ask: Ask) -> Window:
+    start, end = ask.window
+    if start == 0:
+        last = end if end < FOREVER else micros(ask.now)
+        start = max(0, (last - HOURS_SHOWN) // HOUR * HOUR)
+    return Window(start, end)
+
+
+def spend_summary(ask: Ask) -> dict[str, Any]:
+    teams, models, apps = (dearest(ask, label) for label in ("team", "model", "app_id"))
+    return {
+        "total_spend": usd(sum(row["cost_nanos"] for row in teams)),
+        "total_requests": sum(row["requests"] for row in teams),
+        "by_team": spend_by(teams, "team"),
+        "by_model": spend_by(models, "model"),
+        "by_app": spend_by(apps, "app_id"),
+    }
