@@ -215,6 +215,13 @@ class Store:
         """Make the database, or bring it up to date. Raises OSError, sqlite3.Error, NewerDatabase."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.writer = self._connect()
+        try:
+            self._migrate()
+        except BaseException:
+            self.writer.close()
+            raise
+
+    def _migrate(self) -> None:
         self.writer.execute("PRAGMA journal_mode = WAL")
         with self.writing() as db:
             [version] = db.execute("PRAGMA user_version").fetchone()

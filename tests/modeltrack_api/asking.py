@@ -1,0 +1,83 @@
+"""A database made of log lines, and questions to it, without the server."""
+
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from addons.ledger.budgets import BudgetsFile
+from addons.ledger.money import to_decimal_text
+from modeltrack_api import queries
+from modeltrack_api.api import Ask, dumps
+from modeltrack_api.app import App
+from modeltrack_api.facts import ALWAYS, ANY, Filters, Window, micros
+from modeltrack_api.settings import ApiSettings
+
+NOW = datetime(2026, 4, 3, 15, 30, tzinfo=UTC)
+"""A Friday."""
+
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "spend": {"granularity": "day"},
+    "sessions": {"trace_id": None, "limit": 100},
+    "prompts": {"sort_by": "total_cost"},
+    "events": {"limit": 100, "cursor": None},
+}
+
+
+def at(day: str, time: str = "12:00") -> datetime:
+    return datetime.fromisoformat(f"{day}T{time}+00:00")
+
+
+def between(start: str, end: str) -> Window:
+    """From the one day to the other, which is included."""
+    return Window(micros(at(start, "00:00")), micros(at(end, "00:00")) + 24 * 3600 * 10**6)
+
+
+class Asking:
+    def __init__(self, folder: Path, lines: Iterable[bytes] = (), budgets: Iterable[dict[str, Any]] = ()) -> None:
+        self.app = App(ApiSettings(data_dir=folder, db_path=folder / "modeltrack.db"))
+        self.app.budgets.value = BudgetsFile.model_validate({"budgets": list(budgets)})
+        self.app.store.open()
+        self._log = folder / "cost_events.jsonl"
+        self.add(lines)
+
+    def add(self, lines: Iterable[bytes]) -> None:
+        with self._log.open("ab") as log:
+            log.writelines(line + b"\n" for line in lines)
+        assert self.app.ingest.catch_up()
+
+    def __call__(
+        self, call: str, /, window: Window | None = None, filters: Filters = ANY, now: datetime = NOW, **args: Any
+    ) -> Any:
+        """What a client would read: money as Decimal, all else as JSON has it."""
+        with self.app.store.reading() as db:
+            ask = Ask(self.app, db, now, window or ALWAYS, window is not None, filters, DEFAULTS.get(call, {}) | args)
+            return as_read(getattr(queries, call)(ask))
+
+    def close(self) -> None:
+        self.app.store.close()
+
+
+def as_read(answer: Any) -> Any:
+    """Numbers with a point as Decimal, so that nothing is rounded on the way into a comparison."""
+    return json.loads(dumps(answer), parse_float=Decimal)
+
+
+def line(moment: datetime, number: int, nanos: int | None, **members: Any) -> bytes:
+    """A call's line in the log; `number` makes its id."""
+    members = {
+        "event_id": f"00000000-0000-4000-8000-{number:012x}",
+        "timestamp": moment.isoformat().replace("+00:00", "Z"),
+        "event_type": "llm_api",
+        "cost_usd": money(nanos),
+        **members,
+    }
+    return orjson.dumps(members)
+
+
+def money(nanos: int | None) -> Any:
+    return None if nanos is None else orjson.Fragment(to_decimal_text(nanos))

@@ -1,0 +1,142 @@
+"""Every read call against a recomputation in plain Python from the same log, to the nano-dollar."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from addons.ledger.spend import fold, month_of
+from modeltrack_api.api import ApiError, usd
+from modeltrack_api.facts import ANY, Filters, Window
+from tests.modeltrack_api import recomputed
+from tests.modeltrack_api.asking import NOW, Asking, as_read
+from tests.modeltrack_api.made_events import FEATURES, SESSIONS, TEAMS, TRACES, filters, logs, windows
+from tests.modeltrack_api.recomputed import Log
+
+BUDGETS = [
+    {"team": team, "app": app, "monthly_limit": limit, "action": "warn"}
+    for team, app, limit in ((TEAMS[1], "", 900.5), (TEAMS[1], "chat", 0.01), (TEAMS[2], "ci", 2000))
+]
+
+random = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@contextmanager
+def asking(lines: list[bytes]) -> Iterator[Asking]:
+    with tempfile.TemporaryDirectory() as folder:
+        ask = Asking(Path(folder), lines, BUDGETS)
+        try:
+            yield ask
+        finally:
+            ask.close()
+
+
+@random
+@given(lines=logs(), window=windows(), chosen=filters)
+def test_sums_by_label_and_day(lines: list[bytes], window: Window | None, chosen: Filters) -> None:
+    log = Log(lines, window, chosen, NOW)
+    with asking(lines) as ask:
+        for name in (
+            *("overview", "spend_summary", "models", "teams", "features", "segments", "cache", "routing"),
+            "infrastructure",
+        ):
+            assert ask(name, window, chosen) == as_read(getattr(recomputed, name)(log)), name
+        for granularity in ("hour", "day", "week", "month"):
+            found = ask("spend", window, chosen, granularity=granularity)
+            assert found == as_read(recomputed.spend(log, granularity)), granularity
+        assert_features(ask, lines, window)
+
+
+def assert_features(ask: Asking, lines: list[bytes], window: Window | None) -> None:
+    log = Log(lines, window, ANY, NOW)
+    known = {e.get("feature", "") for e in log.all if e["event_type"] == "llm_api"}
+    for name in FEATURES:
+        if name in known:
+            assert ask("feature", window, name=name) == as_read(recomputed.feature(log, name))
+        else:
+            with pytest.raises(ApiError, match="feature"):
+                ask("feature", window, name=name)
+
+
+@random
+@given(
+    lines=logs(),
+    window=windows(),
+    team=st.none() | st.sampled_from(TEAMS),
+    trace=st.none() | st.sampled_from(TRACES[1:]),
+    limit=st.integers(1, 3),
+)
+def test_sessions(lines: list[bytes], window: Window | None, team: str | None, trace: str | None, limit: int) -> None:
+    chosen = Filters(team=team)
+    log = Log(lines, window, chosen, NOW)
+    with asking(lines) as ask:
+        found = ask("sessions", window, chosen, trace_id=trace, limit=limit)
+        assert found == as_read(recomputed.sessions(log, chosen, trace, limit))
+        for name in SESSIONS:
+            events = [e for e in recomputed.events(Log(lines, None, ANY, NOW)) if e.get("session_id") == name]
+            if not events:
+                with pytest.raises(ApiError, match="session"):
+                    ask("session", id=name)
+                continue
+            found = ask("session", id=name)
+            [summary] = [s for s in ask("sessions") if s["session_id"] == name]
+            traces = sorted({e["trace_id"] for e in events if "trace_id" in e})
+            assert found["summary"] == summary | {"trace_ids": traces}
+            assert found["events"] == as_read(events[::-1])
+            assert found["truncated"] is False
+
+
+@random
+@given(lines=logs(), window=windows(), chosen=filters, limit=st.integers(1, 12))
+def test_events_page_by_page(lines: list[bytes], window: Window | None, chosen: Filters, limit: int) -> None:
+    expected = as_read(recomputed.events(Log(lines, window, chosen, NOW)))
+    with asking(lines) as ask:
+        assert list(paged(ask, window, chosen, limit)) == expected
+
+
+def paged(ask: Asking, window: Window | None, chosen: Filters, limit: int) -> Iterator[dict[str, Any]]:
+    cursor: str | None = None
+    while True:
+        page = ask("events", window, chosen, limit=limit, cursor=cursor)
+        yield from page["events"]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            return
+        assert len(page["events"]) == limit
+
+
+@random
+@given(lines=logs(), window=windows(), chosen=filters)
+def test_prompts(lines: list[bytes], window: Window | None, chosen: Filters) -> None:
+    log = Log(lines, window, chosen, NOW)
+    with asking(lines) as ask:
+        for sort_by in ("total_cost", "request_count", "avg_cost", "avg_system_tokens"):
+            found = ask("prompts", window, chosen, sort_by=sort_by)
+            for row in found:
+                assert (row["potential_savings"] > 0) == bool(row.pop("optimization_suggestions"))
+            saved = sum(row.pop("potential_savings") for row in found)
+            assert found == as_read(recomputed.prompts(log, sort_by))
+        summary = ask("prompts_summary", window, chosen)
+        assert summary.pop("potential_savings") == saved
+        assert summary == as_read(recomputed.prompts_summary(log))
+
+
+@random
+@given(lines=logs())
+def test_budgets_are_used_up_as_the_proxy_counts(lines: list[bytes]) -> None:
+    log = Log(lines, None, ANY, NOW)
+    spend = fold(log.all)
+    with asking(lines) as ask:
+        rows = ask("budgets")
+        assert [(row["team"], row["app"], row["spend"]) for row in rows] == [
+            (budget["team"], budget["app"], usd(spend.of((budget["team"], budget["app"]), month_of(NOW))))
+            for budget in BUDGETS
+        ]
+        for row in rows:
+            assert row["percent"] == round(row["spend"] * 100 / row["monthly_limit"], 2)
+            assert row["remaining"] == max(row["monthly_limit"] - row["spend"], 0)
