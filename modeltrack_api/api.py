@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 
 
 class ApiError(Exception):
-    """An answer with an error: its status, and a message for people."""
+    """An answer with an error: its status, a message for people, and more headers where the status wants them."""
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
         self.status = status
+        self.headers = headers or {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,17 @@
-"""What the API's parts share: settings, database, prices, budgets. `open` opens, `close` closes."""
+"""What the API's parts share: settings, database, prices, budgets. `open` opens, `start` begins the work in the
+background, `close` ends both.
+"""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
+from typing import Protocol
 
 from addons.ledger.budgets import BudgetsFile
 from addons.ledger.events import LOG_NAME
 from addons.ledger.watched import WatchedFile, Watcher, parse_model
 from addons.llm.pricing import Prices, PricingFile
+from modeltrack_api.follow import Follower
 from modeltrack_api.ingest import Ingest
 from modeltrack_api.settings import ApiSettings
 from modeltrack_api.store import Store
@@ -17,17 +21,32 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+class Task(Protocol):
+    """Work in the background."""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None:
+        """Waits for its end, though not long. May be called twice, or without `start`."""
+
+
 class App:
     def __init__(self, settings: ApiSettings, now: Callable[[], datetime] = utc_now) -> None:
         self.settings = settings
         self.now = now
         self.store = Store(settings.db_path)
-        self.ingest = Ingest(self.store, settings.data_dir / LOG_NAME)
+        log = settings.data_dir / LOG_NAME
+        self.ingest = Ingest(self.store, log)
+        self.follower = Follower(self.ingest, log)
         self.prices = Prices()
         folder = settings.data_dir
         self.budgets = WatchedFile(folder / "budgets.json", partial(parse_model, BudgetsFile), BudgetsFile)
         self.pricing = WatchedFile(folder / "pricing.json", partial(parse_model, PricingFile), PricingFile)
-        self._watcher = Watcher([self.budgets, self.pricing], lambda _: self._apply())
+        self.tasks: list[Task] = [
+            Watcher([self.budgets, self.pricing], lambda _: self._apply()),
+            self.follower,
+        ]
+        """In the order in which they start; they stop in the reverse one."""
 
     def open(self) -> None:
         """Raises OSError, sqlite3.Error, NewerDatabase, ConfigError."""
@@ -35,11 +54,15 @@ class App:
         self.pricing.load()
         self._apply()
         self.store.open()
-        self._watcher.start()
+
+    def start(self) -> None:
+        for task in self.tasks:
+            task.start()
 
     def _apply(self) -> None:
         self.prices.override(self.pricing.value)
 
     def close(self) -> None:
-        self._watcher.stop()
+        for task in reversed(self.tasks):
+            task.stop()
         self.store.close()

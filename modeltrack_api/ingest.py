@@ -5,11 +5,11 @@ file that is read again, because it was copied or put back, adds nothing.
 """
 
 import logging
-import os
 import sqlite3
+import stat
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -31,7 +31,12 @@ _ROTATION_SECONDS = 5
 """So long after a rotation a proxy may still write to the file that was renamed."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_INT64 = 2**63
+_MOST = 10**12
+"""Of tokens and the like in one event, and in USD below: so that no sum of what a broken line says overflows."""
+_MOST_USD = 10**7
+_BLANK = ("",) * 20
+_ZEROS = (0,) * 20
+_STRINGS = frozenset([str])
 
 _COLUMNS = ("event_id", "ts", "series", *MONEY.values(), *COUNTS, *FLAGS, *OPTIONAL, *TEXTS, "extra")
 _INSERT = f"INSERT OR IGNORE INTO events ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
@@ -42,12 +47,17 @@ Progress = Callable[[int, int, int], None]
 """Called after each batch: lines read, bytes read, bytes in all."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _File:
     path: Path
     size: int
     device: int
     inode: int
+    changed: int
+    """Its mtime, in nanoseconds."""
+
+
+_NEVER = _File(Path(), -1, -1, -1, -1)
 
 
 class Ingest:
@@ -58,21 +68,23 @@ class Ingest:
         """Held by whoever writes to the database."""
         self.skipped = 0
         """Lines since the start that were no event."""
+        self.position = 0
+        """Bytes of the log that are in the database."""
         self._store = store
         self._log = log
         self._series: dict[tuple[str, ...], int] = {}
-        self._current: tuple[int, int] | None = None  # device and inode of the log when its folder was last looked at
-        self._seen = -1  # size of the log that has been read in full
+        self._seen: _File | None = _NEVER  # the log as it was when it was last read in full
         self._look_around_until = 0.0
+        self._compressed: set[Path] = set()
 
     def behind(self) -> bool:
-        """Whether the log has something that the database has not; one system call."""
-        try:
-            status = os.stat(self._log)
-        except OSError:
-            return False
-        is_known = self._current == (status.st_dev, status.st_ino) and self._seen == status.st_size
-        return not is_known or time.monotonic() < self._look_around_until
+        """Whether the log may have something that the database has not; one system call."""
+        return _stat(self._log) != self._seen or time.monotonic() < self._look_around_until
+
+    def behind_bytes(self) -> int:
+        """Of the log itself, without its rotated parts."""
+        log = _stat(self._log)
+        return max(0, log.size - self.position) if log else 0
 
     def catch_up(self, until: float | None = None, progress: Progress | None = None) -> bool:
         """Read what was in the log when this was called. False if time ran out first: `until` is in seconds,
@@ -80,42 +92,54 @@ class Ingest:
         """
         if not self.behind():
             return True
-        lines = done = 0
-        with self.lock:
-            files = self._files()
-            total = sum(file.size for file in files)
-            for file in files:
-                before = done
-                for read, offset in self._read(file):
-                    lines += read
-                    done = before + offset
-                    if progress:
-                        progress(lines, done, total)
-                    if until is not None and time.monotonic() > until:
-                        return False
-                done = before + file.size
-            if files:
-                # The size from before reading: what came since is read by the next call.
-                self._seen = files[-1].size
+        if not self.lock.acquire(timeout=-1 if until is None else max(0, until - time.monotonic())):
+            return False
+        try:
+            return self._read_all(until, progress)
+        finally:
+            self.lock.release()
+
+    def _read_all(self, until: float | None, progress: Progress | None) -> bool:
+        log = _stat(self._log)
+        files = self._files(log)
+        total = sum(file.size for file in files)
+        lines = before = 0
+        for file in files:
+            for read, offset in self._read(file):
+                lines += read
+                if file is log:
+                    self.position = offset
+                if progress:
+                    progress(lines, before + offset, total)
+                if until is not None and time.monotonic() > until and offset < file.size:
+                    return False
+            before += file.size
+        # As it was before reading: what came since is read by the next call.
+        self._seen = log
         return True
 
-    def _files(self) -> list[_File]:
-        """The log's parts, oldest first; only the log itself once it has been the same file for a while."""
-        try:
-            current = _stat(self._log)
-        except FileNotFoundError:
-            return []
-        if self._current != (current.device, current.inode):
-            self._current, self._seen = (current.device, current.inode), -1
+    def _files(self, log: _File | None) -> list[_File]:
+        """The log's parts, the log itself last; nothing else once it has been the same file for a while."""
+        if self._identity(log) != self._identity(self._seen):
             self._look_around_until = time.monotonic() + _ROTATION_SECONDS
         elif time.monotonic() > self._look_around_until:
-            return [current]
-        rotated = [
-            _stat(path)
-            for path in sorted(self._log.parent.glob(self._log.name + "[.-]*"), key=lambda p: p.stat().st_mtime)
-            if path.is_file() and not _is_compressed(path)
-        ]
-        return [*(part for part in rotated if part.inode != current.inode), current]
+            return [log] if log else []
+        paths = self._log.parent.glob(self._log.name + "[.-]*")
+        parts = [_stat(path) for path in paths if not self._is_compressed(path)]
+        rotated = [part for part in parts if part and (log is None or part.inode != log.inode)]
+        return [*sorted(rotated, key=lambda part: part.changed), *([log] if log else [])]
+
+    def _is_compressed(self, path: Path) -> bool:
+        if path.suffix not in (".gz", ".xz", ".bz2", ".zst"):
+            return False
+        if path not in self._compressed:
+            self._compressed.add(path)
+            logger.warning("%s is compressed and is not read", path.name)
+        return True
+
+    @staticmethod
+    def _identity(file: _File | None) -> tuple[int, int] | None:
+        return (file.device, file.inode) if file else None
 
     def _read(self, file: _File) -> Iterator[tuple[int, int]]:
         """Commit batch after batch; after each, the lines in it and the offset in the file."""
@@ -159,22 +183,23 @@ class Ingest:
     def _row(self, db: sqlite3.Connection, line: bytes) -> tuple[Any, ...] | None:
         event = parse_line(line)
         moment = event_time(event) if event else None
-        if event is None or moment is None or not isinstance(event.get("event_id"), str):
+        if event is None or moment is None or moment < _EPOCH or type(event.get("event_id")) is not str:
             self.skipped += bool(line)
             return None
         get = event.get
-        labels = tuple([value if type(value := get(name)) is str else "" for name in LABELS])
-        is_call = labels[0] == "llm_api"
+        labels = _texts(map(get, LABELS, _BLANK))
         return (
             _id(event["event_id"]),
             (moment - _EPOCH) // _MICROSECOND,
             self._series.get(labels) or self._new_series(db, labels),
             *[_nanos(get(name)) for name in MONEY],
-            *[value if type(value := get(name)) is int and abs(value) < _INT64 else 0 for name in COUNTS],
+            *_whole(map(get, COUNTS, _ZEROS), 0),
             *[get(name) is True for name in FLAGS],
-            *[value if type(value := get(name)) is int and abs(value) < _INT64 else None for name in OPTIONAL],
-            *[value if type(value := get(name)) is str else "" for name in TEXTS],
-            None if is_call else orjson.dumps({name: event[name] for name in EXTRA if name in event}).decode(),
+            *_whole(map(get, OPTIONAL), None),
+            *_texts(map(get, TEXTS, _BLANK)),
+            None
+            if labels[0] == "llm_api"
+            else orjson.dumps({name: event[name] for name in EXTRA if name in event}).decode(),
         )
 
     def _new_series(self, db: sqlite3.Connection, labels: tuple[str, ...]) -> int:
@@ -186,16 +211,15 @@ class Ingest:
         return int(number)
 
 
-def _stat(path: Path) -> _File:
-    status = path.stat()
-    return _File(path, status.st_size, status.st_dev, status.st_ino)
-
-
-def _is_compressed(path: Path) -> bool:
-    if path.suffix not in (".gz", ".xz", ".bz2", ".zst"):
-        return False
-    logger.warning("%s is compressed and is not read", path.name)
-    return True
+def _stat(path: Path) -> _File | None:
+    """None for what is not there, or is no file."""
+    try:
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    if not stat.S_ISREG(status.st_mode):
+        return None
+    return _File(path, status.st_size, status.st_dev, status.st_ino, status.st_mtime_ns)
 
 
 def _batch(file: BinaryIO, start: int, end: int) -> tuple[list[bytes], int]:
@@ -209,6 +233,15 @@ def _batch(file: BinaryIO, start: int, end: int) -> tuple[list[bytes], int]:
     return lines, start
 
 
+def _texts(values: Iterable[Any]) -> tuple[str, ...]:
+    found = tuple(values)
+    return found if _STRINGS.issuperset(map(type, found)) else tuple(v if type(v) is str else "" for v in found)
+
+
+def _whole(values: Iterable[Any], default: int | None) -> list[int | None]:
+    return [value if type(value) is int and -_MOST < value < _MOST else default for value in values]
+
+
 def _id(text: str) -> bytes:
     """16 bytes of a UUID; of another id its text."""
     try:
@@ -218,7 +251,7 @@ def _id(text: str) -> bytes:
 
 
 def _nanos(value: Any) -> int | None:
-    if type(value) not in (int, float) or not abs(value) < 10**9:
+    if type(value) not in (int, float) or not -_MOST_USD < value < _MOST_USD:
         return None
     # Up to a million dollars the product of two floats is within half a nano-dollar of the decimal in the log.
-    return round(value * NANOS_PER_USD) if abs(value) < 10**6 else to_nanos(value)
+    return round(value * NANOS_PER_USD) if -(10**6) < value < 10**6 else to_nanos(value)

@@ -1,0 +1,73 @@
+"""`python -m modeltrack_api`: the API, and the dashboard, reports and alerts behind it."""
+
+import logging
+import signal
+import sqlite3
+import sys
+import threading
+
+from addons.ledger.events import LOG_NAME
+from addons.ledger.watched import ConfigError
+from addons.settings import SettingError
+from modeltrack_api.app import App
+from modeltrack_api.dispatch import Dispatcher, is_loopback
+from modeltrack_api.progress import TerminalProgress
+from modeltrack_api.routes import ROUTES
+from modeltrack_api.server import Server
+from modeltrack_api.settings import current
+from modeltrack_api.store import NewerDatabase
+
+logger = logging.getLogger(__name__)
+
+BAD_SETTING, NO_START = 2, 1
+
+
+def main() -> int:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    try:
+        settings = current()
+    except SettingError as error:
+        print(error, file=sys.stderr)
+        return BAD_SETTING
+    app = App(settings)
+    app.follower.progress = TerminalProgress(sys.stderr, LOG_NAME)
+    try:
+        app.open()
+    except sqlite3.Error as error:
+        print(f"{settings.db_path}: {error}", file=sys.stderr)
+        return NO_START
+    except (OSError, NewerDatabase, ConfigError) as error:
+        print(error, file=sys.stderr)
+        return NO_START
+    try:
+        server = Server(settings.host, settings.port, Dispatcher(app, ROUTES).answer)
+    except OSError as error:
+        print(f"API_HOST {settings.host}, PORT {settings.port}: {error.strerror or error}", file=sys.stderr)
+        app.close()
+        return NO_START
+    return serve(app, server)
+
+
+def serve(app: App, server: Server) -> int:
+    """Until SIGINT or SIGTERM; a second one ends it at once."""
+    stop = threading.Event()
+
+    def on_signal(number: int, _: object) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, on_signal)
+    if not is_loopback(app.settings.host) and not app.settings.token:
+        logger.warning("whoever reaches %s can read and change all that is here: set API_TOKEN", server.url)
+    server.start()
+    print(f"ModelTrack API on {server.url}", flush=True)
+    app.start()
+    stop.wait()
+    server.stop()
+    app.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

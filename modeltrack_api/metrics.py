@@ -1,0 +1,78 @@
+"""GET /metrics: spend and the state of the log, for Prometheus. Names end as https://prometheus.io/docs/practices/naming
+wants."""
+
+import sqlite3
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.registry import Collector
+
+from addons.ledger.money import NANOS_PER_USD
+from modeltrack_api.api import Ask, Reply
+from modeltrack_api.facts import ALWAYS, totals
+
+_KEYS = ("team", "app_id", "model")
+_MOST_SERIES = 1000
+_OTHER = "(other)"
+_SUMS = {
+    "requests": ("requests", "LLM calls."),
+    "input_tokens": ("input_tokens", "Input tokens, those from the provider's cache included."),
+    "output_tokens": ("output_tokens", "Output tokens."),
+    "cost_nanos": ("spend_usd", "Cost in USD."),
+    "saved_by_cache": ("saved_by_cache_usd", "Cost in USD that cache hits saved."),
+    "saved_by_routing": ("saved_by_routing_usd", "Cost in USD that cheaper models saved."),
+    "blocked": ("blocked_requests", "Calls refused by a budget, a rule or for want of a price."),
+    "unpriced": ("unpriced_requests", "Calls of models without a known price."),
+}
+_USD = ("cost_nanos", "saved_by_cache", "saved_by_routing")
+# Those that came first, for good: a call that moved from one label to another would make a counter go back.
+_FIRST = f"SELECT {', '.join(_KEYS)} FROM series WHERE event_type = 'llm_api' GROUP BY 1, 2, 3 ORDER BY min(id) LIMIT ?"
+
+
+def metrics(ask: Ask) -> Reply:
+    registry = CollectorRegistry()
+    registry.register(_Metrics(ask))
+    return Reply(generate_latest(registry), content_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+
+class _Metrics(Collector):
+    def __init__(self, ask: Ask) -> None:
+        self._ask = ask
+
+    def describe(self) -> list[Metric]:
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        yield from _spend(self._ask.db)
+        ingest, follower = self._ask.app.ingest, self._ask.app.follower
+        gauges = {
+            "log_position_bytes": ("Bytes of the event log that are in the database.", ingest.position),
+            "log_behind_bytes": ("Bytes of the event log that are not in the database yet.", ingest.behind_bytes()),
+            "ready": ("Whether the event log has been read to its end since the start.", follower.ready.is_set()),
+        }
+        for name, (text, value) in gauges.items():
+            yield GaugeMetricFamily(f"modeltrack_api_{name}", text, value)
+        skipped = "Lines of the event log since the start that were no event."
+        yield CounterMetricFamily("modeltrack_api_log_skipped_lines", skipped, ingest.skipped)
+
+
+def _spend(db: sqlite3.Connection) -> Iterator[Metric]:
+    kept = {tuple(row) for row in db.execute(_FIRST, (_MOST_SERIES,))}
+    families = {
+        name: CounterMetricFamily(f"modeltrack_api_{metric}", text, labels=["team", "app", "model"])
+        for name, (metric, text) in _SUMS.items()
+    }
+    other = dict.fromkeys(_SUMS, 0)
+    for row in totals(db, ALWAYS, by=_KEYS, measures=tuple(_SUMS)):
+        labels = tuple(row[key] for key in _KEYS)
+        for name, family in families.items():
+            if labels in kept:
+                family.add_metric(labels, row[name] / NANOS_PER_USD if name in _USD else row[name])
+            else:
+                other[name] += row[name]
+    if any(other.values()):
+        for name, family in families.items():
+            family.add_metric([_OTHER] * 3, other[name] / NANOS_PER_USD if name in _USD else other[name])
+    yield from families.values()

@@ -1,0 +1,122 @@
+"""Query parameters: which a call takes, how they are read, and what the answer to a wrong one says."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, unquote
+
+from addons.settings import BOOLEAN, NAME, Kind, one_of, whole
+from modeltrack_api.api import ApiError
+from modeltrack_api.facts import ALWAYS, ANY, FOREVER, Filters, Window, micros
+from modeltrack_api.store import DAY
+
+_MOST_PARAMETERS = 50
+_MOMENT = re.compile(
+    r"(\d{4}-\d\d-\d\d)(?:[T t](\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)\d*(Z|z|[+ -]\d\d:\d\d)?)?", re.ASCII
+)
+
+
+class Param(NamedTuple):
+    """`name` in the query; or in the path, where the route has it in braces."""
+
+    name: str
+    kind: Kind
+    default: Any = None
+
+
+class Span(NamedTuple):
+    """What a date or time covers, in microseconds: a day, or nothing but the moment itself."""
+
+    start: int
+    end: int
+
+
+def _date(value: object) -> Span:
+    """A time without a zone is taken as UTC; a blank for the plus of a zone that was not escaped."""
+    found = _MOMENT.fullmatch(str(value))
+    if not found:
+        raise ValueError(value)
+    day, time, zone = found.groups()
+    if time is None:
+        start = micros(datetime.combine(date.fromisoformat(day), datetime.min.time(), UTC))
+        return Span(start, start + DAY)
+    moment = datetime.fromisoformat(f"{day}T{time}{(zone or 'Z').replace(' ', '+').upper()}")
+    return Span(micros(moment), micros(moment) + 1)
+
+
+DATE = Kind("a day such as 2026-03-31, or a time such as 2026-03-31T12:00:00Z", _date)
+TEXT = NAME
+FLAG = BOOLEAN
+ID = whole(1, 2**53 - 1)
+LIMIT = whole(1, 1000)
+CURSOR = Kind("the next_cursor of the page before", lambda value: _cursor(str(value)))
+
+WINDOW = (Param("start_date", DATE), Param("end_date", DATE))
+FILTERS = tuple(Param(name, TEXT) for name in Filters._fields)
+
+__all__ = ["CURSOR", "DATE", "FILTERS", "FLAG", "ID", "LIMIT", "TEXT", "WINDOW", "Param", "one_of", "whole"]
+
+
+def _cursor(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_.:-]{1,200}", text):
+        raise ValueError(text)
+    return text
+
+
+def decoded(text: str) -> str:
+    """A percent-encoded piece of a path. Raises ApiError."""
+    try:
+        return unquote(text, errors="strict")
+    except UnicodeDecodeError:
+        raise ApiError(400, "the path is not UTF-8") from None
+
+
+def query(text: str) -> dict[str, str]:
+    """Raises ApiError for a query that is malformed or names a parameter twice."""
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MOST_PARAMETERS)
+    except UnicodeDecodeError:
+        raise ApiError(400, "the query is not UTF-8") from None
+    except ValueError:
+        raise ApiError(400, f"more than {_MOST_PARAMETERS} parameters") from None
+    found: dict[str, str] = {}
+    for name, value in pairs:
+        if name in found:
+            raise ApiError(400, f"parameter {name[:50]!r} is given twice")
+        found[name] = value
+    return found
+
+
+def read(given: Mapping[str, str], allowed: Sequence[Param]) -> dict[str, Any]:
+    """A value for each of `allowed`. Raises ApiError naming the parameter and what is allowed."""
+    if unknown := given.keys() - {param.name for param in allowed}:
+        takes = ", ".join(param.name for param in allowed) or "none"
+        raise ApiError(400, f"unknown parameter {min(unknown)[:50]!r}; this call takes: {takes}")
+    return dict(_values(given, allowed))
+
+
+def _values(given: Mapping[str, str], allowed: Sequence[Param]) -> Iterator[tuple[str, Any]]:
+    for name, kind, default in allowed:
+        value = given.get(name)
+        try:
+            yield name, default if value is None else kind.parse(value)
+        except ValueError:
+            raise ApiError(400, f"{name}: {str(value)[:50]!r} is not allowed: must be {kind.allowed}") from None
+
+
+def window(values: dict[str, Any]) -> tuple[Window, bool]:
+    """Taken out of `values`; and whether any of it was given. Raises ApiError."""
+    start, end = values.pop("start_date", None), values.pop("end_date", None)
+    if start is None and end is None:
+        return ALWAYS, False
+    found = Window(start.start if start else 0, end.end if end else FOREVER)
+    if start and end and found.start >= found.end:
+        raise ApiError(400, "start_date is after end_date")
+    return found, True
+
+
+def filters(values: dict[str, Any]) -> Filters:
+    """Taken out of `values`."""
+    given = {name: values.pop(name) for name in Filters._fields if name in values}
+    return Filters(**given) if given else ANY
