@@ -102,6 +102,7 @@ class Ingest:
     def _read_all(self, until: float | None, progress: Progress | None) -> bool:
         log = _stat(self._log)
         files = self._files(log)
+        looks_around = self._look_around_until
         total = sum(file.size for file in files)
         lines = before = 0
         for file in files:
@@ -116,7 +117,7 @@ class Ingest:
             before += file.size
         # As it was before reading: what came since is read by the next call.
         self._seen = log
-        return True
+        return looks_around == self._look_around_until or self._read_all(until, progress)
 
     def _files(self, log: _File | None) -> list[_File]:
         """The log's parts, the log itself last; nothing else once it has been the same file for a while."""

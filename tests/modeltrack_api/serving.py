@@ -1,5 +1,6 @@
 """The API on a real socket inside the test's process, and a client that may send anything."""
 
+import json
 import socket
 import uuid
 from collections.abc import Callable, Iterator
@@ -39,7 +40,7 @@ def event(**fields: Any) -> dict[str, Any]:
 
 def append(log: Path, *events: dict[str, Any]) -> None:
     with log.open("ab") as file:
-        file.write(b"".join(orjson.dumps(item) + b"\n" for item in events))
+        file.write(b"".join(json.dumps(item).encode() + b"\n" for item in events))
 
 
 @contextmanager
