@@ -234,8 +234,12 @@ class Store:
 
     def _connect(self) -> sqlite3.Connection:
         db = sqlite3.connect(self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-        db.execute("PRAGMA synchronous = NORMAL")  # a power cut may undo the last commits; the log has their events
-        db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        try:
+            db.execute("PRAGMA synchronous = NORMAL")  # a power cut may undo the last commits; the log has their events
+            db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        except BaseException:
+            db.close()
+            raise
         return db
 
     @contextmanager
