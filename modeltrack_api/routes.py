@@ -3,14 +3,18 @@
 from typing import Any, NamedTuple
 
 from addons.ledger.events import rfc3339
-from modeltrack_api import metrics
+from modeltrack_api import metrics, queries
 from modeltrack_api.api import Ask, Handler
 from modeltrack_api.dashboard_files import dashboard_files
 from modeltrack_api.facts import Filters
-from modeltrack_api.params import Param
+from modeltrack_api.params import CURSOR, LIMIT, TEXT, Param, one_of
+from modeltrack_api.queries.prompts import ORDERS
 
 ALL = Filters._fields
-WHO = ("team", "app_id")
+BUT_FEATURE = tuple(name for name in ALL if name != "feature")
+GRANULARITY = Param("granularity", one_of("hour", "day", "week", "month"), "day")
+SORT_BY = Param("sort_by", one_of(*ORDERS), "total_cost")
+A_HUNDRED = Param("limit", LIMIT, 100)
 
 
 class Route(NamedTuple):
@@ -41,6 +45,24 @@ SERVER = [
     *(Route("GET", path, page, catches_up=False, any_query=True) for path, page in dashboard_files().items()),
 ]
 
-QUERIES: list[Route] = []
+QUERIES = [
+    Route("GET", "/api/overview", queries.overview, window=True, filters=ALL),
+    Route("GET", "/api/spend", queries.spend, (GRANULARITY,), window=True, filters=ALL),
+    Route("GET", "/api/spend/summary", queries.spend_summary, window=True, filters=ALL),
+    Route("GET", "/api/models", queries.models, window=True, filters=ALL),
+    Route("GET", "/api/teams", queries.teams, window=True, filters=ALL),
+    Route("GET", "/api/features", queries.features, window=True, filters=ALL),
+    Route("GET", "/api/features/{name}", queries.feature, (Param("name", TEXT),), window=True, filters=BUT_FEATURE),
+    Route("GET", "/api/sessions", queries.sessions, (Param("trace_id", TEXT), A_HUNDRED), window=True, filters=ALL),
+    Route("GET", "/api/sessions/{id}", queries.session, (Param("id", TEXT),)),
+    Route("GET", "/api/prompts", queries.prompts, (SORT_BY,), window=True, filters=ALL),
+    Route("GET", "/api/prompts/summary", queries.prompts_summary, window=True, filters=ALL),
+    Route("GET", "/api/segments", queries.segments, window=True, filters=ALL),
+    Route("GET", "/api/infrastructure", queries.infrastructure, window=True, filters=("team", "app_id")),
+    Route("GET", "/api/cache", queries.cache, window=True, filters=ALL),
+    Route("GET", "/api/routing", queries.routing, window=True, filters=ALL),
+    Route("GET", "/api/budgets", queries.budgets),
+    Route("GET", "/api/events", queries.events, (A_HUNDRED, Param("cursor", CURSOR)), window=True, filters=ALL),
+]
 
 ROUTES: list[Route] = [*SERVER, *QUERIES]
