@@ -8,7 +8,7 @@ from modeltrack_api.api import Ask, Handler
 from modeltrack_api.dashboard_files import dashboard_files
 from modeltrack_api.facts import Filters
 from modeltrack_api.params import CURSOR, LIMIT, TEXT, Param, one_of
-from modeltrack_api.queries.prompts import ORDERS
+from modeltrack_api.queries.prompt_sums import ORDERS
 
 ALL = Filters._fields
 BUT_FEATURE = tuple(name for name in ALL if name != "feature")

@@ -186,14 +186,18 @@ ROLL_UPS = (
     _add_sums("gpus_daily", DAY, "gpu_facts", ("resource_id", "gpu_type"), GPU_MEASURES),
     """INSERT INTO sessions
         SELECT session_id, min(ts), max(ts), count(*), sum(coalesce(cost_nanos, 0))
-        FROM events e WHERE id > ? AND session_id != '' AND extra IS NULL GROUP BY session_id
+        FROM events e NOT INDEXED WHERE id > ? AND session_id != '' AND extra IS NULL GROUP BY session_id
         ON CONFLICT DO UPDATE SET
             first_seen = min(first_seen, excluded.first_seen), last_seen = max(last_seen, excluded.last_seen),
             requests = requests + excluded.requests, cost_nanos = cost_nanos + excluded.cost_nanos""",
     """INSERT OR IGNORE INTO session_series
-        SELECT DISTINCT session_id, series FROM events WHERE id > ? AND session_id != '' AND extra IS NULL""",
+        SELECT DISTINCT session_id, series FROM events NOT INDEXED
+        WHERE id > ? AND session_id != '' AND extra IS NULL""",
 )
-"""Add the events with a number above the parameter to the sums."""
+"""Add the events with a number above the parameter to the sums.
+
+NOT INDEXED, or else the index of sessions is read from end to end for the few events that are new.
+"""
 
 _BUSY_SECONDS = 30
 _CACHE_KIB = 64 * 1024
