@@ -2,7 +2,9 @@
 background, `close` ends both.
 """
 
-from collections.abc import Callable
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from typing import Protocol
@@ -11,6 +13,8 @@ from addons.ledger.budgets import BudgetsFile
 from addons.ledger.events import LOG_NAME
 from addons.ledger.watched import WatchedFile, Watcher, parse_model
 from addons.llm.pricing import Prices, PricingFile
+from modeltrack_api.alerting.alerter import Alerter
+from modeltrack_api.api import ApiError
 from modeltrack_api.follow import Follower
 from modeltrack_api.ingest import Ingest
 from modeltrack_api.settings import ApiSettings
@@ -45,6 +49,7 @@ class App:
         self.tasks: list[Task] = [
             Watcher([self.budgets, self.pricing], lambda _: self._apply()),
             self.follower,
+            Alerter(self),
         ]
         """In the order in which they start; they stop in the reverse one."""
 
@@ -58,6 +63,17 @@ class App:
     def start(self) -> None:
         for task in self.tasks:
             task.start()
+
+    @contextmanager
+    def writing(self, patience: float = 5) -> Iterator[sqlite3.Connection]:
+        """A transaction for what is not in the log. `patience` is in seconds. Raises ApiError when others write on."""
+        if not self.ingest.lock.acquire(timeout=patience):
+            raise ApiError(503, "the database is busy with the event log", {"Retry-After": "5"})
+        try:
+            with self.store.writing(durable=True) as db:
+                yield db
+        finally:
+            self.ingest.lock.release()
 
     def _apply(self) -> None:
         self.prices.override(self.pricing.value)

@@ -3,11 +3,11 @@
 from typing import Any, NamedTuple
 
 from addons.ledger.events import rfc3339
-from modeltrack_api import metrics, queries
+from modeltrack_api import alerts, metrics, queries, schedules
 from modeltrack_api.api import Ask, Handler
 from modeltrack_api.dashboard_files import dashboard_files
 from modeltrack_api.facts import Filters
-from modeltrack_api.params import CURSOR, LIMIT, TEXT, Param, one_of
+from modeltrack_api.params import CURSOR, FLAG, ID, LIMIT, TEXT, Param, one_of
 from modeltrack_api.queries.prompt_sums import ORDERS
 
 ALL = Filters._fields
@@ -65,4 +65,20 @@ QUERIES = [
     Route("GET", "/api/events", queries.events, (A_HUNDRED, Param("cursor", CURSOR)), window=True, filters=ALL),
 ]
 
-ROUTES: list[Route] = [*SERVER, *QUERIES]
+_ID = (Param("id", ID),)
+# None of these needs the log: alerts are raised in the background, once it is read.
+ALERTS = [
+    Route("GET", "/api/alerts", alerts.alerts, (Param("include_dismissed", FLAG, False),), catches_up=False),
+    Route("PATCH", "/api/alerts/{id}/dismiss", alerts.dismiss, _ID, catches_up=False),
+    Route("PATCH", "/api/alerts/dismiss-bulk", alerts.dismiss_bulk, takes_body=True, catches_up=False),
+    Route("PATCH", "/api/alerts/restore-all", alerts.restore_all, catches_up=False),
+    Route("GET", "/api/alerts/budgets", alerts.alert_budgets, catches_up=False),
+    Route("POST", "/api/alerts/budgets", alerts.add_alert_budget, takes_body=True, catches_up=False),
+    Route("DELETE", "/api/alerts/budgets/{id}", alerts.delete_alert_budget, _ID, catches_up=False),
+    Route("POST", "/api/alerts/test-slack", alerts.test_slack, catches_up=False),
+    Route("GET", "/api/reports/schedules", schedules.schedules, catches_up=False),
+    Route("POST", "/api/reports/schedules", schedules.add_schedule, takes_body=True, catches_up=False),
+    Route("DELETE", "/api/reports/schedules/{id}", schedules.delete_schedule, _ID, catches_up=False),
+]
+
+ROUTES: list[Route] = [*SERVER, *QUERIES, *ALERTS]

@@ -159,7 +159,52 @@ CREATE INDEX sessions_by_time ON sessions (last_seen);
 CREATE TABLE session_series (session_id TEXT, series INTEGER, PRIMARY KEY (session_id, series)) STRICT, WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (_SCHEMA,)
+_ALERTS = """
+-- What people and schedules put in, and so what cannot be made again from the log. Numbers are never used twice.
+CREATE TABLE alerts (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    once TEXT NOT NULL UNIQUE, -- what it is about: of that there is never a second alert
+    type TEXT NOT NULL,
+    team TEXT NOT NULL, app_id TEXT NOT NULL,
+    hour INTEGER, hourly_nanos INTEGER, avg_nanos INTEGER, -- of an anomaly
+    message TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    dismissed_at INTEGER
+) STRICT;
+
+CREATE TABLE alert_budgets (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    team TEXT NOT NULL, app_id TEXT NOT NULL, -- "": any
+    daily_nanos INTEGER, monthly_nanos INTEGER,
+    created_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE report_schedules (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    built_in TEXT UNIQUE, -- the name of one that ModelTrack comes with
+    name TEXT NOT NULL, period TEXT NOT NULL, frequency TEXT NOT NULL,
+    day_of_week INTEGER, day_of_month INTEGER, hour INTEGER NOT NULL,
+    enabled INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    last_sent_at INTEGER,
+    next_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE outbox (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    once TEXT NOT NULL UNIQUE,
+    alert_id INTEGER UNIQUE, schedule_id INTEGER,
+    payload TEXT,           -- JSON; null once it was sent
+    created_at INTEGER NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    next_at INTEGER NOT NULL,
+    sent_at INTEGER,
+    failed_at INTEGER, error TEXT -- refused for good, and why
+) STRICT;
+CREATE INDEX outbox_unsent ON outbox (id) WHERE sent_at IS NULL AND failed_at IS NULL;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_SCHEMA, _ALERTS)
 """Applied in their order, each once: `PRAGMA user_version` says how many have been. A released one stays as it is."""
 
 HOUR = 3_600_000_000
@@ -247,9 +292,13 @@ class Store:
         return db
 
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
-        """A transaction of the one writing connection: for one thread at a time (see `Ingest.lock`)."""
+    def writing(self, *, durable: bool = False) -> Iterator[sqlite3.Connection]:
+        """A transaction of the one writing connection: for one thread at a time (see `Ingest.lock`).
+
+        `durable`: it outlasts a power cut, for what the log does not have.
+        """
         db = self.writer
+        db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
         db.execute("BEGIN IMMEDIATE")
         try:
             yield db

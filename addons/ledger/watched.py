@@ -224,12 +224,12 @@ def parse_model[M: BaseModel](model: type[M], data: bytes) -> M:
     except RecursionError as error:
         raise InvalidFile(["not valid JSON: nested too deeply"]) from error
     except ValidationError as error:
-        raise InvalidFile([_problem(item) for item in error.errors(include_url=False)]) from error
+        raise InvalidFile([problem(item) for item in error.errors(include_url=False)]) from error
     except ValueError as error:
         raise InvalidFile([str(error)]) from error
 
 
-def _problem(error: ErrorDetails) -> str:
+def problem(error: ErrorDetails) -> str:
     """Such as `budgets.2.monthly_limit: must be greater than 0`."""
     message = error["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
     message = re.sub(r"^[\w ]+ should (be|have) ", r"must \1 ", message)

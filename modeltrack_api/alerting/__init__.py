@@ -1,0 +1,1 @@
+"""Alerts and reports: what sets them off, and their way to Slack."""

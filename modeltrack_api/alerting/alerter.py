@@ -1,0 +1,198 @@
+"""The thread that looks for what is worth an alert, makes the reports that are due, and empties the outbox."""
+
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from modeltrack_api.alerting import outbox, rules
+from modeltrack_api.alerting.dates import Rhythm, covered, due_after, dues
+from modeltrack_api.alerting.report import late_note, report
+from modeltrack_api.alerting.rules import Alert, once
+from modeltrack_api.alerting.slack import message
+from modeltrack_api.facts import micros, moment
+from modeltrack_api.store import DAY
+
+if TYPE_CHECKING:
+    from modeltrack_api.app import App
+
+logger = logging.getLogger(__name__)
+
+_EVERY_SECONDS = 30
+_AT_EVENTS_SECONDS = 2
+"""When there are new events it need not wait so long."""
+_LOOK_SECONDS = 1.0
+_STOP_SECONDS = 5
+_MOST_UNPRICED_A_DAY = 20
+"""Models that are first seen beyond them are told of on another day on which they are used: names cost nothing."""
+
+_TITLES = {
+    "budget_warning": "Budget warning",
+    "budget_exceeded": "Budget exceeded",
+    "anomaly": "Unusual spend",
+    "unknown_model": "Model without a price",
+}
+_BUILT_IN = {
+    "daily": ("Daily summary", "daily", Rhythm("daily", 8)),
+    "weekly": ("Weekly report", "weekly", Rhythm("weekly", 8, day_of_week=1)),
+}
+_INSERT = (
+    "INSERT OR IGNORE INTO alerts (once, type, team, app_id, hour, hourly_nanos, avg_nanos, message, created_at)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_UNPRICED_SINCE = "SELECT count(*) FROM alerts WHERE type = 'unknown_model' AND created_at >= ?"
+
+
+class Alerter:
+    def __init__(self, app: "App") -> None:
+        self.outbox = outbox.Outbox(app)
+        self._app = app
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="modeltrack-alerts", daemon=True)
+        self._events_seen: int | None = None
+        self._looked = float("-inf")
+        self._problems: dict[str, str] = {}
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Waits a while for an answer of Slack."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(_STOP_SECONDS)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._try(self._look)
+            pause = self._try(self.outbox.send_next)
+            self._stopping.wait(_LOOK_SECONDS if pause is None else min(pause, _LOOK_SECONDS))
+
+    def _try[T](self, work: Callable[[], T]) -> T | None:
+        """None for a failure. The log has it once, not once a second."""
+        name = work.__name__
+        try:
+            done = work()
+        except Exception as error:
+            # As it stops, the database may be closed under an answer of Slack that came late.
+            if repr(error) != self._problems.get(name) and not self._stopping.is_set():
+                logger.exception("alerts cannot be looked for or sent")
+            self._problems[name] = repr(error)
+            return None
+        self._problems.pop(name, None)
+        return done
+
+    def _look(self) -> None:
+        if not self._app.follower.ready.is_set():
+            return
+        waited = time.monotonic() - self._looked
+        if waited >= _EVERY_SECONDS or (waited >= _AT_EVENTS_SECONDS and self._has_news()):
+            self._looked = time.monotonic()
+            self.evaluate()
+
+    def _has_news(self) -> bool:
+        with self._app.store.reading() as db:
+            return rules.newest_event(db) != self._events_seen
+
+    def evaluate(self) -> None:
+        """All rules and schedules, once. What is in the database by now is what counts. Raises sqlite3.Error."""
+        self._raise_alerts()
+        self._make_reports()
+
+    def _raise_alerts(self) -> None:
+        now = self._app.now()
+        with self._app.store.reading() as db:
+            newest = rules.newest_event(db)
+            found = [
+                *rules.budget_alerts(db, rules.limits(self._app.budgets.value, db), now),
+                *rules.anomalies(db, now),
+                *rules.unpriced_models(db, self._events_seen),
+            ]
+            new = [alert for alert in found if not _is_known(db, alert)]
+        if new:
+            with self._app.writing(patience=-1) as db:
+                self._add(db, new, micros(now))
+        self._events_seen = newest
+
+    def _add(self, db: sqlite3.Connection, alerts: Iterable[Alert], now: int) -> None:
+        today = now - now % DAY
+        [unpriced] = db.execute(_UNPRICED_SINCE, (today,)).fetchone()
+        for alert in alerts:
+            if alert.type == "unknown_model":
+                unpriced += 1
+                if unpriced > _MOST_UNPRICED_A_DAY:
+                    continue
+            amounts = (alert.hour, alert.hourly_nanos, alert.avg_nanos)
+            row = (alert.once, alert.type, alert.team, alert.app_id, *amounts, alert.message, now)
+            added = db.execute(_INSERT, row)
+            if not added.rowcount:
+                continue
+            logger.info("alert: %s", alert.message)
+            if self._app.settings.slack_webhook_url:
+                note = f"ModelTrack, {moment(now):%Y-%m-%d %H:%M} UTC"
+                payload = message(_TITLES[alert.type], alert.message, alert.details, note=note)
+                outbox.put(db, once("alert", alert.once), payload, now, alert_id=added.lastrowid)
+
+    def _make_reports(self) -> None:
+        now = self._app.now()
+        self._add_built_in(now)
+        with self._app.store.reading() as db:
+            due = db.execute(
+                "SELECT * FROM report_schedules WHERE enabled AND next_at <= ? ORDER BY next_at, id", (micros(now),)
+            ).fetchall()
+        for row in due:
+            self._make_report(row, now)
+
+    def _add_built_in(self, now: datetime) -> None:
+        with self._app.store.reading() as db:
+            known = {row[0] for row in db.execute("SELECT built_in FROM report_schedules WHERE built_in IS NOT NULL")}
+        for key in [key for key in _BUILT_IN if key not in known]:
+            with self._app.writing(patience=-1) as db:
+                add_schedule(db, *_BUILT_IN[key], now, built_in=key)
+
+    def _make_report(self, row: sqlite3.Row, now: datetime) -> None:
+        """Of several that were missed the last one only."""
+        rhythm = Rhythm(row["frequency"], row["hour"], row["day_of_week"], row["day_of_month"])
+        *missed, due = dues(rhythm, moment(row["next_at"]), now)
+        window, before = covered(row["period"], due)
+        note = late_note(now.astimezone(UTC) - due, f"{due:%Y-%m-%d %H:%M}", len(missed))
+        is_built_in = row["built_in"] is not None
+        title = row["name"] if is_built_in else f"{row['period'].capitalize()} report"
+        with self._app.store.reading() as db:
+            payload = report(db, title, "" if is_built_in else row["name"], window, before, note)
+        with self._app.writing(patience=-1) as db:
+            moved = db.execute(
+                "UPDATE report_schedules SET next_at = ? WHERE id = ? AND next_at = ?",
+                (micros(due_after(rhythm, due)), row["id"], row["next_at"]),
+            )
+            if moved.rowcount and self._app.settings.slack_webhook_url:
+                key = once("report", row["id"], micros(due))
+                outbox.put(db, key, payload, micros(now), schedule_id=row["id"])
+
+
+def add_schedule(
+    db: sqlite3.Connection,
+    name: str,
+    period: str,
+    rhythm: Rhythm,
+    now: datetime,
+    *,
+    built_in: str | None = None,
+    enabled: bool = True,
+) -> int:
+    """Its number; it is first due after `now`."""
+    next_at = micros(due_after(rhythm, now))
+    row = (built_in, name, period, *rhythm, enabled, micros(now), next_at)
+    added = db.execute(
+        "INSERT OR IGNORE INTO report_schedules (built_in, name, period, frequency, hour, day_of_week, day_of_month,"
+        " enabled, created_at, next_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        row,
+    )
+    return added.lastrowid or 0
+
+
+def _is_known(db: sqlite3.Connection, alert: Alert) -> bool:
+    return db.execute("SELECT 1 FROM alerts WHERE once = ?", (alert.once,)).fetchone() is not None

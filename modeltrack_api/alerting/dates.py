@@ -1,0 +1,78 @@
+"""When a report is due, and what it covers: calendar days in UTC, which has neither gaps nor hours that come twice."""
+
+from calendar import monthrange
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import NamedTuple
+
+from modeltrack_api.facts import Window, micros
+
+ONE_DAY = timedelta(days=1)
+MONTHS = {"monthly": 1, "quarterly": 3}
+PERIODS = ("daily", "weekly", *MONTHS)
+
+
+class Rhythm(NamedTuple):
+    frequency: str
+    """daily, weekly or monthly."""
+    hour: int
+    day_of_week: int | None = None
+    """0 is Sunday, as cron has it."""
+    day_of_month: int | None = None
+    """In a shorter month its last day."""
+
+    def has(self, day: date) -> bool:
+        if self.frequency == "weekly":
+            return day.isoweekday() % 7 == self.day_of_week
+        if self.frequency == "monthly":
+            return day.day == min(self.day_of_month or 1, monthrange(day.year, day.month)[1])
+        return True
+
+
+def due_after(rhythm: Rhythm, moment: datetime) -> datetime:
+    """The first moment at which it is due, later than `moment`."""
+    day = moment.astimezone(UTC).date()
+    while True:
+        due = datetime(day.year, day.month, day.day, rhythm.hour, tzinfo=UTC)
+        if due > moment and rhythm.has(day):
+            return due
+        day += ONE_DAY
+
+
+def dues(rhythm: Rhythm, first: datetime, now: datetime) -> Iterator[datetime]:
+    """All from `first`, which is one, up to now."""
+    due = first
+    while due <= now:
+        yield due
+        due = due_after(rhythm, due)
+
+
+def day_start(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def month_start(moment: datetime) -> datetime:
+    return day_start(moment).replace(day=1)
+
+
+def next_month(start: datetime) -> datetime:
+    return months_before(start, -1)
+
+
+def months_before(day: datetime, months: int) -> datetime:
+    """The same day of the month, or the last where that has fewer."""
+    year, month = divmod(day.year * 12 + day.month - 1 - months, 12)
+    return day.replace(year=year, month=month + 1, day=min(day.day, monthrange(year, month + 1)[1]))
+
+
+def covered(period: str, due: datetime) -> tuple[Window, Window]:
+    """The whole days of a period that ends with the day before `due`; and the period before that."""
+    end = day_start(due)
+    start, before = (_back(period, end, times) for times in (1, 2))
+    return Window(micros(start), micros(end)), Window(micros(before), micros(start))
+
+
+def _back(period: str, end: datetime, times: int) -> datetime:
+    if period in MONTHS:
+        return months_before(end, times * MONTHS[period])
+    return end - ONE_DAY * (7 if period == "weekly" else 1) * times

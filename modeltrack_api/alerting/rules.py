@@ -1,0 +1,204 @@
+"""What is worth an alert, told from the database alone: nothing here writes, sends or remembers.
+
+An alert's `once` says what it is about; the database takes no second one with the same. So a rule may find the same
+thing again and again.
+"""
+
+import json
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from addons.ledger.budgets import BudgetsFile
+from addons.ledger.money import format_usd
+from addons.ledger.spend import WARN_PERCENT
+from modeltrack_api.alerting.dates import day_start, month_start, next_month
+from modeltrack_api.alerting.slack import short
+from modeltrack_api.facts import LLM, Window, micros, moment, totals
+from modeltrack_api.store import HOUR
+
+TRAILING_HOURS = 7 * 24
+"""Before an hour: those of them in which the team spent anything are what it is compared with."""
+LEAST_HOURS = 6
+"""Fewer say nothing about what is usual."""
+TIMES = 2
+LEAST_NANOS = 10**9
+"""An hour under a dollar is no anomaly, whatever came before."""
+LATE_HOURS = 24
+"""So old may an hour be when it is first looked at: the process was down, or the events came late."""
+_LATE = timedelta(hours=1)
+"""A month or day that ended so recently is looked at once more, for what came in its last moments."""
+_LOOK_BACK_EVENTS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    once: str
+    type: str
+    message: str
+    team: str = ""
+    app_id: str = ""
+    hour: int | None = None
+    """Of an anomaly: its first moment, in microseconds; beside it nano-USD of the hour, and of the mean."""
+    hourly_nanos: int | None = None
+    avg_nanos: int | None = None
+    details: tuple[tuple[str, str], ...] = ()
+    """Names and values, for Slack."""
+
+
+def once(*parts: str | int) -> str:
+    return json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
+
+
+# Budgets
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """Of a team, or of one of its apps; "" is any."""
+
+    key: tuple[str | int, ...]
+    span: str
+    """monthly or daily, in UTC."""
+    team: str
+    app_id: str
+    nanos: int
+    blocks: bool = False
+
+    @property
+    def who(self) -> str:
+        named = [f"team '{self.team}'"] * bool(self.team) + [f"app '{self.app_id}'"] * bool(self.app_id)
+        text = ", ".join(named) or "all teams together"
+        return text[0].upper() + text[1:]
+
+
+def limits(budgets: BudgetsFile, db: sqlite3.Connection) -> Iterator[Limit]:
+    """Those of budgets.json, where a changed limit is a new one to tell of; and the API's own."""
+    for budget in budgets.budgets:
+        nanos = budget.limit_nanos
+        key = "budget", budget.team, budget.app, nanos
+        yield Limit(key, "monthly", budget.team, budget.app, nanos, budget.action == "block")
+    for row in db.execute("SELECT id, team, app_id, daily_nanos, monthly_nanos FROM alert_budgets ORDER BY id"):
+        for span in ("daily", "monthly"):
+            if nanos := row[f"{span}_nanos"]:
+                yield Limit(("alert_budget", row["id"], span), span, row["team"], row["app_id"], nanos)
+
+
+def budget_alerts(db: sqlite3.Connection, every: Iterable[Limit], now: datetime) -> Iterator[Alert]:
+    """At 80% and at 100% of each, in this month or day. A budget that is past both gets the second alone."""
+    by_span: defaultdict[str, list[Limit]] = defaultdict(list)
+    for limit in every:
+        by_span[limit.span].append(limit)
+    for span, of_span in by_span.items():
+        start_of = month_start if span == "monthly" else day_start
+        for start in sorted({start_of(now - _LATE), start_of(now)}):
+            end = next_month(start) if span == "monthly" else start + timedelta(days=1)
+            spent = _spent(db, Window(micros(start), micros(end)))
+            for limit in of_span:
+                yield from _reached(limit, spent[limit.team, limit.app_id], start, end)
+
+
+def _spent(db: sqlite3.Connection, window: Window) -> defaultdict[tuple[str, str], int]:
+    """Nano-USD by team and app, with "" for any."""
+    spent: defaultdict[tuple[str, str], int] = defaultdict(int)
+    for row in totals(db, window, by=("team", "app_id"), measures=("cost_nanos",)):
+        team, app_id = row["team"], row["app_id"]
+        for account in {("", ""), (team, ""), ("", app_id), (team, app_id)}:
+            spent[account] += row["cost_nanos"]
+    return spent
+
+
+def _reached(limit: Limit, spent: int, start: datetime, end: datetime) -> Iterator[Alert]:
+    if spent <= 0 or spent * 100 < limit.nanos * WARN_PERCENT:
+        return
+    is_over = spent >= limit.nanos
+    threshold = 100 if is_over else WARN_PERCENT
+    is_monthly = limit.span == "monthly"
+    when = f"{start:%B %Y}" if is_monthly else f"{start:%Y-%m-%d}"
+    percent = f"{spent * 100 // max(limit.nanos, 1)}%"
+    amounts = f"{format_usd(spent)} of {format_usd(limit.nanos)}"
+    tail = f"; its calls are refused until {end:%Y-%m-%d}" if is_over and limit.blocks else ""
+    yield Alert(
+        once(*limit.key, threshold, f"{start:%Y-%m}" if is_monthly else when),
+        "budget_exceeded" if is_over else "budget_warning",
+        f"{limit.who} {'has reached' if is_over else 'is at'} {percent} of its {limit.span} budget"
+        f" ({amounts}) {'in' if is_monthly else 'on'} {when}{tail}",
+        limit.team,
+        limit.app_id,
+        details=(("Spent", format_usd(spent)), ("Budget", f"{format_usd(limit.nanos)}, {limit.span}")),
+    )
+
+
+# Anomalies
+
+
+def anomalies(db: sqlite3.Connection, now: datetime) -> Iterator[Alert]:
+    """Hours in which a team spent more than twice the mean of its hours with spend in the seven days before.
+
+    The hour that is going on counts as soon as it is above.
+    """
+    end = micros(now) // HOUR * HOUR + HOUR
+    first = end - (LATE_HOURS + 1) * HOUR
+    if not any(max(hours.values()) >= LEAST_NANOS for hours in _by_hour(db, Window(first, end)).values()):
+        return  # the usual case of a small company, told from a few rows
+    for team, hours in _by_hour(db, Window(first - TRAILING_HOURS * HOUR, end)).items():
+        for start, spent in hours.items():
+            if start >= first and spent >= LEAST_NANOS:
+                before = [n for hour, n in hours.items() if start - TRAILING_HOURS * HOUR <= hour < start]
+                if len(before) >= LEAST_HOURS and spent * len(before) > TIMES * sum(before):
+                    yield _anomaly(team, start, spent, sum(before) // len(before))
+
+
+def _by_hour(db: sqlite3.Connection, window: Window) -> Mapping[str, Mapping[int, int]]:
+    """Nano-USD by team and by the hour's first moment, of those with any."""
+    found: defaultdict[str, dict[int, int]] = defaultdict(dict)
+    for row in totals(db, window, by=("team",), measures=("cost_nanos",), bucket=HOUR):
+        if row["cost_nanos"] > 0:
+            found[row["team"]][row["start"]] = row["cost_nanos"]
+    return found
+
+
+def _anomaly(team: str, start: int, spent: int, mean: int) -> Alert:
+    who = f"Team '{short(team)}'" if team else "Calls without a team"
+    return Alert(
+        once("anomaly", team, start),
+        "anomaly",
+        f"{who} spent {format_usd(spent)} in the hour from {moment(start):%Y-%m-%d %H:%M} UTC,"
+        f" {spent / max(mean, 1):.1f} times its usual {format_usd(mean)}",
+        team,
+        hour=start,
+        hourly_nanos=spent,
+        avg_nanos=mean,
+        details=(("Spent", format_usd(spent)), ("Hourly mean of 7 days", format_usd(mean))),
+    )
+
+
+# Models without a price
+
+
+def newest_event(db: sqlite3.Connection) -> int:
+    return int(db.execute("SELECT coalesce(max(id), 0) FROM events").fetchone()[0])
+
+
+def unpriced_models(db: sqlite3.Connection, after: int | None) -> Iterator[Alert]:
+    """Of the events above that number; None: of the last million."""
+    start = newest_event(db) - _LOOK_BACK_EVENTS if after is None else after
+    rows = db.execute(
+        "SELECT provider, model, min(team) AS team, count(DISTINCT team) AS teams FROM series"
+        " WHERE id IN (SELECT series FROM events WHERE id > ? AND (cost_nanos IS NULL AND error != 'metering_failed'"
+        " OR blocked_by = 'unknown_model')) AND event_type = ? AND model != ''"
+        " GROUP BY provider, model ORDER BY min(id)",
+        (start, LLM),
+    )
+    for row in rows:
+        provider, model = row["provider"], row["model"]
+        yield Alert(
+            once("unknown_model", provider, model),
+            "unknown_model",
+            f"Model '{short(model)}' of {short(provider) or 'an unknown provider'} has no known price, so its calls are"
+            " not counted as spend, or with UNKNOWN_MODEL_PRICE=block refused; data/pricing.json can give it one",
+            row["team"] if row["teams"] == 1 else "",
+            details=(("Model", model), ("Provider", provider)),
+        )

@@ -1,0 +1,162 @@
+"""Alerts, the limits that only alert, and the test of Slack."""
+
+import json
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from addons.ledger.budgets import Name, Usd
+from addons.ledger.events import rfc3339
+from addons.ledger.money import to_nanos
+from modeltrack_api.alerting import slack
+from modeltrack_api.api import ApiError, Ask, Reply, usd_or_null
+from modeltrack_api.bodies import checked
+from modeltrack_api.facts import Row, micros, moment
+
+_MOST_SHOWN = 1000
+_MOST_BUDGETS = 1000
+
+Number = Annotated[int, Field(strict=True, ge=1, le=2**53 - 1)]
+
+
+class Ids(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    ids: list[Number] = Field(max_length=1000)
+
+
+class NewAlertBudget(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+    team: Name | None = None
+    """None or "": every team's, those of calls without one included; so with app_id."""
+    app_id: Name | None = None
+    daily_limit_usd: Usd | None = None
+    monthly_limit_usd: Usd | None = None
+
+    @model_validator(mode="after")
+    def _has_a_limit(self) -> "NewAlertBudget":
+        given = [limit for limit in (self.daily_limit_usd, self.monthly_limit_usd) if limit is not None]
+        if not given:
+            raise ValueError("daily_limit_usd or monthly_limit_usd is required")
+        if not all(map(to_nanos, given)):
+            raise ValueError("daily_limit_usd and monthly_limit_usd must be at least 0.000000001")
+        return self
+
+
+def alerts(ask: Ask) -> list[dict[str, Any]]:
+    """Newest first, the newest thousand. `slack` is queued, sent or failed; null where none was to be sent."""
+    shown = "" if ask.args["include_dismissed"] else "WHERE a.dismissed_at IS NULL"
+    rows = ask.db.execute(
+        "SELECT a.*, o.id AS message_id, o.sent_at, o.failed_at, o.error"
+        f" FROM alerts a LEFT JOIN outbox o ON o.alert_id = a.id {shown} ORDER BY a.id DESC LIMIT ?",
+        (_MOST_SHOWN,),
+    )
+    return [_alert(row) for row in rows]
+
+
+def _alert(row: Row) -> dict[str, Any]:
+    state = "sent" if row["sent_at"] else "failed" if row["failed_at"] else "queued"
+    return {
+        "id": row["id"],
+        "type": row["type"],
+        "team": row["team"],
+        "app_id": row["app_id"],
+        "hour": time(row["hour"]),
+        "message": row["message"],
+        "hourly_spend": usd_or_null(row["hourly_nanos"]),
+        "avg_spend": usd_or_null(row["avg_nanos"]),
+        "dismissed_at": time(row["dismissed_at"]),
+        "created_at": time(row["created_at"]),
+        "slack": state if row["message_id"] else None,
+        "slack_error": row["error"],
+    }
+
+
+def time(at: int | None) -> str | None:
+    return None if at is None else rfc3339(moment(at))
+
+
+def dismiss(ask: Ask) -> dict[str, Any]:
+    """One that is dismissed already stays so."""
+    number = ask.args["id"]
+    if not _dismiss(ask, [number]) and not ask.db.execute("SELECT 1 FROM alerts WHERE id = ?", (number,)).fetchone():
+        raise ApiError(404, f"there is no alert {number}")
+    return {"dismissed": True, "id": number}
+
+
+def dismiss_bulk(ask: Ask) -> dict[str, int]:
+    """Counts those that were not dismissed before; there need not be any."""
+    return {"dismissed": _dismiss(ask, checked(Ids, ask.body).ids)}
+
+
+def _dismiss(ask: Ask, ids: list[int]) -> int:
+    wanted = "id IN (SELECT value FROM json_each(?)) AND dismissed_at IS NULL"
+    with ask.app.writing() as db:
+        return db.execute(
+            f"UPDATE alerts SET dismissed_at = ? WHERE {wanted}", (micros(ask.now), json.dumps(ids))
+        ).rowcount
+
+
+def restore_all(ask: Ask) -> dict[str, int]:
+    with ask.app.writing() as db:
+        done = db.execute("UPDATE alerts SET dismissed_at = NULL WHERE dismissed_at IS NOT NULL")
+        return {"restored": done.rowcount}
+
+
+def alert_budgets(ask: Ask) -> list[dict[str, Any]]:
+    return [_budget(row) for row in ask.db.execute("SELECT * FROM alert_budgets ORDER BY id")]
+
+
+def _budget(row: Row) -> dict[str, Any]:
+    return {
+        "id": row["id"],
+        "team": row["team"],
+        "app_id": row["app_id"],
+        "daily_limit_usd": usd_or_null(row["daily_nanos"]),
+        "monthly_limit_usd": usd_or_null(row["monthly_nanos"]),
+        "created_at": time(row["created_at"]),
+    }
+
+
+def add_alert_budget(ask: Ask) -> Reply:
+    new = checked(NewAlertBudget, ask.body)
+    row = {
+        "team": new.team or "",
+        "app_id": new.app_id or "",
+        "daily_nanos": None if new.daily_limit_usd is None else to_nanos(new.daily_limit_usd),
+        "monthly_nanos": None if new.monthly_limit_usd is None else to_nanos(new.monthly_limit_usd),
+        "created_at": micros(ask.now),
+    }
+    with ask.app.writing() as db:
+        if db.execute("SELECT count(*) FROM alert_budgets").fetchone()[0] >= _MOST_BUDGETS:
+            raise ApiError(400, f"there are {_MOST_BUDGETS} alert budgets already; delete one first")
+        added = db.execute(
+            f"INSERT INTO alert_budgets ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", tuple(row.values())
+        )
+    return Reply(_budget_of(ask, added.lastrowid), 201)
+
+
+def _budget_of(ask: Ask, number: int | None) -> dict[str, Any]:
+    with ask.app.store.reading() as db:
+        return _budget(db.execute("SELECT * FROM alert_budgets WHERE id = ?", (number,)).fetchone())
+
+
+def delete_alert_budget(ask: Ask) -> dict[str, Any]:
+    """What it has alerted of stays."""
+    number = ask.args["id"]
+    with ask.app.writing() as db:
+        if not db.execute("DELETE FROM alert_budgets WHERE id = ?", (number,)).rowcount:
+            raise ApiError(404, f"there is no alert budget {number}")
+    return {"deleted": True, "id": number}
+
+
+def test_slack(ask: Ask) -> dict[str, str]:
+    """Past the outbox, so that the answer says at once what Slack says. It takes ten seconds at most."""
+    url = ask.app.settings.slack_webhook_url
+    if not url:
+        raise ApiError(400, "SLACK_WEBHOOK_URL is not set")
+    outcome = slack.post(url, slack.dumps(slack.message("Test", "ModelTrack can send its alerts and reports here.")))
+    if outcome.kind != "sent":
+        raise ApiError(502, f"Slack did not take the message: {outcome.reason}")
+    return {"message": "the test message was sent to Slack"}
