@@ -1,7 +1,7 @@
 """A database made of log lines, and questions to it, without the server."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -26,6 +26,13 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "prompts": {"sort_by": "total_cost"},
     "events": {"limit": 100, "cursor": None},
 }
+
+
+USD = 10**9
+"""In nano-USD."""
+
+Database = Callable[..., "Asking"]
+"""Of lines, and `budgets` in the terms of budgets.json."""
 
 
 def at(day: str, time: str = "12:00") -> datetime:
@@ -81,3 +88,8 @@ def line(moment: datetime, number: int, nanos: int | None, **members: Any) -> by
 
 def money(nanos: int | None) -> Any:
     return None if nanos is None else orjson.Fragment(to_decimal_text(nanos))
+
+
+def calls(*described: tuple[str, int | None, dict[str, Any]]) -> list[bytes]:
+    """Of a day, the cost in nano-USD and the members."""
+    return [line(at(day), number, nanos, **members) for number, (day, nanos, members) in enumerate(described)]

@@ -9,7 +9,7 @@ import orjson
 from hypothesis import strategies as st
 
 from modeltrack_api.facts import Filters, Window, micros
-from tests.modeltrack_api.asking import money
+from tests.modeltrack_api.queries.asking import money
 
 FIRST = datetime(2026, 3, 26, tzinfo=UTC)
 DAYS = 12

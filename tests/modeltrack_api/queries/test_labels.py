@@ -1,0 +1,112 @@
+"""GET /api/teams, features, infrastructure, cache and routing, by example."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from modeltrack_api.api import ApiError
+from tests.modeltrack_api.queries.asking import USD, Database, between, calls, money
+
+
+def test_teams_carry_infrastructure_costs_beside_their_spend(database: Database) -> None:
+    machine = {"event_type": "aws_infrastructure", "service": "AmazonEC2"}
+    ask = database(
+        *calls(
+            ("2026-04-01", USD, {"team": "product", "model": "m", "app_id": "chat"}),
+            ("2026-04-01", 7 * USD, {"team": "product", **machine}),
+            ("2026-04-01", 9 * USD, {"team": "data", **machine}),
+        )
+    )
+    product, data = ask("teams")
+    assert product == {
+        "team": "product",
+        "total_spend": 1,
+        "request_count": 1,
+        "by_model": {"m": 1},
+        "by_app": {"chat": 1},
+        "infra_cost": 7,
+    }
+    assert (data["team"], data["total_spend"], data["request_count"], data["infra_cost"]) == ("data", 0, 0, 9)
+
+
+def test_a_features_primary_model_is_the_dearest_not_the_most_used(database: Database) -> None:
+    cheap = [("2026-04-01", 1, {"feature": "f", "model": "cheap", "team": "a"})] * 3
+    ask = database(*calls(*cheap, ("2026-04-01", USD, {"feature": "f", "model": "dear", "team": "b"})))
+    [row] = ask("features")
+    assert (row["primary_model"], row["primary_team"], row["request_count"]) == ("dear", "b", 4)
+
+
+def test_an_unknown_feature_is_not_found_and_one_without_calls_in_the_range_is_empty(database: Database) -> None:
+    ask = database(*calls(("2026-04-01", 1, {"feature": "f"})))
+    with pytest.raises(ApiError, match="no calls of a feature 'g'") as caught:
+        ask("feature", name="g")
+    assert caught.value.status == 404
+    found = ask("feature", between("2026-01-01", "2026-01-31"), name="f")
+    assert found["cost_over_time"] == found["by_model"] == found["by_team"] == []
+    assert found["avg_tokens"] == {"avg_input_tokens": 0, "avg_output_tokens": 0}
+
+
+def test_infrastructure_by_service_team_and_day_and_how_gpus_are_used(database: Database) -> None:
+    gpu = {"event_type": "gpu_compute", "service": "GPU", "team": "ml", "resource_id": "i-1", "gpu_type": "A100"}
+    node = {"event_type": "aws_infrastructure", "service": "AmazonEC2", "team": "web"}
+    ask = database(
+        *calls(
+            ("2026-04-01", 3 * USD, gpu | {"gpu_utilization_pct": 30}),
+            ("2026-04-02", 3 * USD, gpu | {"gpu_utilization_pct": 45.5}),
+            ("2026-04-02", None, gpu | {"resource_id": "i-2"}),
+            ("2026-04-02", 2 * USD, node),
+            ("2026-04-02", 100 * USD, {"team": "web", "model": "m"}),
+        )
+    )
+    assert ask("infrastructure") == {
+        "total_infra_cost": 8,
+        "by_service": [
+            {"service": "GPU", "cost": 6, "events": 3},
+            {"service": "AmazonEC2", "cost": 2, "events": 1},
+        ],
+        "by_team": [{"team": "ml", "cost": 6, "events": 3}, {"team": "web", "cost": 2, "events": 1}],
+        "gpu_utilization": [
+            {"resource_id": "i-1", "gpu_type": "A100", "avg_utilization": Decimal("37.75"), "cost": 6, "team": "ml"},
+            {"resource_id": "i-2", "gpu_type": "A100", "avg_utilization": None, "cost": 0, "team": "ml"},
+        ],
+        "daily_trend": [{"date": "2026-04-01", "cost": 3}, {"date": "2026-04-02", "cost": 5}],
+    }
+
+
+def test_streams_and_refusals_are_no_misses_of_the_cache(database: Database) -> None:
+    hit = {"cache_hit": True, "saved_usd": money(2 * USD)}
+    plain: dict[str, Any] = {}
+    ask = database(
+        *calls(
+            *[("2026-04-01", 0, hit | {"team": "t"}), ("2026-04-01", 1, plain), ("2026-04-01", 1, plain)],
+            *[("2026-04-01", 1, {"is_streaming": True}), ("2026-04-01", 0, {"blocked_by": "budget"})],
+        )
+    )
+    found = ask("cache")
+    assert (found["hits"], found["misses"], found["hit_rate_percent"], found["saved_usd"]) == (
+        1,
+        2,
+        Decimal("33.33"),
+        2,
+    )
+    assert found["by_team"] == [
+        {"team": "t", "hits": 1, "misses": 0, "hit_rate_percent": 100, "saved_usd": 2},
+        {"team": "", "hits": 0, "misses": 2, "hit_rate_percent": 0, "saved_usd": 0},
+    ]
+
+
+def test_routing_by_rule_and_by_pair_of_models(database: Database) -> None:
+    routed = {"routed_from": "opus", "routed_to": "haiku", "routing_rule": "thrift", "saved_usd": money(2 * USD)}
+    refused = {"blocked_by": "rule", "routing_rule": "no-opus"}
+    ask = database(*calls(("2026-04-01", 1, routed), ("2026-04-01", 1, routed), ("2026-04-01", 0, refused)))
+    assert ask("routing") == {
+        "routed": 2,
+        "blocked": 1,
+        "saved_usd": 4,
+        "by_rule": [
+            {"rule": "thrift", "routed": 2, "blocked": 0, "saved_usd": 4},
+            {"rule": "no-opus", "routed": 0, "blocked": 1, "saved_usd": 0},
+        ],
+        "by_pair": [{"from": "opus", "to": "haiku", "count": 2, "saved_usd": 4}],
+    }
