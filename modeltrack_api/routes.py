@@ -3,11 +3,11 @@
 from typing import Any, NamedTuple
 
 from addons.ledger.events import rfc3339
-from modeltrack_api import alerts, metrics, queries, schedules
+from modeltrack_api import alerts, estimator, forecast, metrics, queries, reports, schedules
 from modeltrack_api.api import Ask, Handler
 from modeltrack_api.dashboard_files import dashboard_files
 from modeltrack_api.facts import Filters
-from modeltrack_api.params import CURSOR, FLAG, ID, LIMIT, TEXT, Param, one_of
+from modeltrack_api.params import CURSOR, DATE, FLAG, ID, LIMIT, TEXT, Param, one_of, whole
 from modeltrack_api.queries.prompt_sums import ORDERS
 
 ALL = Filters._fields
@@ -81,4 +81,29 @@ ALERTS = [
     Route("DELETE", "/api/reports/schedules/{id}", schedules.delete_schedule, _ID, catches_up=False),
 ]
 
-ROUTES: list[Route] = [*SERVER, *QUERIES, *ALERTS]
+HORIZON = Param("horizon_days", whole(1, 365), 90)
+PERIOD = (Param("period", one_of(*reports.PERIODS), "monthly"), Param("end_date", DATE))
+FORECAST = [
+    Route(
+        "GET",
+        "/api/forecast",
+        forecast.forecast,
+        (HORIZON, Param("granularity", one_of("day", "week", "month"), "day")),
+        filters=ALL,
+    ),
+    Route("GET", "/api/estimator/models", estimator.estimator_models, catches_up=False),
+    Route("POST", "/api/estimator/calculate", estimator.estimator_calculate, takes_body=True),
+]
+
+REPORTS = [
+    Route("GET", "/api/reports/executive", reports.executive, PERIOD, filters=ALL),
+    Route(
+        "GET",
+        "/api/reports/executive/export",
+        reports.executive_export,
+        (*PERIOD, Param("format", one_of("csv", "json"), "json")),
+        filters=ALL,
+    ),
+]
+
+ROUTES: list[Route] = [*SERVER, *QUERIES, *FORECAST, *REPORTS, *ALERTS]

@@ -1,0 +1,131 @@
+"""What a report advises: texts for people, with their amounts."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from addons.ledger.money import format_usd
+from modeltrack_api.api import Ask, usd
+from modeltrack_api.facts import Row
+from modeltrack_api.queries.common import COST, percent
+from modeltrack_api.switches import switches
+
+MEASURES = (*COST, "cache_hits", "cache_misses", "saved_by_cache", "blocked", "unpriced")
+
+_MOST_SWITCHES = 3
+_WORTH_IT = 10_000_000
+"""Nano-USD: what saves less than a cent is not worth reading."""
+
+_MUCH_MORE, _MOST_OF_IT, _SOME = 10, 50, 1
+"""Percent."""
+
+_ENOUGH_CALLS = 100
+"""For a cache that answered none of them to be worth a word."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """Of a period, by MEASURES, and by label, dearest first; and of the period before it."""
+
+    now: Mapping[str, int]
+    before: Mapping[str, int]
+    teams: Sequence[Row]
+    teams_before: Mapping[str, int]
+    """Nano-USD."""
+    models: Sequence[Row]
+    features: Sequence[Row]
+
+
+def actions(ask: Ask) -> list[dict[str, Any]]:
+    """Changes whose effect on the range can be worked out."""
+    return [
+        {
+            "type": "switch_model",
+            "description": (
+                f"Try {_name(switch.to)} in place of {_name(switch.model)} ({switch.provider}): at the same tokens it"
+                f" would have saved about {format_usd(_cents(switch.saved_nanos))}"
+                f" of {format_usd(_cents(switch.cost_nanos))}."
+            ),
+            "estimated_savings": usd(switch.saved_nanos),
+        }
+        for switch in switches(ask)[:_MOST_SWITCHES]
+        if switch.saved_nanos >= _WORTH_IT
+    ]
+
+
+def recommendations(sums: Sums) -> Iterator[str]:
+    if not sums.now["requests"]:
+        yield "There were no calls in this period."
+        return
+    yield from _growth(sums)
+    yield from _concentration(sums)
+    yield from _nobodys(sums)
+    yield from _left_out(sums)
+
+
+def _growth(sums: Sums) -> Iterator[str]:
+    spent, before = sums.now["cost_nanos"], sums.before["cost_nanos"]
+    more = percent(spent - before, before)
+    if more < _MUCH_MORE or spent - before < _WORTH_IT:
+        return
+    grown = {row["team"]: row["cost_nanos"] - sums.teams_before.get(row["team"], 0) for row in sums.teams}
+    team = max(grown, key=lambda name: (grown[name], name))
+    yield (
+        f"Spend rose by {format_usd(_cents(spent - before))} ({more:.0f}%) to {format_usd(_cents(spent))}; most of it"
+        f" with {f'team {_name(team)}' if team else 'calls of no team'}, {format_usd(_cents(grown[team]))} more:"
+        " see what changed there."
+    )
+
+
+def _concentration(sums: Sums) -> Iterator[str]:
+    spent = sums.now["cost_nanos"]
+    for label, rows in (("model", sums.models), ("feature", sums.features)):
+        top = rows[0]
+        share = percent(top["cost_nanos"], spent)
+        if len(rows) > 1 and top[label] and share >= _MOST_OF_IT:
+            yield (
+                f"The {label} {_name(top[label])} takes {format_usd(_cents(top['cost_nanos']))}, {share:.0f}% of the"
+                " spend: savings there count most."
+            )
+
+
+def _nobodys(sums: Sums) -> Iterator[str]:
+    nobodys = next((row["cost_nanos"] for row in sums.teams if not row["team"]), 0)
+    share = percent(nobodys, sums.now["cost_nanos"])
+    if share >= _SOME:
+        yield (
+            f"{format_usd(_cents(nobodys))} ({share:.0f}%) belongs to no team: send X-ModelTrack-Team with each"
+            " call, or set MODELTRACK_DEFAULT_TEAM."
+        )
+
+
+def _left_out(sums: Sums) -> Iterator[str]:
+    now = sums.now
+    if now["unpriced"]:
+        yield (
+            f"{_calls(now['unpriced'])} of models without a known price, so not in any sum here: add them to"
+            " data/pricing.json."
+        )
+    if now["blocked"]:
+        yield f"{_calls(now['blocked'])} refused, by budgets or rules: see whether their limits are still right."
+    if now["cache_hits"]:
+        yield f"{_calls(now['cache_hits'])} answered by the cache, which saved {format_usd(_cents(now['saved_by_cache']))}."
+    elif now["cache_misses"] >= _ENOUGH_CALLS:
+        average = now["cost_nanos"] // now["requests"]
+        yield (
+            f"The cache answered none of {now['cache_misses']:,} calls; each that comes again costs about"
+            f" {format_usd(average)}: see CACHE_ENABLED and CACHE_TTL_SECONDS."
+        )
+
+
+def _calls(number: int) -> str:
+    return "1 call was" if number == 1 else f"{number:,} calls were"
+
+
+def _cents(nanos: int) -> int:
+    """Rounded to cents, except less than one."""
+    return round(nanos, -7) if abs(nanos) >= _WORTH_IT else nanos
+
+
+def _name(text: str) -> str:
+    return text if len(text) <= 80 else text[:79] + "…"

@@ -1,0 +1,204 @@
+"""GET /api/estimator/models and POST /api/estimator/calculate: what calls would cost, at the prices of today."""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from addons.llm.usage import Usage
+from modeltrack_api.api import ApiError, Ask, usd, usd_each
+from modeltrack_api.bodies import checked
+from modeltrack_api.catalogue import CATALOGUE, PRICE_IDS, Listed, comparable
+from modeltrack_api.facts import Row, Window, micros, totals
+from modeltrack_api.store import DAY
+
+DEFAULT_CACHE_HIT_RATE = 0.3
+"""An assumption, for want of a better one: what ModelTrack's cache really answers is in GET /api/cache."""
+
+MONTH = 30
+_DAYS = {"daily_cost": 1, "weekly_cost": 7, "monthly_cost": MONTH, "quarterly_cost": 90, "annual_cost": 365}
+
+_MOST_COMPARABLE, _MOST_IN_USE, _MOST_FEATURES = 11, 5, 5
+_SIMILAR = 3
+"""A feature is similar if its calls have at most so many times the tokens, and at least so small a part of them."""
+
+_POPULAR = {
+    "anthropic": ("claude-opus-4-6", "claude-sonnet-4-6", "claude-haiku-4-5"),
+    "openai": ("gpt-4o", "gpt-4o-mini", "gpt-5", "gpt-5-mini", "gpt-5-nano"),
+}
+"""Compared with any model, as long as they have a price."""
+
+_Tokens = Annotated[int, Field(strict=True, ge=0, le=10**8)]
+_Name = Annotated[str, Field(min_length=1, max_length=256)]
+
+
+class Plan(BaseModel):
+    """Body of the call. Without a `provider` the model is looked for at all of them, in the order of the list."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: _Name
+    provider: _Name | None = None
+    avg_input_tokens: _Tokens
+    avg_output_tokens: _Tokens
+    requests_per_day: Annotated[float, Field(strict=True, ge=0, le=10**9, allow_inf_nan=False)]
+    cache_hit_rate: Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)] = DEFAULT_CACHE_HIT_RATE
+    """The part of the calls that ModelTrack's cache answers, 0 to 1; those cost nothing."""
+
+    @property
+    def usage(self) -> Usage:
+        return Usage(input_tokens=self.avg_input_tokens, output_tokens=self.avg_output_tokens)
+
+
+class _Offer(NamedTuple):
+    provider: str
+    model: str
+    nanos: int
+    """Of one call."""
+
+
+def estimator_models(ask: Ask) -> list[dict[str, Any]]:
+    """All models with a price, in USD per million tokens. Of one that costs more in long calls, the price of short
+    ones; an estimate for long ones has the right price all the same.
+    """
+    return [
+        {
+            "provider": listed.provider,
+            "model": listed.model,
+            "input_per_mtok": usd(listed.rate.input * 1000),
+            "output_per_mtok": usd(listed.rate.output * 1000),
+        }
+        for models in _models(ask).values()
+        for listed in models.values()
+    ]
+
+
+def estimator_calculate(ask: Ask) -> dict[str, Any]:
+    """400 naming the field for a body that is wrong or a model without a price. A month is 30 days, a year 365.
+
+    `with_caching` is about ModelTrack's own cache, whose hits cost nothing; `savings_vs_no_cache` are those of a month.
+    `savings_vs_selected` are of a month too, below 0 for a dearer model. The models compared, cheapest first: the one
+    asked for, comparable ones, those in use here, popular ones. `similar_features` are those whose calls have about as
+    many tokens, by the last 30 days, nearest first.
+    """
+    plan = checked(Plan, ask.body)
+    selected = _selected(ask, plan)
+    each = usd(selected.nanos)
+    hit_rate, per_day = Decimal(repr(plan.cache_hit_rate)), Decimal(repr(plan.requests_per_day))
+    cached, monthly = each * (1 - hit_rate), each * per_day * MONTH
+    return {
+        "estimate": {"cost_per_request": each} | {name: each * per_day * days for name, days in _DAYS.items()},
+        "with_caching": {
+            "cost_per_request": cached,
+            "daily_cost": cached * per_day,
+            "monthly_cost": cached * per_day * MONTH,
+            "savings_vs_no_cache": monthly * hit_rate,
+            "savings_pct": round(plan.cache_hit_rate * 100, 2) if monthly else 0.0,
+            "cache_hit_rate": plan.cache_hit_rate,
+        },
+        "model_comparison": [
+            {
+                "model": offer.model,
+                "provider": offer.provider,
+                "cost_per_request": usd(offer.nanos),
+                "monthly_cost": usd(offer.nanos) * per_day * MONTH,
+                "is_selected": offer == selected,
+                "savings_vs_selected": monthly - usd(offer.nanos) * per_day * MONTH,
+            }
+            for offer in _compared(ask, plan, selected)
+        ],
+        "similar_features": list(_similar_features(ask, plan)),
+    }
+
+
+def _models(ask: Ask) -> Mapping[str, Mapping[str, Listed]]:
+    return CATALOGUE.models(ask.app.prices, ask.app.pricing.value, ask.now)
+
+
+def _offer(ask: Ask, plan: Plan, provider: str, model: str) -> _Offer | None:
+    if provider not in PRICE_IDS:
+        return None
+    nanos = ask.app.prices.cost(provider, PRICE_IDS[provider], model, plan.usage, ask.now)
+    return None if nanos is None else _Offer(provider, model, nanos)
+
+
+def _selected(ask: Ask, plan: Plan) -> _Offer:
+    if plan.provider is not None and plan.provider not in PRICE_IDS:
+        raise ApiError(400, f"provider: must be one of {', '.join(PRICE_IDS)}, not {plan.provider[:50]!r}")
+    providers = [plan.provider] if plan.provider else _providers(ask, plan.model)
+    for provider in providers:
+        if found := _offer(ask, plan, provider, plan.model):
+            return found
+    raise ApiError(400, f"model: {plan.model[:80]!r} has no known price; GET /api/estimator/models lists those that do")
+
+
+def _providers(ask: Ask, model: str) -> list[str]:
+    """Those first that list the very name: a name may also be found by what it begins with."""
+    listed = _models(ask)
+    return sorted(PRICE_IDS, key=lambda provider: model not in listed[provider])
+
+
+def _compared(ask: Ask, plan: Plan, selected: _Offer) -> list[_Offer]:
+    """Without models that could not take as many tokens."""
+    listed = _models(ask)
+    tokens = plan.avg_input_tokens + plan.avg_output_tokens
+
+    def offers(names: Iterable[tuple[str, str]]) -> list[_Offer]:
+        found = (
+            _offer(ask, plan, provider, model)
+            for provider, model in names
+            if not (known := listed.get(provider, {}).get(model)) or (known.context_window or tokens) >= tokens
+        )
+        return sorted(filter(None, found), key=lambda offer: (offer.nanos, offer.model, offer.provider))
+
+    family = comparable(selected.model, listed[selected.provider])
+    popular = ((provider, model) for provider, models in _POPULAR.items() for model in models)
+    return sorted(
+        {
+            selected,
+            *offers((other.provider, other.model) for other in family)[:_MOST_COMPARABLE],
+            *offers(_in_use(ask)),
+            *offers(popular),
+        },
+        key=lambda offer: (offer.nanos, offer.model, offer.provider),
+    )
+
+
+def _in_use(ask: Ask) -> list[tuple[str, str]]:
+    """The dearest ones."""
+    rows = totals(ask.db, _recent(ask), by=("provider", "model"), order="cost_nanos DESC, provider, model")
+    return [(row["provider"], row["model"]) for row in rows[:_MOST_IN_USE]]
+
+
+def _similar_features(ask: Ask, plan: Plan) -> Iterator[dict[str, Any]]:
+    measures = ("cost_nanos", "requests", "blocked", "input_tokens", "output_tokens")
+    near = []
+    for row in totals(ask.db, _recent(ask), by=("feature",), measures=measures):
+        distance = _distance(plan, row) if row["feature"] else None
+        if distance is not None:
+            near.append((distance, row["feature"], row))
+    for _, feature, row in sorted(near, key=lambda item: item[:2])[:_MOST_FEATURES]:
+        yield {
+            "feature": feature,
+            "avg_cost_per_request": usd_each(row["cost_nanos"], row["requests"]),
+            "monthly_cost": usd(row["cost_nanos"]),
+            "request_count": row["requests"],
+        }
+
+
+def _distance(plan: Plan, row: Row) -> float | None:
+    """Of the average calls, as factors of tokens in and out, on a logarithmic scale; None: not similar."""
+    calls = row["requests"] - row["blocked"]
+    if not calls:
+        return None
+    pairs = ((plan.avg_input_tokens, row["input_tokens"]), (plan.avg_output_tokens, row["output_tokens"]))
+    factors = [abs(math.log((asked + 1) / (total / calls + 1))) for asked, total in pairs]
+    return sum(factors) if max(factors) <= math.log(_SIMILAR) else None
+
+
+def _recent(ask: Ask) -> Window:
+    """The last 30 days, today included."""
+    tomorrow = micros(ask.now) // DAY * DAY + DAY
+    return Window(tomorrow - MONTH * DAY, tomorrow)

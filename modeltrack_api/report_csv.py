@@ -1,0 +1,67 @@
+"""A report as CSV: one table for all of its sections, for spreadsheets."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+_COLUMNS = ("section", "name", "value", "spend_usd", "requests", "pct_of_total", "avg_cost_usd", "savings_usd")
+_FIELDS = {
+    "spend": "spend_usd",
+    "requests": "requests",
+    "pct_of_total": "pct_of_total",
+    "avg_cost": "avg_cost_usd",
+    "estimated_savings": "savings_usd",
+    "description": "value",
+}
+_NAMES = {
+    "spend_by_team": "team",
+    "spend_by_model": "model",
+    "spend_by_feature": "feature",
+    "daily_spend": "date",
+    "optimization_actions": "type",
+}
+"""Sections that are lists, and what names a line of theirs."""
+
+
+def as_csv(report: Mapping[str, Any]) -> bytes:
+    """Of the answer of `executive`. UTF-8; every cell is quoted, and no text can be taken for a formula."""
+    out = io.StringIO(newline="")
+    writer = csv.DictWriter(out, _COLUMNS, restval="", quoting=csv.QUOTE_ALL)
+    writer.writeheader()
+    for row in _rows(report):
+        writer.writerow({name: _cell(value) for name, value in row.items()})
+    return out.getvalue().encode(errors="replace")
+
+
+def _rows(report: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for section in ("period", "summary", "trends"):
+        for name, value in report[section].items():
+            yield {"section": section, "name": name, "value": value}
+    for section, key in _NAMES.items():
+        for item in report[section]:
+            fields = {_FIELDS[name]: value for name, value in item.items() if name != key}
+            yield {"section": section, "name": item[key], **fields}
+    yield from _texts(report["recommendations"])
+
+
+def _texts(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
+    for number, line in enumerate(lines, 1):
+        yield {"section": "recommendations", "name": number, "value": line}
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, str):
+        return harmless(value)
+    if isinstance(value, Decimal):
+        return format(value.normalize(), "f")
+    return "" if value is None else str(value)
+
+
+_BEGIN_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001
+
+
+def harmless(text: str) -> str:
+    """With an apostrophe before what a spreadsheet would run: OWASP, "CSV Injection". Blanks before it do not help."""
+    return f"'{text}" if text.startswith(_BEGIN_FORMULAS) or text.lstrip().startswith(_BEGIN_FORMULAS) else text

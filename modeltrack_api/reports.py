@@ -1,0 +1,143 @@
+"""GET /api/reports/executive: a period against the one before it; and /export, the same as a file."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from typing import Any
+
+from modeltrack_api.advice import MEASURES, Sums, actions, recommendations
+from modeltrack_api.api import Ask, Reply, dumps, usd, usd_each
+from modeltrack_api.facts import Row, Window, micros, moment, totals
+from modeltrack_api.queries.common import day_of, dearest, percent
+from modeltrack_api.report_csv import as_csv
+from modeltrack_api.store import DAY
+
+PERIODS = {"weekly": 7, "monthly": 30, "quarterly": 90}
+"""Days, up to and with that of `end_date`, or today."""
+
+_FIRST_DAY = micros(datetime(1, 1, 1, tzinfo=UTC))
+
+
+def executive(ask: Ask) -> dict[str, Any]:
+    """Changes are in percent of the period before, which is as long; null where there was nothing in it.
+
+    Of a period that is not over, as much of the one before is taken. `cost_efficiency_change_pct` is above 0 where a
+    call costs less than before, on average. `cache_hit_rate` is 0 to 1. Calls without a team or feature are listed as
+    "", but not counted as one. Savings are those that there would have been in the period.
+    """
+    period = ask.args["period"]
+    window, before = _windows(ask, PERIODS[period])
+    ask = replace(ask, window=window)
+    sums = _sums(ask, before)
+    spent, requests, asked = (sums.now[name] for name in ("cost_nanos", "requests", "cache_misses"))
+    asked += sums.now["cache_hits"]
+    first, last = (moment(day).date() for day in (window.start, window.end - 1))
+    possible = actions(ask)
+    return {
+        "period": {"start": first.isoformat(), "end": last.isoformat(), "label": _label(period, first, last)},
+        "summary": {
+            "total_spend": usd(spent),
+            "total_requests": requests,
+            "unique_models": _names(sums.models, "model"),
+            "unique_teams": _names(sums.teams, "team"),
+            "unique_features": _names(sums.features, "feature"),
+            "avg_cost_per_request": usd_each(spent, requests),
+            "cache_hit_rate": round(sums.now["cache_hits"] / asked, 4) if asked else 0.0,
+        },
+        "trends": _trends(spent, requests, sums.before["cost_nanos"], sums.before["requests"]),
+        "spend_by_team": list(_shares(sums.teams, "team", spent)),
+        "spend_by_model": list(_shares(sums.models, "model", spent)),
+        "spend_by_feature": [
+            {
+                "feature": row["feature"],
+                "spend": usd(row["cost_nanos"]),
+                "requests": row["requests"],
+                "avg_cost": usd_each(row["cost_nanos"], row["requests"]),
+            }
+            for row in sums.features
+        ],
+        "daily_spend": list(_daily(ask)),
+        "optimization_actions": possible,
+        "recommendations": [*recommendations(sums), *(action["description"] for action in possible)],
+    }
+
+
+def executive_export(ask: Ask) -> Reply:
+    """The report as a file: JSON without the envelope, or CSV (see `as_csv`)."""
+    kind = ask.args["format"]
+    report = executive(ask)
+    name = f"modeltrack-{ask.args['period']}-report-{report['period']['end']}.{kind}"
+    content, content_type = (
+        (as_csv(report), "text/csv; charset=utf-8") if kind == "csv" else (dumps(report), "application/json")
+    )
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Reply(content, content_type=content_type, headers=headers)
+
+
+def _windows(ask: Ask, days: int) -> tuple[Window, Window]:
+    """The period, and what it is compared with."""
+    now = micros(ask.now)
+    end = ask.window.end if ask.has_window else now // DAY * DAY + DAY
+    start = max((end - 1) // DAY * DAY - (days - 1) * DAY, _FIRST_DAY)
+    seen = now if start <= now < end else end
+    return Window(start, end), Window(start - days * DAY, seen - days * DAY)
+
+
+def _sums(ask: Ask, before: Window) -> Sums:
+    [now] = totals(ask.db, ask.window, ask.filters, measures=MEASURES)
+    teams_before = totals(ask.db, before, ask.filters, by=("team",))
+    return Sums(
+        now={name: now[name] or 0 for name in MEASURES},
+        before={name: sum(row[name] for row in teams_before) for name in ("cost_nanos", "requests")},
+        teams=dearest(ask, "team"),
+        teams_before={row["team"]: row["cost_nanos"] for row in teams_before},
+        models=dearest(ask, "model"),
+        features=dearest(ask, "feature"),
+    )
+
+
+def _names(rows: Sequence[Row], label: str) -> int:
+    return sum(1 for row in rows if row[label])
+
+
+def _trends(spent: int, requests: int, spent_before: int, requests_before: int) -> dict[str, float | None]:
+    # Averages are compared as cross products, which leaves nothing to round before the end.
+    worth, worth_before = spent * requests_before, spent_before * requests
+    return {
+        "spend_change_pct": _change(spent, spent_before),
+        "request_change_pct": _change(requests, requests_before),
+        "cost_efficiency_change_pct": percent(worth_before - worth, worth_before) if worth_before else None,
+    }
+
+
+def _change(now: int, before: int) -> float | None:
+    return percent(now - before, before) if before else None if now else 0.0
+
+
+def _shares(rows: Sequence[Row], label: str, whole: int) -> Iterator[dict[str, Any]]:
+    for row in rows:
+        yield {
+            label: row[label],
+            "spend": usd(row["cost_nanos"]),
+            "requests": row["requests"],
+            "pct_of_total": percent(row["cost_nanos"], whole),
+        }
+
+
+def _daily(ask: Ask) -> Iterator[dict[str, Any]]:
+    """Days without calls as well, except those to come."""
+    rows = {row["start"]: row for row in totals(ask.db, ask.window, ask.filters, bucket=DAY)}
+    last = max(micros(ask.now) // DAY * DAY, *rows, ask.window.start - DAY)
+    for day in range(ask.window.start, min(ask.window.end, last + DAY), DAY):
+        row = rows.get(day)
+        yield {
+            "date": day_of(day),
+            "spend": usd(row["cost_nanos"] if row else 0),
+            "requests": row["requests"] if row else 0,
+        }
+
+
+def _label(period: str, first: date, last: date) -> str:
+    """Such as "Weekly: Mar 28 to Apr 3, 2026"."""
+    year = f", {first.year}" if first.year != last.year else ""
+    return f"{period.capitalize()}: {first:%b} {first.day}{year} to {last:%b} {last.day}, {last.year}"

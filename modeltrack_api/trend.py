@@ -1,0 +1,123 @@
+"""A trend in daily amounts, and how far it can be trusted.
+
+A straight line with a level of its own for each weekday, by ordinary least squares: regression on a trend and seasonal
+dummy variables, as in Hyndman and Athanasopoulos, Forecasting: Principles and Practice, 3rd edition, section 7.4, with
+the prediction interval of section 7.6 (there for one day; here for the sum of any days). Since one dear day seldom
+comes alone, the interval is widened as for errors that follow on each other by a first-order autoregression (section
+9.3), by as much of them as is left from day to day: a sum of days is else less sure than it looks.
+
+The line is followed for as many days as it was seen, then it stays level; nothing goes below 0.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import NormalDist, fmean
+from typing import NamedTuple
+
+LEAST_FOR_A_LINE = 14
+"""Days. With fewer, their mean is all there is to go by."""
+
+INTERVAL = 0.8
+"""How often what comes is meant to be within the interval."""
+
+_WEEK = 7
+_MOST_PERSISTENT = 0.9
+_Z = NormalDist().inv_cdf((1 + INTERVAL) / 2)
+
+
+class Range(NamedTuple):
+    expected: float
+    low: float
+    high: float
+
+
+class _Level(NamedTuple):
+    """Of the days that fall on one weekday."""
+
+    size: int
+    day: float
+    """Their mean number."""
+    amount: float
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """Days are numbered from 0, the first one of the history, on; so the first one to come is `days`."""
+
+    days: int
+    slope: float
+    """Amount by which a day grows each day."""
+    deviation: float | None
+    """Standard deviation of a day around the line. None: there are too few days to tell."""
+    persistence: float
+    """Correlation of a day's distance from the line with that of the day before; at least 0."""
+    _levels: tuple[_Level, ...]
+    _spread: float
+    _freedom: int
+
+    @classmethod
+    def of(cls, amounts: Sequence[float]) -> "Trend":
+        """Of days one after the other, oldest first; they may be none."""
+        period = _WEEK if len(amounts) >= LEAST_FOR_A_LINE else 1
+        groups = [range(first, len(amounts), period) for first in range(min(period, len(amounts)))]
+        levels = tuple(_Level(len(group), fmean(group), fmean(amounts[day] for day in group)) for group in groups)
+        offsets = [
+            (day - level.day, amount - level.amount)
+            for day, amount in enumerate(amounts)
+            for level in (levels[day % period],)
+        ]
+        spread = math.fsum(day * day for day, _ in offsets) if period > 1 else math.inf
+        slope = math.fsum(day * amount for day, amount in offsets) / spread
+        rest = [amount - slope * day for day, amount in offsets]
+        squares = math.fsum(distance * distance for distance in rest)
+        freedom = len(amounts) - len(levels) - (period > 1)
+        deviation = math.sqrt(squares / freedom) if freedom > 1 else None
+        products = math.fsum(before * after for before, after in pairwise(rest))
+        persistence = min(max(products / squares, 0.0), _MOST_PERSISTENT) if squares else 0.0
+        return cls(len(amounts), slope, deviation, persistence, levels, spread, freedom)
+
+    def day(self, number: int) -> float:
+        """What the line says; below 0 as well."""
+        level = self._level(number)
+        return level.amount + self.slope * (min(number, 2 * self.days - 1) - level.day) if level else 0.0
+
+    def level(self) -> float:
+        """What the line says for the first day to come, whichever weekday it is."""
+        found = [level.amount + self.slope * (self.days - level.day) for level in self._levels]
+        return fmean(found) if found else 0.0
+
+    def total(self, days: Iterable[int]) -> Range:
+        """Of all these days together. Without a deviation the range goes from nothing to the double."""
+        days = list(days)
+        expected = math.fsum(max(self.day(number), 0.0) for number in days)
+        if self.deviation is None:
+            return Range(expected, 0.0, 2 * expected)
+        half = _student(self._freedom) * self.deviation * math.sqrt(self._variance(days))
+        return Range(expected, max(expected - half, 0.0), expected + half)
+
+    def _variance(self, days: Sequence[int]) -> float:
+        """In squares of the deviation: that of the days themselves, of the levels, and of the slope."""
+        counts = Counter(self._level(number) for number in days)
+        levels = math.fsum(count * count / level.size for level, count in counts.items() if level)
+        lever = math.fsum(number - level.day for number in days if (level := self._level(number)))
+        length, kept = len(days), self.persistence
+        together = 2 * math.fsum((length - apart) * kept**apart for apart in range(1, length))
+        return length + together + (levels + lever * lever / self._spread) * (1 + kept) / (1 - kept)
+
+    def _level(self, number: int) -> _Level | None:
+        return self._levels[number % len(self._levels)] if self._levels else None
+
+
+def _student(freedom: int) -> float:
+    """The quantile of Student's t distribution by that of the normal one: Abramowitz and Stegun, Handbook of
+    Mathematical Functions, 26.7.5; within 2% from two degrees of freedom on."""
+    z = _Z
+    return (
+        z
+        + (z**3 + z) / (4 * freedom)
+        + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
+        + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * freedom**3)
+    )
