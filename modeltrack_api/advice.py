@@ -4,13 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from addons.ledger.money import format_usd
+from addons.ledger.money import format_usd, to_nanos
 from modeltrack_api.api import Ask, usd
-from modeltrack_api.facts import Row
-from modeltrack_api.queries.common import COST, percent
+from modeltrack_api.queries.common import percent
 from modeltrack_api.switches import switches
-
-MEASURES = (*COST, "cache_hits", "cache_misses", "saved_by_cache", "blocked", "unpriced")
 
 _MOST_SWITCHES = 3
 _WORTH_IT = 10_000_000
@@ -23,40 +20,48 @@ _ENOUGH_CALLS = 100
 """For a cache that answered none of them to be worth a word."""
 
 
+Sum = Mapping[str, Any]
+"""Of one value of a label, or of several: the labels, and measures of the store."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """Of a period, by MEASURES, and by label, dearest first; and of the period before it."""
+    """Of a period; by label, dearest first. And of the period before it."""
 
-    now: Mapping[str, int]
-    before: Mapping[str, int]
-    teams: Sequence[Row]
+    all: Sum
+    teams: Sequence[Sum]
+    models: Sequence[Sum]
+    features: Sequence[Sum]
+    models_of_providers: Sequence[Sum]
+    before: Sum
     teams_before: Mapping[str, int]
     """Nano-USD."""
-    models: Sequence[Row]
-    features: Sequence[Row]
 
 
-def actions(ask: Ask) -> list[dict[str, Any]]:
-    """Changes whose effect on the range can be worked out."""
+def actions(ask: Ask, sums: Sums) -> list[dict[str, Any]]:
+    """Changes whose effect on the period can be worked out."""
     return [
         {
             "type": "switch_model",
             "description": (
                 f"Try {_name(switch.to)} in place of {_name(switch.model)} ({switch.provider}): at the same tokens it"
-                f" would have saved about {format_usd(_cents(switch.saved_nanos))}"
-                f" of {format_usd(_cents(switch.cost_nanos))}."
+                f" would have saved about {_about(switch.saved_nanos)} of {_about(switch.cost_nanos)}."
             ),
             "estimated_savings": usd(switch.saved_nanos),
         }
-        for switch in switches(ask)[:_MOST_SWITCHES]
+        for switch in switches(ask, sums.models_of_providers)[:_MOST_SWITCHES]
         if switch.saved_nanos >= _WORTH_IT
     ]
 
 
-def recommendations(sums: Sums) -> Iterator[str]:
-    if not sums.now["requests"]:
+def recommendations(sums: Sums, possible: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """`possible`: the actions."""
+    if not sums.all["requests"]:
         yield "There were no calls in this period."
         return
+    if possible:
+        saved = _about(to_nanos(sum(action["estimated_savings"] for action in possible)))
+        yield f"Change models as listed in the actions: it would have saved about {saved}."
     yield from _growth(sums)
     yield from _concentration(sums)
     yield from _nobodys(sums)
@@ -64,43 +69,43 @@ def recommendations(sums: Sums) -> Iterator[str]:
 
 
 def _growth(sums: Sums) -> Iterator[str]:
-    spent, before = sums.now["cost_nanos"], sums.before["cost_nanos"]
+    spent, before = sums.all["cost_nanos"], sums.before["cost_nanos"]
     more = percent(spent - before, before)
     if more < _MUCH_MORE or spent - before < _WORTH_IT:
         return
     grown = {row["team"]: row["cost_nanos"] - sums.teams_before.get(row["team"], 0) for row in sums.teams}
     team = max(grown, key=lambda name: (grown[name], name))
     yield (
-        f"Spend rose by {format_usd(_cents(spent - before))} ({more:.0f}%) to {format_usd(_cents(spent))}; most of it"
-        f" with {f'team {_name(team)}' if team else 'calls of no team'}, {format_usd(_cents(grown[team]))} more:"
+        f"Spend rose by {_about(spent - before)} ({more:.0f}%) to {_about(spent)}; most of it"
+        f" with {f'team {_name(team)}' if team else 'calls of no team'}, {_about(grown[team])} more:"
         " see what changed there."
     )
 
 
 def _concentration(sums: Sums) -> Iterator[str]:
-    spent = sums.now["cost_nanos"]
+    spent = sums.all["cost_nanos"]
     for label, rows in (("model", sums.models), ("feature", sums.features)):
         top = rows[0]
         share = percent(top["cost_nanos"], spent)
         if len(rows) > 1 and top[label] and share >= _MOST_OF_IT:
             yield (
-                f"The {label} {_name(top[label])} takes {format_usd(_cents(top['cost_nanos']))}, {share:.0f}% of the"
+                f"The {label} {_name(top[label])} takes {_about(top['cost_nanos'])}, {share:.0f}% of the"
                 " spend: savings there count most."
             )
 
 
 def _nobodys(sums: Sums) -> Iterator[str]:
     nobodys = next((row["cost_nanos"] for row in sums.teams if not row["team"]), 0)
-    share = percent(nobodys, sums.now["cost_nanos"])
+    share = percent(nobodys, sums.all["cost_nanos"])
     if share >= _SOME:
         yield (
-            f"{format_usd(_cents(nobodys))} ({share:.0f}%) belongs to no team: send X-ModelTrack-Team with each"
+            f"{_about(nobodys)} ({share:.0f}%) belongs to no team: send X-ModelTrack-Team with each"
             " call, or set MODELTRACK_DEFAULT_TEAM."
         )
 
 
 def _left_out(sums: Sums) -> Iterator[str]:
-    now = sums.now
+    now = sums.all
     if now["unpriced"]:
         yield (
             f"{_calls(now['unpriced'])} of models without a known price, so not in any sum here: add them to"
@@ -109,7 +114,7 @@ def _left_out(sums: Sums) -> Iterator[str]:
     if now["blocked"]:
         yield f"{_calls(now['blocked'])} refused, by budgets or rules: see whether their limits are still right."
     if now["cache_hits"]:
-        yield f"{_calls(now['cache_hits'])} answered by the cache, which saved {format_usd(_cents(now['saved_by_cache']))}."
+        yield f"{_calls(now['cache_hits'])} answered by the cache, which saved {_about(now['saved_by_cache'])}."
     elif now["cache_misses"] >= _ENOUGH_CALLS:
         average = now["cost_nanos"] // now["requests"]
         yield (
@@ -122,9 +127,9 @@ def _calls(number: int) -> str:
     return "1 call was" if number == 1 else f"{number:,} calls were"
 
 
-def _cents(nanos: int) -> int:
-    """Rounded to cents, except less than one."""
-    return round(nanos, -7) if abs(nanos) >= _WORTH_IT else nanos
+def _about(nanos: int) -> str:
+    """To the cent, but for less than one."""
+    return format_usd(round(nanos, -7) if nanos >= _WORTH_IT else nanos)
 
 
 def _name(text: str) -> str:

@@ -7,6 +7,7 @@ import re
 import threading
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from genai_prices.data_snapshot import get_snapshot
@@ -32,14 +33,15 @@ class Catalogue:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._made_of: tuple[Prices, PricingFile, date] | None = None
+        self._made_of: tuple[PricingFile, date] | None = None
         self._models: dict[str, dict[str, Listed]] = {}
 
-    def models(self, prices: Prices, pricing: PricingFile, now: datetime) -> dict[str, dict[str, Listed]]:
+    def models(self, pricing: PricingFile, now: datetime) -> Mapping[str, Mapping[str, Listed]]:
         """By provider, then by name, sorted."""
-        made_of = prices, pricing, now.date()
+        made_of = pricing, now.date()
         with self._lock:
             if made_of != self._made_of:
+                prices = Prices(pricing)
                 self._models = {name: dict(_listed(name, prices, pricing, now)) for name in PRICE_IDS}
                 self._made_of = made_of
             return self._models
@@ -95,6 +97,7 @@ class Family(NamedTuple):
     special: frozenset[str]
 
 
+@lru_cache(maxsize=4096)
 def family(model: str) -> Family | None:
     """What a name says. Models of one family are comparable: of one vendor, generation (the first number in the name)
     and kind. None for a name that says nothing.

@@ -114,7 +114,7 @@ def estimator_calculate(ask: Ask) -> dict[str, Any]:
 
 
 def _models(ask: Ask) -> Mapping[str, Mapping[str, Listed]]:
-    return CATALOGUE.models(ask.app.prices, ask.app.pricing.value, ask.now)
+    return CATALOGUE.models(ask.app.pricing.value, ask.now)
 
 
 def _offer(ask: Ask, plan: Plan, provider: str, model: str) -> _Offer | None:

@@ -11,6 +11,7 @@ from typing import Any
 from addons.ledger.money import NANOS_PER_USD, format_usd
 from modeltrack_api.api import Ask, usd
 from modeltrack_api.facts import Window, micros, totals
+from modeltrack_api.queries.common import COST_AND_TOKENS, dearest
 from modeltrack_api.queries.spend import PERIODS
 from modeltrack_api.store import DAY
 from modeltrack_api.switches import switches
@@ -165,9 +166,9 @@ def _confidence(history: _History, trend: Trend, month: Range) -> tuple[str, str
 def _cheaper(ask: Ask, today: int, monthly: float, quarterly: float) -> dict[str, Any]:
     """The one change that saves most, by the calls of the last 30 days and today."""
     recent = replace(ask, window=Window(today - MONTH * DAY, today + DAY))
-    [whole] = totals(ask.db, recent.window, ask.filters)
-    best = next(iter(switches(recent)), None)
-    part = best.saved_nanos / whole["cost_nanos"] if best else 0.0
+    used = [dict(row) for row in dearest(recent, "provider", "model", measures=COST_AND_TOKENS)]
+    best = next(iter(switches(ask, used)), None)
+    part = best.saved_nanos / sum(row["cost_nanos"] for row in used) if best else 0.0
     return {
         "monthly": _usd(monthly * (1 - part)),
         "quarterly": _usd(quarterly * (1 - part)),

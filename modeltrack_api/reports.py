@@ -1,19 +1,22 @@
 """GET /api/reports/executive: a period against the one before it; and /export, the same as a file."""
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
-from modeltrack_api.advice import MEASURES, Sums, actions, recommendations
+from modeltrack_api.advice import Sum, Sums, actions, recommendations
 from modeltrack_api.api import Ask, Reply, dumps, usd, usd_each
 from modeltrack_api.facts import Row, Window, micros, moment, totals
-from modeltrack_api.queries.common import day_of, dearest, percent
+from modeltrack_api.queries.common import COST, COST_AND_TOKENS, day_of, percent
 from modeltrack_api.report_csv import as_csv
 from modeltrack_api.store import DAY
 
 PERIODS = {"weekly": 7, "monthly": 30, "quarterly": 90}
 """Days, up to and with that of `end_date`, or today."""
+
+MEASURES = (*COST_AND_TOKENS, "cache_hits", "cache_misses", "saved_by_cache", "blocked", "unpriced")
 
 _FIRST_DAY = micros(datetime(1, 1, 1, tzinfo=UTC))
 
@@ -29,10 +32,10 @@ def executive(ask: Ask) -> dict[str, Any]:
     window, before = _windows(ask, PERIODS[period])
     ask = replace(ask, window=window)
     sums = _sums(ask, before)
-    spent, requests, asked = (sums.now[name] for name in ("cost_nanos", "requests", "cache_misses"))
-    asked += sums.now["cache_hits"]
+    spent, requests, asked = (sums.all[name] for name in ("cost_nanos", "requests", "cache_misses"))
+    asked += sums.all["cache_hits"]
     first, last = (moment(day).date() for day in (window.start, window.end - 1))
-    possible = actions(ask)
+    possible = actions(ask, sums)
     return {
         "period": {"start": first.isoformat(), "end": last.isoformat(), "label": _label(period, first, last)},
         "summary": {
@@ -42,7 +45,7 @@ def executive(ask: Ask) -> dict[str, Any]:
             "unique_teams": _names(sums.teams, "team"),
             "unique_features": _names(sums.features, "feature"),
             "avg_cost_per_request": usd_each(spent, requests),
-            "cache_hit_rate": round(sums.now["cache_hits"] / asked, 4) if asked else 0.0,
+            "cache_hit_rate": round(sums.all["cache_hits"] / asked, 4) if asked else 0.0,
         },
         "trends": _trends(spent, requests, sums.before["cost_nanos"], sums.before["requests"]),
         "spend_by_team": list(_shares(sums.teams, "team", spent)),
@@ -58,7 +61,7 @@ def executive(ask: Ask) -> dict[str, Any]:
         ],
         "daily_spend": list(_daily(ask)),
         "optimization_actions": possible,
-        "recommendations": [*recommendations(sums), *(action["description"] for action in possible)],
+        "recommendations": list(recommendations(sums, possible)),
     }
 
 
@@ -84,19 +87,36 @@ def _windows(ask: Ask, days: int) -> tuple[Window, Window]:
 
 
 def _sums(ask: Ask, before: Window) -> Sums:
-    [now] = totals(ask.db, ask.window, ask.filters, measures=MEASURES)
+    """By all labels at once, since the same rows would have to be read for each."""
+    labels = ("provider", "model", "team", "feature")
+    rows = totals(ask.db, ask.window, ask.filters, by=labels, measures=MEASURES)
     teams_before = totals(ask.db, before, ask.filters, by=("team",))
     return Sums(
-        now={name: now[name] or 0 for name in MEASURES},
-        before={name: sum(row[name] for row in teams_before) for name in ("cost_nanos", "requests")},
-        teams=dearest(ask, "team"),
+        all=_sum(rows),
+        teams=_by(rows, "team"),
+        models=_by(rows, "model"),
+        features=_by(rows, "feature"),
+        models_of_providers=_by(rows, "provider", "model"),
+        before=_sum(teams_before, COST),
         teams_before={row["team"]: row["cost_nanos"] for row in teams_before},
-        models=dearest(ask, "model"),
-        features=dearest(ask, "feature"),
     )
 
 
-def _names(rows: Sequence[Row], label: str) -> int:
+def _by(rows: Iterable[Row], *labels: str) -> list[Sum]:
+    """Dearest first; those of equal cost by requests, then by name, as `dearest` has them."""
+    groups: defaultdict[tuple[str, ...], list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[tuple(row[label] for label in labels)].append(row)
+    found = [dict(zip(labels, key, strict=True)) | _sum(group) for key, group in groups.items()]
+    return sorted(found, key=lambda row: (-row["cost_nanos"], -row["requests"], *(row[label] for label in labels)))
+
+
+def _sum(rows: Iterable[Row], measures: Sequence[str] = MEASURES) -> dict[str, Any]:
+    rows = list(rows)
+    return {name: sum(row[name] for row in rows) for name in measures}
+
+
+def _names(rows: Sequence[Sum], label: str) -> int:
     return sum(1 for row in rows if row[label])
 
 
@@ -114,7 +134,7 @@ def _change(now: int, before: int) -> float | None:
     return percent(now - before, before) if before else None if now else 0.0
 
 
-def _shares(rows: Sequence[Row], label: str, whole: int) -> Iterator[dict[str, Any]]:
+def _shares(rows: Sequence[Sum], label: str, whole: int) -> Iterator[dict[str, Any]]:
     for row in rows:
         yield {
             label: row[label],

@@ -1,11 +1,12 @@
 """What cheaper models would have saved on the calls that there were."""
 
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from heapq import nlargest
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 from modeltrack_api.api import Ask
 from modeltrack_api.catalogue import CATALOGUE, cheapest
-from modeltrack_api.facts import LLM
-from modeltrack_api.queries.common import COST_AND_TOKENS, dearest
 from modeltrack_api.queries.rates import Rates
 
 _MOST_MODELS = 20
@@ -21,16 +22,16 @@ class Switch(NamedTuple):
     """Of `cost_nanos`, by the part of the price that the other model charges for the same tokens."""
 
 
-def switches(ask: Ask) -> list[Switch]:
-    """Of each model used in the range, to the cheapest comparable one; most saved first."""
+def switches(ask: Ask, used: Iterable[Mapping[str, Any]]) -> list[Switch]:
+    """Of each of these sums by provider and model, to the cheapest comparable model; most saved first."""
     rates = Rates(ask.app.prices, ask.now)
-    listed = CATALOGUE.models(ask.app.prices, ask.app.pricing.value, ask.now)
+    listed = CATALOGUE.models(ask.app.pricing.value, ask.now)
     found = []
-    for row in dearest(ask, "provider", "model", measures=COST_AND_TOKENS, event_type=LLM)[:_MOST_MODELS]:
-        provider, model, cost = row["provider"], row["model"], row["cost_nanos"]
-        tokens = row["input_tokens"], row["output_tokens"]
+    for sums in nlargest(_MOST_MODELS, used, key=itemgetter("cost_nanos")):
+        provider, model, cost = sums["provider"], sums["model"], sums["cost_nanos"]
+        tokens = sums["input_tokens"], sums["output_tokens"]
         other = cheapest(provider, model, tokens, rates, listed.get(provider, {}))
         if cost > 0 and other is not None:
             to, part = other
             found.append(Switch(provider, model, to.model, cost, round(cost * (1 - part))))
-    return sorted(found, key=lambda switch: (-switch.saved_nanos, switch.model))
+    return sorted(found, key=lambda switch: (-switch.saved_nanos, switch.model, switch.provider))

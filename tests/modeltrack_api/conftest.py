@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.modeltrack_api.alerting import Api, Clock, FakeSlack, fake_slack
+from tests.modeltrack_api.queries.asking import Asking, Database
 
 Start = Callable[..., Api]
 
@@ -32,3 +33,17 @@ def start(tmp_path: Path, clock: Clock) -> Iterator[Start]:
             return api
 
         yield started
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    """Databases made of log lines, closed at the end of the test."""
+    made: list[Asking] = []
+
+    def make(*lines: bytes, budgets: Any = ()) -> Asking:
+        made.append(Asking(tmp_path, lines, budgets))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()

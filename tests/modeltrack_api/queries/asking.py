@@ -11,8 +11,8 @@ import orjson
 
 from addons.ledger.budgets import BudgetsFile
 from addons.ledger.money import to_decimal_text
-from modeltrack_api import queries
-from modeltrack_api.api import Ask, dumps
+from modeltrack_api import estimator, forecast, queries, reports
+from modeltrack_api.api import Ask, Reply, dumps
 from modeltrack_api.app import App
 from modeltrack_api.facts import ALWAYS, ANY, Filters, Window, micros
 from modeltrack_api.settings import ApiSettings
@@ -25,7 +25,11 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "sessions": {"trace_id": None, "limit": 100},
     "prompts": {"sort_by": "total_cost"},
     "events": {"limit": 100, "cursor": None},
+    "forecast": {"horizon_days": 90, "granularity": "day"},
+    "executive": {"period": "monthly"},
+    "executive_export": {"period": "monthly", "format": "json"},
 }
+_MODULES = (queries, forecast, estimator, reports)
 
 
 USD = 10**9
@@ -48,6 +52,7 @@ class Asking:
     def __init__(self, folder: Path, lines: Iterable[bytes] = (), budgets: Iterable[dict[str, Any]] = ()) -> None:
         self.app = App(ApiSettings(data_dir=folder, db_path=folder / "modeltrack.db"))
         self.app.budgets.value = BudgetsFile.model_validate({"budgets": list(budgets)})
+        self.app.pricing.load()
         self.app.store.open()
         self._log = folder / "cost_events.jsonl"
         self.add(lines)
@@ -58,12 +63,22 @@ class Asking:
         assert self.app.ingest.catch_up()
 
     def __call__(
-        self, call: str, /, window: Window | None = None, filters: Filters = ANY, now: datetime = NOW, **args: Any
+        self,
+        call: str,
+        /,
+        window: Window | None = None,
+        filters: Filters = ANY,
+        now: datetime = NOW,
+        body: Any = None,
+        **args: Any,
     ) -> Any:
-        """What a client would read: money as Decimal, all else as JSON has it."""
+        """What a client would read: money as Decimal, all else as JSON has it. A `Reply` comes as it is."""
         with self.app.store.reading() as db:
-            ask = Ask(self.app, db, now, window or ALWAYS, window is not None, filters, DEFAULTS.get(call, {}) | args)
-            return as_read(getattr(queries, call)(ask))
+            args = DEFAULTS.get(call, {}) | args
+            ask = Ask(self.app, db, now, window or ALWAYS, window is not None, filters, args, body)
+            handler = next(getattr(module, call) for module in _MODULES if hasattr(module, call))
+            answer = handler(ask)
+            return answer if isinstance(answer, Reply) else as_read(answer)
 
     def close(self) -> None:
         self.app.store.close()
