@@ -6,7 +6,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from addons.ledger.money import NANOS_PER_USD, format_usd, to_nanos
 
@@ -17,7 +17,15 @@ def _number(value: Any) -> Any:
     return value
 
 
-Usd = Annotated[Decimal, BeforeValidator(_number), Field(gt=0, le=10**9, allow_inf_nan=False)]
+def _some_nanos(value: Decimal) -> Decimal:
+    if not to_nanos(value):
+        raise ValueError("must be at least 0.000000001")
+    return value
+
+
+Usd = Annotated[
+    Decimal, BeforeValidator(_number), Field(gt=0, le=10**9, allow_inf_nan=False), AfterValidator(_some_nanos)
+]
 Name = Annotated[str, Field(max_length=256, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 

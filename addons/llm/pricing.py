@@ -4,6 +4,7 @@ genai-prices keeps prices as data, by provider, model, time and tier, and never 
 """
 
 import re
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -88,6 +89,7 @@ class Prices:
     """Looks each (provider, model) up once."""
 
     def __init__(self, overrides: PricingFile | None = None) -> None:
+        self._lock = threading.Lock()  # the API asks from many threads
         self._found: LRUCache[tuple[str, str], ModelPrice | Priced | None] = LRUCache(_REMEMBERED_MODELS)
         self._overrides: Mapping[tuple[str, str], ModelPrice] = {}
         self._lists: dict[str, PriceList] = {}
@@ -96,8 +98,9 @@ class Prices:
 
     def override(self, file: PricingFile) -> None:
         """Take these prices before genai-prices' own, in place of those of an earlier call."""
-        self._overrides = {(price.provider, price.model): price for price in file.models}
-        self._found.clear()
+        with self._lock:
+            self._overrides = {(price.provider, price.model): price for price in file.models}
+            self._found.clear()
 
     def warm_up(self, provider_ids: Mapping[str, str]) -> None:
         """Read the price data (about 0.3 s) before a request has to wait for it."""
@@ -125,9 +128,10 @@ class Prices:
     def find(self, provider: str, price_id: str, model: str) -> ModelPrice | Priced | None:
         """`provider` as events spell it, `price_id` as genai-prices does."""
         key = (provider, model)
-        if key not in self._found:
-            self._found[key] = self._look_up(price_id, key)
-        return self._found[key]
+        with self._lock:
+            if key not in self._found:
+                self._found[key] = self._look_up(price_id, key)
+            return self._found[key]
 
     def _look_up(self, price_id: str, key: tuple[str, str]) -> ModelPrice | Priced | None:
         override, model = self._overrides.get(key), key[1]

@@ -26,6 +26,7 @@ def test_a_request_is_covered_by_its_teams_budget_and_its_apps() -> None:
     ("change", "message"),
     [
         ({"monthly_limit": 0}, "budgets.1.monthly_limit: must be greater than 0"),
+        ({"monthly_limit": 1e-10}, "budgets.1.monthly_limit: must be at least 0.000000001"),
         ({"monthly_limit": -5}, "budgets.1.monthly_limit: must be greater than 0"),
         ({"monthly_limit": "5"}, "budgets.1.monthly_limit: must be a number"),
         ({"monthly_limit": True}, "budgets.1.monthly_limit: must be a number"),
