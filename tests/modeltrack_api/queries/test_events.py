@@ -7,7 +7,7 @@ import pytest
 
 from modeltrack_api.api import ApiError
 from modeltrack_api.facts import Filters
-from tests.modeltrack_api.queries.asking import USD, Asking, Database, at, between, calls, line
+from tests.modeltrack_api.queries.asking import NOW, USD, Asking, Database, at, between, calls, line
 
 
 class TestSessions:
@@ -78,6 +78,20 @@ class TestEvents:
         second = ask("events", limit=2, cursor=first["next_cursor"])
         assert [numbers(page) for page in (first, second)] == [[3, 2], [1, 0]]
         assert second["next_cursor"] is None
+
+    @pytest.mark.parametrize("hours_before", [[0, 1, 2, 3, 4], [0, 30, 60, 90, 2000], [0, 0, 0, 2000, 2000]])
+    def test_a_filters_pages_go_back_as_far_as_there_are_events(
+        self, database: Database, hours_before: list[int]
+    ) -> None:
+        mine = [line(NOW - timedelta(hours=hours, minutes=31), n, 0, team="t") for n, hours in enumerate(hours_before)]
+        others = [line(NOW - timedelta(hours=n), 100 + n, 0) for n in range(5)]
+        ask = database(*mine, *others)
+        found, cursor = [], None
+        for _ in range(3):
+            page = ask("events", filters=Filters(team="t"), limit=2, cursor=cursor)
+            found.append(len(page["events"]))
+            cursor = page["next_cursor"]
+        assert (found, cursor) == ([2, 2, 1], None)
 
     @pytest.mark.parametrize("cursor", ["", "1", "1.", "1.2.3", "a.b", "1.2 ", "\u0661.2", "9" * 19 + ".1"])
     def test_a_cursor_that_is_none_is_refused(self, database: Database, cursor: str) -> None:

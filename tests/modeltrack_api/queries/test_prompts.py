@@ -84,6 +84,14 @@ class TestPrompts:
         ]
         assert row["potential_savings"] == Decimal("1.2")
 
+    def test_the_most_cacheable_is_the_one_that_repeats_most_not_the_longest(self, database: Database) -> None:
+        once = {"prompt_hash": "aaaaaaaa", "system_prompt_tokens": 9000}
+        often = ("2026-04-01", 1, {"prompt_hash": "bbbbbbbb", "system_prompt_tokens": 1000})
+        found = database(*calls(("2026-04-01", 9, once), often, often, often))("prompts_summary")
+        assert found["longest_system_prompt"] == {"id": "aaaaaaaa", "avg_system_tokens": 9000}
+        assert found["most_expensive_prompt"] == {"id": "aaaaaaaa", "total_cost": Decimal("9e-9")}
+        assert found["most_cacheable"] == {"id": "bbbbbbbb", "request_count": 3}
+
     def test_of_nothing(self, database: Database) -> None:
         assert database()("prompts_summary") == {
             "total_unique_prompts": 0,
