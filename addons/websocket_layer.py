@@ -42,7 +42,7 @@ class Connection(websocket.WebsocketConnection):
                 yield event
                 continue
             self._frames[-1].append(event.data)
-            self._size += len(event.data) + _FRAME_BYTES
+            self._size += len(event.data) + (_FRAME_BYTES if event.frame_finished else 0)
             if self._size > self._limit:
                 yield CloseConnection(CloseReason.MESSAGE_TOO_BIG, "the message is larger than the proxy takes")
                 return
