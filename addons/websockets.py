@@ -6,7 +6,7 @@ refused one is not passed on; the socket stays open, and the client gets an `err
 
 import logging
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 import orjson
@@ -40,7 +40,7 @@ class Gate(Protocol):
 
 
 class Rules(Protocol):
-    def apply(self, call: LLMCall, set_model: Any) -> Denial | None: ...
+    def apply(self, call: LLMCall, set_model: Callable[[bytes], None]) -> Denial | None: ...
 
 
 class WebSockets:
