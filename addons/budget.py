@@ -6,12 +6,12 @@ import logging
 from mitmproxy import http
 
 from addons.core import Core
-from addons.flow_call import call_of, open_call, untracked_call
-from addons.guard import guarded_async
+from addons.flow_call import asks_for_websocket, call_of, open_call, untracked_call
+from addons.guard import describe, guarded_async
 from addons.ledger.spend import WARN_PERCENT, Refusal, highest
-from addons.llm.call import LLMCall
+from addons.llm.call import Denial, LLMCall
 from addons.llm.usage import Usage
-from addons.replies import refuse
+from addons.replies import deny
 
 logger = logging.getLogger(__name__)
 
@@ -27,29 +27,37 @@ class BudgetGate:
         self._logged: dict[tuple[str, str], int] = {}
 
     def failed(self, flow: http.HTTPFlow) -> None:
-        """Called as well where the check cannot be made: see BUDGET_FAILURE_MODE."""
         call = call_of(flow)
+        deny(flow, call, self._unchecked(call))
+
+    def _unchecked(self, call: LLMCall | None) -> Denial | None:
+        """Where the check cannot be made: see BUDGET_FAILURE_MODE."""
         if self.core.settings.budget_failure_mode == "open":
             logger.warning(
                 "a request is let through although its budget could not be checked (BUDGET_FAILURE_MODE=open)"
             )
-            return
+            return None
         if call:
             call.blocked_by = "budget"
         message = "The budget of this request cannot be checked now, so it is refused (BUDGET_FAILURE_MODE=closed)."
-        refuse(flow, call, 503, "budget_check_failed", message, retry_after=5)
+        return Denial(503, "budget_check_failed", message, retry_after=5)
 
     @guarded_async
     async def requestheaders(self, flow: http.HTTPFlow) -> None:
         """Calls that are only passed on still need a budget that is not spent, unless they merely read."""
         untracked = untracked_call(flow)
-        if not untracked or flow.response or flow.request.method == "GET":
+        merely_reads = flow.request.method == "GET" and not asks_for_websocket(flow.request)
+        if not untracked or flow.response or merely_reads:
             return
         await self._until_ready()
-        refusal = self.core.ledger.refusal(untracked.team, untracked.app)
-        if refusal and refusal.is_final:
-            self.core.counts.blocked += 1
-            self._refuse(flow, None, refusal)
+        deny(flow, None, self._spent(untracked.team, untracked.app))
+
+    def _spent(self, team: str, app: str) -> Denial | None:
+        refusal = self.core.ledger.refusal(team, app)
+        if not refusal or not refusal.is_final:
+            return None
+        self.core.counts.blocked += 1
+        return self._denial(refusal)
 
     @guarded_async
     async def request(self, flow: http.HTTPFlow) -> None:
@@ -58,57 +66,77 @@ class BudgetGate:
             return
         await self._until_ready()
         if open_call(flow):  # the client may have gone, or the proxy be stopping
-            self._admit(flow, call)
+            deny(flow, call, self._admit(call, flow.id))
+
+    async def check(self, call: LLMCall, key: str) -> Denial | None:
+        """For calls that are not requests of their own: as `request`, whatever goes wrong. `key`: in core.live."""
+        try:
+            await self._until_ready()
+            return self._admit(call, key)
+        except Exception as error:
+            logger.error("BudgetGate.check failed: %s", describe(error))
+            return self._unchecked(call)
+
+    async def check_untracked(self, call: LLMCall) -> Denial | None:
+        """For what is only passed on in the name of `call`: as `requestheaders`, whatever goes wrong."""
+        try:
+            await self._until_ready()
+            return self._spent(call.attribution.team, call.attribution.app)
+        except Exception as error:
+            logger.error("BudgetGate.check_untracked failed: %s", describe(error))
+            return self._unchecked(None)
+
+    def reserve(self, call: LLMCall, key: str) -> None:
+        """What the call is likely to cost at most, whether its budget has that or not."""
+        team, app = call.attribution.team, call.attribution.app
+        call.ticket = self.core.ledger.reserve(team, app, self._highest_cost(call), key)
 
     async def _until_ready(self) -> None:
         """Raises TimeoutError."""
         if not self.core.ready.is_set():
             await asyncio.wait_for(self.core.ready.wait(), _READY_SECONDS)
 
-    def _admit(self, flow: http.HTTPFlow, call: LLMCall) -> None:
+    def _admit(self, call: LLMCall, key: str) -> Denial | None:
         """Without awaiting anything, so that no other request comes between the check and the reservation."""
         team, app = call.attribution.team, call.attribution.app
         ledger = self.core.ledger
         if ledger.is_blocking(team, app):
             self.core.count_others()
-            if self.core.log.error:
-                self.failed(flow)  # what is spent now is not written down, and lost if the proxy stops
-                if flow.response:
-                    return
+            # What is spent now is not written down, and lost if the proxy stops.
+            if self.core.log.error and (denial := self._unchecked(call)):
+                return denial
         call.standings = ledger.standings(team, app)
         if refusal := ledger.refusal(team, app):
             call.blocked_by = "budget"
-            self._refuse(flow, call, refusal)
-            return
-        if not self._check_price(flow, call):
-            return
+            return self._denial(refusal)
+        if denial := self._unpriced(call):
+            return denial
         self._warn(call)
-        call.ticket = ledger.reserve(team, app, self._highest_cost(call), flow.id)
+        self.reserve(call, key)
+        return None
 
-    def _check_price(self, flow: http.HTTPFlow, call: LLMCall) -> bool:
+    def _unpriced(self, call: LLMCall) -> Denial | None:
         if self.core.settings.unknown_model_price == "warn" or self.core.has_price(call, call.model):
-            return True
+            return None
         call.blocked_by = "unknown_model"
         message = (
             f"Model '{call.model[:256]}' has no known price, so it is refused (UNKNOWN_MODEL_PRICE=block)."
             " Use a model that has one, or give it a price in pricing.json."
         )
-        refuse(flow, call, 403, "unknown_model", message)
-        return False
+        return Denial(403, "unknown_model", message)
 
-    def _refuse(self, flow: http.HTTPFlow, call: LLMCall | None, refusal: Refusal) -> None:
+    def _denial(self, refusal: Refusal) -> Denial:
         budget = refusal.standing.budget
         whose = f" This budget is for app '{budget.app}'." if budget.app else ""
         if refusal.is_final:
             message = f"{refusal.standing.exceeded_message()}.{whose} Raise it in budgets.json, or wait for next month."
-            refuse(flow, call, 429, "budget_exceeded", message)
             self._log(refusal.standing.budget.team, budget.app, refusal.standing.percent, message)
-        else:
-            message = (
-                f"The rest of the monthly budget of team '{budget.team}' is reserved for calls in flight.{whose}"
-                " Try again in a moment."
-            )
-            refuse(flow, call, 429, "budget_reserved", message, retry_after=1)
+            return Denial(429, "budget_exceeded", message)
+        message = (
+            f"The rest of the monthly budget of team '{budget.team}' is reserved for calls in flight.{whose}"
+            " Try again in a moment."
+        )
+        return Denial(429, "budget_reserved", message, retry_after=1)
 
     def _warn(self, call: LLMCall) -> None:
         worst = highest(call.standings)

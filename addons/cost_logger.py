@@ -3,8 +3,6 @@
 import logging
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import replace
-from datetime import datetime
 
 import orjson
 from mitmproxy import http
@@ -12,20 +10,16 @@ from mitmproxy import http
 from addons.core import Core
 from addons.flow_call import call_of, open_call
 from addons.guard import describe, guarded, guarded_async
-from addons.ledger.events import CostEvent
 from addons.llm import decoding, eventstream
 from addons.llm.attribution import clean
 from addons.llm.call import LLMCall
 from addons.llm.eventstream import CorruptStream, EventStreamParser
 from addons.llm.json_edit import insert_member, replace_member
 from addons.llm.sse import EventTooLarge, SSEParser
-from addons.meter import CLIENT_DISCONNECTED, PROXY_STOPPED, REQUEST_TOO_LARGE, measure
+from addons.meter import CLIENT_DISCONNECTED, PROXY_STOPPED, REQUEST_TOO_LARGE
+from addons.record import CLIENT_GONE, finish
 
 logger = logging.getLogger(__name__)
-
-CLIENT_GONE = 499
-"""Status of a call whose client got no answer, or half of one, as nginx logs it."""
-
 
 _ParserType = Callable[[], SSEParser | EventStreamParser]
 _PARSERS: dict[str, _ParserType] = {"text/event-stream": SSEParser, eventstream.CONTENT_TYPE: EventStreamParser}
@@ -95,31 +89,8 @@ class CostLogger:
         self.core.close()
 
     def _finish(self, flow: http.HTTPFlow, call: LLMCall) -> None:
-        """Settle a call and write its one event; what comes after it changes nothing."""
-        if call.logged:
-            return
-        try:
-            measure(self.core, flow, call)
-            self._count_savings(call)
-        except Exception as error:
-            logger.error("a call could not be measured, so it is billed what was reserved: %s", describe(error))
-            call.usage = replace(call.usage, estimated=True)
-            call.cost_nanos = call.ticket.nanos if call.ticket else None
-            call.error = call.error or "metering_failed"
-        now = self.core.now()
-        self.core.settle(flow.id, call, now)
-        try:
-            self.core.record(call, _event(call, _status(flow, call), now))
-        except Exception as error:
-            logger.error("a cost event could not be written: %s", describe(error))
-
-    def _count_savings(self, call: LLMCall) -> None:
-        """What the tokens would have cost with the model that was asked for."""
-        if call.routed_from and not call.cache_hit and call.cost_nanos is not None:
-            full_price = self.core.cost(call, call.routed_from, call.usage)
-            if full_price is not None:
-                call.saved_nanos = full_price - call.cost_nanos
-                self.core.counts.routing_savings_nanos += call.saved_nanos
+        """Write the one event of a call; what comes after it changes nothing."""
+        finish(self.core, flow, call, lambda: _status(flow, call))
 
 
 class _Stream:
@@ -198,40 +169,3 @@ def _status(flow: http.HTTPFlow, call: LLMCall) -> int:
     if flow.response is None or (flow.error and not flow.response.stream):
         return 502  # mitmproxy's; nothing of an answer that came in part has been sent, unless it is a stream
     return flow.response.status_code
-
-
-def _event(call: LLMCall, status: int, now: datetime) -> CostEvent:
-    who, request, usage = call.attribution, call.request, call.usage
-    return CostEvent(
-        timestamp=now,
-        provider=call.provider.name,
-        model=call.model,
-        input_tokens=usage.input_tokens,
-        output_tokens=usage.output_tokens,
-        cache_read_tokens=usage.cache_read_tokens,
-        cache_write_tokens=usage.cache_write_tokens,
-        cost_nanos=call.cost_nanos,
-        latency_ms=round((time.monotonic() - call.started) * 1000),
-        ttft_ms=call.ttft_ms,
-        status_code=status,
-        is_streaming=call.is_stream,
-        app_id=who.app,
-        team=who.team,
-        feature=who.feature,
-        customer_tier=who.customer_tier,
-        session_id=who.session_id,
-        trace_id=who.trace_id,
-        cache_hit=call.cache_hit,
-        saved_nanos=call.saved_nanos,
-        routed_from=call.routed_from,
-        routed_to=call.routed_to,
-        routing_rule=call.routing_rule,
-        blocked_by=call.blocked_by,
-        usage_estimated=usage.estimated,
-        error=call.error,
-        prompt_hash=request.prompt_hash if request else "",
-        system_prompt_tokens=request.system_prompt_tokens if request else 0,
-        user_prompt_tokens=request.user_prompt_tokens if request else 0,
-        prompt_template_id=who.prompt_template,
-        token_summary=usage.summary(),
-    )

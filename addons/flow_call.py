@@ -8,11 +8,12 @@ from mitmproxy import http
 
 from addons.llm.call import LLMCall, UntrackedCall
 from addons.llm.routes import Status
+from addons.llm.socket import Socket
 
 _NAME = "modeltrack"
 
 
-def attach(flow: http.HTTPFlow, what: LLMCall | UntrackedCall | Status) -> None:
+def attach(flow: http.HTTPFlow, what: LLMCall | UntrackedCall | Socket | Status) -> None:
     flow.__dict__[_NAME] = what
 
 
@@ -30,6 +31,15 @@ def open_call(flow: http.HTTPFlow) -> LLMCall | None:
 def untracked_call(flow: http.HTTPFlow) -> UntrackedCall | None:
     found = flow.__dict__.get(_NAME)
     return found if isinstance(found, UntrackedCall) else None
+
+
+def socket_of(flow: http.HTTPFlow) -> Socket | None:
+    found = flow.__dict__.get(_NAME)
+    return found if isinstance(found, Socket) else None
+
+
+def asks_for_websocket(request: http.Request) -> bool:
+    return "websocket" in request.headers.get("upgrade", "").lower()
 
 
 def status_page(flow: http.HTTPFlow) -> Status | None:

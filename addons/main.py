@@ -18,19 +18,25 @@ from addons.rules import RoutingRules  # noqa: E402
 from addons.signing import BedrockSigner  # noqa: E402
 from addons.status import StatusPages  # noqa: E402
 from addons.tunnels import Tunnels  # noqa: E402
+from addons.websocket_layer import WebSocketLayer  # noqa: E402
+from addons.websockets import WebSockets  # noqa: E402
 
 core = Core()
+gate = BudgetGate(core)
+rules = RoutingRules(core)
 cache = ResponseCache(core)
 
 addons = [
     Bootstrap(core),
     Tunnels(core),
     Routing(core),
-    BudgetGate(core),
-    RoutingRules(core),
+    gate,
+    rules,
     cache,
+    WebSockets(core, gate, rules),
     CostLogger(core),
     BedrockSigner(core),
     StatusPages(core, cache.size),
     JsonErrors(),
+    WebSocketLayer(),
 ]

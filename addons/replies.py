@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 from mitmproxy import http
 
-from addons.llm.call import LLMCall
+from addons.llm.call import Denial, LLMCall
 from addons.llm.providers import WireFormat
 
 JSON = "application/json"
@@ -37,8 +37,17 @@ def refuse(
 
     `retry_after` in seconds; None says that a retry cannot help, which the SDKs then do not try.
     """
-    headers = {"x-should-retry": "false"} if retry_after is None else {"Retry-After": str(retry_after)}
     if call:
         wire = call.wire
         call.error = kind
-    reply(flow, status, (wire.error_body if wire else error_body)(kind, message), headers)
+    reply(flow, status, (wire.error_body if wire else error_body)(kind, message), retry_headers(retry_after))
+
+
+def retry_headers(retry_after: int | None) -> dict[str, str]:
+    return {"x-should-retry": "false"} if retry_after is None else {"Retry-After": str(retry_after)}
+
+
+def deny(flow: http.HTTPFlow, call: LLMCall | None, denial: Denial | None) -> None:
+    """`refuse` as a decision says, if it does."""
+    if denial:
+        refuse(flow, call, *denial)

@@ -1,23 +1,23 @@
 """Routing: by its path, what a request is and where it goes; who it is for; what its body asks."""
 
-import json
 import time
-from typing import Any
 
-import orjson
 from mitmproxy import http
 
 from addons.core import Core, Tunnel
-from addons.flow_call import attach, call_of, open_call, untracked_call
+from addons.flow_call import asks_for_websocket, attach, call_of, open_call, untracked_call
 from addons.guard import guarded
 from addons.llm import decoding
 from addons.llm.attribution import HEADER_PREFIX, NO_CACHE_HEADER, Attribution, attribute, is_yes
 from addons.llm.cache_key import SIGV4
 from addons.llm.call import LLMCall, UntrackedCall
 from addons.llm.hosts import Host, is_own, tracked_on, untracked_on
+from addons.llm.prompt import parse_object
 from addons.llm.providers import NotConfigured
 from addons.llm.providers.bedrock import BEDROCK, signing_name
+from addons.llm.providers.responses import RESPONSES
 from addons.llm.routes import PassedThrough, Status, Tracked, passed_to, resolve
+from addons.llm.socket import Socket
 from addons.replies import refuse
 from addons.upstream import aim, send_to
 
@@ -61,7 +61,9 @@ class Routing:
     def _through_tunnel(self, flow: http.HTTPFlow, tunnel: Tunnel, path: str) -> None:
         if not tunnel.hosts:
             refuse(flow, None, 403, "tunnel_refused", "This connection was made to another host.")
-        elif flow.request.method == "POST" and (found := tracked_on(tunnel.hosts, path)):
+        elif (found := tracked_on(tunnel.hosts, path)) and (
+            flow.request.method == "POST" or _opens_socket(flow, found[1])
+        ):
             host, route = found
             self._track(flow, route, tunnel, host)
         else:
@@ -70,7 +72,8 @@ class Routing:
     def _track(
         self, flow: http.HTTPFlow, route: Tracked, tunnel: Tunnel | None = None, host: Host | None = None
     ) -> None:
-        if flow.request.method != "POST":
+        opens_socket = _opens_socket(flow, route)
+        if flow.request.method != "POST" and not opens_socket:
             message = f"{route.path} takes POST, not {flow.request.method[:20]}."
             refuse(flow, None, 405, "method_not_allowed", message, wire=route.wire)
             assert flow.response
@@ -86,8 +89,20 @@ class Routing:
             no_cache=is_yes(headers.get(NO_CACHE_HEADER.lower())),
             no_route=is_yes(headers.get(opt_out)),
         )
+        if opens_socket:
+            self._open_socket(flow, call)
+            return
         attach(flow, call)
         self.core.live[flow.id] = flow
+
+    def _open_socket(self, flow: http.HTTPFlow, call: LLMCall) -> None:
+        """Uncompressed, as streams are."""
+        flow.request.headers.pop("Sec-WebSocket-Extensions", None)
+        attach(flow, Socket(call))
+        try:
+            aim(flow, call, self.core.settings.endpoints)
+        except NotConfigured as error:
+            refuse(flow, None, 503, "not_configured", str(error), wire=call.wire)
 
     def _attribution(self, headers: dict[str, str], tunnel: Tunnel | None) -> Attribution:
         proxy_user = (tunnel.team, tunnel.app) if tunnel else ("", "")
@@ -139,6 +154,10 @@ class Routing:
             refuse(flow, call, 400, "invalid_request_error", f"The request cannot be used: {error}.")
 
 
+def _opens_socket(flow: http.HTTPFlow, route: Tracked) -> bool:
+    return route.wire is RESPONSES and flow.request.method == "GET" and asks_for_websocket(flow.request)
+
+
 def _read_body(flow: http.HTTPFlow, call: LLMCall, limit: int) -> None:
     """Raises BodyTooLarge, and ValueError that says what is wrong with the body without quoting it."""
     raw = flow.request.raw_content or b""
@@ -151,26 +170,7 @@ def _read_body(flow: http.HTTPFlow, call: LLMCall, limit: int) -> None:
         call.fixed = "signed_request"  # for the provider itself, unlike one that came to the proxy's own address
     elif is_compressed:
         call.fixed = "compressed_body"
-    body = _parse(content)
-    if not isinstance(body, dict):
-        raise ValueError("its body is not a JSON object")
-    call.request = call.wire.request(body, call.route.model)
-    call.body = body
-    call.model = call.request.model
-
-
-def _parse(content: bytes) -> Any:
-    try:
-        return orjson.loads(content)
-    except orjson.JSONDecodeError as error:
-        problem = ValueError(f"its body is not JSON (line {error.lineno}, column {error.colno})")
-    if b"\\ud" not in content.lower():
-        raise problem
-    # JavaScript writes half of a surrogate pair, such as a cut emoji, as an escape. orjson takes none, providers may.
-    try:
-        return json.loads(content)
-    except (ValueError, RecursionError):
-        raise problem from None
+    call.ask(parse_object(content))
 
 
 def _headers_for_us(flow: http.HTTPFlow, *others: str) -> dict[str, str]:

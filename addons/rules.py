@@ -1,6 +1,7 @@
 """RoutingRules: by data/routing.json, give a request a cheaper model or refuse it when a budget is nearly spent."""
 
 import logging
+from collections.abc import Callable
 
 import orjson
 from mitmproxy import http
@@ -9,10 +10,10 @@ from addons.core import Core
 from addons.flow_call import open_call
 from addons.guard import guarded
 from addons.ledger.spend import highest
-from addons.llm.call import LLMCall
+from addons.llm.call import Denial, LLMCall
 from addons.llm.json_edit import replace_member
 from addons.llm.rules import Decision, choose
-from addons.replies import refuse
+from addons.replies import deny
 from addons.upstream import aim
 
 logger = logging.getLogger(__name__)
@@ -30,6 +31,20 @@ class RoutingRules:
         call = open_call(flow)
         if not call or not call.request:
             return
+
+        def set_model(model: bytes) -> None:
+            flow.request.content = replace_member(flow.request.raw_content or b"", "model", model)
+
+        deny(flow, call, self.apply(call, set_model))
+        if call.routed_to and call.route.model:
+            aim(flow, call, self.core.settings.endpoints)
+
+    def apply(self, call: LLMCall, set_model: Callable[[bytes], None]) -> Denial | None:
+        """Give the call the model that the rules say, unless they refuse it.
+
+        `set_model` puts a model, as JSON, into the body.
+        """
+        assert call.request
         worst = highest(call.standings)
         decision = choose(
             self.core.routing.value,
@@ -46,28 +61,29 @@ class RoutingRules:
         counts = self.core.counts
         if decision is None:
             counts.not_routed += 1
-            return
+            return None
         if decision.skip:
             counts.not_routed += 1
             counts.routing_skipped[decision.skip] += 1
-            return
+            return None
         reason = f"budget at {worst.percent if worst else 0}%, rule '{decision.rule.name}'"
+        denial = None
         if decision.rule.action == "downgrade":
-            self._downgrade(flow, call, decision, reason)
+            if "model" in call.body:
+                set_model(orjson.dumps(decision.target))
+                call.body["model"] = decision.target
+            self._downgrade(call, decision, reason)
         else:
-            self._block(flow, call, decision, reason)
+            denial = self._block(call, decision, reason)
         counts.rule_hits[decision.rule.name] += 1
+        return denial
 
-    def _downgrade(self, flow: http.HTTPFlow, call: LLMCall, decision: Decision, reason: str) -> None:
+    def _downgrade(self, call: LLMCall, decision: Decision, reason: str) -> None:
         model, target = call.model, decision.target
-        if "model" in call.body:
-            flow.request.content = replace_member(flow.request.raw_content or b"", "model", orjson.dumps(target))
-            call.body["model"] = target
         call.routed_from, call.routed_to, call.routing_rule = model, target, decision.rule.name
         call.model = target
         if call.route.model:
             call.route = call.route.with_model(target)
-            aim(flow, call, self.core.settings.endpoints)
         call.response_headers |= {
             "X-ModelTrack-Routed": "true",
             "X-ModelTrack-Original-Model": model,
@@ -77,9 +93,9 @@ class RoutingRules:
         self.core.counts.routed += 1
         logger.info("%s -> %s: %s", model, target, reason)
 
-    def _block(self, flow: http.HTTPFlow, call: LLMCall, decision: Decision, reason: str) -> None:
+    def _block(self, call: LLMCall, decision: Decision, reason: str) -> Denial:
         call.blocked_by, call.routing_rule = "rule", decision.rule.name
         self.core.counts.routing_blocked += 1
         message = f"Model '{call.model[:256]}' is refused ({reason}). Use '{decision.target}' instead."
-        refuse(flow, call, 429, "model_blocked", message)
         logger.info("%s", message)
+        return Denial(429, "model_blocked", message)

@@ -59,6 +59,10 @@ class Reply:
             raise ValueError(f"no setting {unknown.pop()!r}: there are {', '.join(types)}")
         return replace(self, **{name: types[name](value) for name, value in settings.items()})
 
+    def told(self, text: str) -> "Reply":
+        """By `output_tokens=7,delay=0.5`. Raises ValueError."""
+        return self.changed(dict(pair.split("=", 1) for pair in text.split(",") if pair)) if text else self
+
 
 class Api(NamedTuple):
     """How one kind of call is answered."""

@@ -28,6 +28,7 @@ import orjson
 
 from modeltrack_api import fake_bedrock, fake_openai
 from modeltrack_api.fake_answers import Api, Reply, anthropic_events, anthropic_message, error, other
+from modeltrack_api.fake_websocket import ResponsesSocket, accept
 
 _MAX_HEAD = 64 * 1024
 _MAX_BODY = 256 * 2**20
@@ -83,6 +84,7 @@ class _Connection(asyncio.Protocol):
         self._buffer = bytearray()
         self._task: asyncio.Task[None] | None = None
         self._continued = False
+        self._socket: ResponsesSocket | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -93,15 +95,20 @@ class _Connection(asyncio.Protocol):
         self._provider._connections.discard(self)
         if self._task:
             self._task.cancel()
+        if self._socket:
+            self._socket.lost()
 
     def data_received(self, data: bytes) -> None:
+        if self._socket:
+            self._socket.feed(data)
+            return
         self._buffer += data
         if not self._task:
             self._next()
 
     def _next(self) -> None:
         try:
-            while not self._task and (request := self._parse()):
+            while not self._task and not self._socket and (request := self._parse()):
                 self._answer(request)
         except ValueError as problem:
             self._send_json(400, {"error": str(problem)}, close=True)
@@ -146,13 +153,16 @@ class _Connection(asyncio.Protocol):
             provider._recorded.append(request)
         is_anthropic = "/messages" in path or request.header("anthropic-version") is not None
         try:
-            settings = dict(pair.split("=", 1) for pair in (request.header("x-fake") or "").split(",") if pair)
-            reply = provider.defaults.changed(settings) if settings else provider.defaults
+            reply = provider.defaults.told(request.header("x-fake") or "")
             body = _parsed(request.body) if request.method == "POST" else {}
             if not isinstance(body, dict):
                 raise ValueError("the body is no JSON object")
         except ValueError as problem:
             self._send_json(400, error(is_anthropic, 400, str(problem)))
+            return
+        key = request.header("sec-websocket-key")
+        if key and request.method == "GET" and reply.status == 200 and path.endswith("/responses"):
+            self._upgrade(request, key, reply)
             return
         found = _find_api(path) if request.method == "POST" else None
         if not found and request.method == "GET" and path.endswith("/responses/resp_fake"):
@@ -178,6 +188,17 @@ class _Connection(asyncio.Protocol):
             self._start(self._late(content, reply, headers))
         else:
             self._send(reply.status, content, reply, headers)
+
+    def _upgrade(self, request: Request, key: str, reply: Reply) -> None:
+        def record(message: bytes) -> None:
+            if self._provider.record:
+                self._provider._recorded.append(Request("MESSAGE", request.path, request.headers, message))
+
+        self.transport.write(accept(key))
+        self._socket = ResponsesSocket(self.transport, reply, record, self._provider._wait_for_release)
+        data = bytes(self._buffer)
+        self._buffer.clear()
+        self._socket.feed(data)
 
     def _start(self, work: Any) -> None:
         self._task = asyncio.get_running_loop().create_task(work)

@@ -1,7 +1,7 @@
 """LLMCall: what one request on a tracked route is, and what became of it so far. Hung on the flow by Routing."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from addons.ledger.budgets import Standing
 from addons.ledger.spend import Ticket
@@ -10,6 +10,18 @@ from addons.llm.prompt import Request
 from addons.llm.providers import Provider, StreamMeter, WireFormat
 from addons.llm.routes import Tracked
 from addons.llm.usage import NOTHING, Estimate, Usage
+
+
+class Denial(NamedTuple):
+    """Why a call is not served."""
+
+    status: int
+    kind: str
+    """The error's type, a word."""
+    message: str
+    """What happened and what to do."""
+    retry_after: int | None = None
+    """Seconds; None says that a retry cannot help."""
 
 
 @dataclass(slots=True)
@@ -85,6 +97,12 @@ class LLMCall:
     @property
     def is_stream(self) -> bool:
         return self.request is not None and self.request.stream
+
+    def ask(self, body: dict[str, Any]) -> None:
+        """Take in what the body asks for. Raises ValueError where there is no model."""
+        self.request = self.wire.request(body, self.route.model)
+        self.body = body
+        self.model = self.request.model
 
     def estimate(self) -> Estimate:
         """Tokens for an answer that does not report them."""

@@ -1,9 +1,12 @@
 """Read from a request's body what the event and the reservation need: sizes and a hash, never the text itself."""
 
 import hashlib
+import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+import orjson
 
 from addons.llm.usage import CHARACTERS_PER_TOKEN, tokens_of
 
@@ -25,6 +28,28 @@ class Request:
     user_prompt_tokens: int
     prompt_hash: str
     """First 8 hex digits of SHA-256 of the system prompt, "" without one."""
+
+
+def parse_object(content: bytes) -> dict[str, Any]:
+    """A body. Raises ValueError that says what is wrong with it without quoting it."""
+    body = _parse(content)
+    if not isinstance(body, dict):
+        raise ValueError("its body is not a JSON object")
+    return body
+
+
+def _parse(content: bytes) -> Any:
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError as error:
+        problem = ValueError(f"its body is not JSON (line {error.lineno}, column {error.colno})")
+    if b"\\ud" not in content.lower():
+        raise problem
+    # JavaScript writes half of a surrogate pair, such as a cut emoji, as an escape. orjson takes none, providers may.
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        raise problem from None
 
 
 def read(

@@ -12,8 +12,8 @@ from addons.llm.sse import Event
 from addons.llm.usage import Estimate, Usage, count, details, text, tokens_of
 
 _DELTA_TEXT = re.compile(rb'"delta": ?"((?:[^"\\]++|\\.)*+)"')
-_FINAL = frozenset({"response.completed", "response.incomplete", "response.failed"})
-_NAMES_THE_MODEL = "response.created"
+CREATED = "response.created"
+FINAL = frozenset({"response.completed", "response.incomplete", "response.failed"})
 
 
 class ResponsesMeter:
@@ -28,23 +28,27 @@ class ResponsesMeter:
         if event.name.endswith(".delta"):
             if match := _DELTA_TEXT.search(event.data):
                 self.text_bytes += len(match[1])
-        elif event.name in _FINAL or event.name in (_NAMES_THE_MODEL, "error"):
-            self._read_json(event)
+        elif event.name in FINAL or event.name in (CREATED, "error"):
+            try:
+                content = orjson.loads(event.data)
+            except orjson.JSONDecodeError:
+                return True
+            if isinstance(content, dict):
+                self.read_content(event.name, content)
         return True
 
-    def _read_json(self, event: Event) -> None:
-        try:
-            content = orjson.loads(event.data)
-        except orjson.JSONDecodeError:
+    def read_content(self, name: str, content: Mapping[str, Any]) -> None:
+        """As `read`, of an event that has been parsed."""
+        if name.endswith(".delta"):
+            delta = content.get("delta")
+            self.text_bytes += len(delta.encode(errors="replace")) if isinstance(delta, str) else 0
             return
-        if not isinstance(content, dict):
-            return
-        if event.name == "error":
-            self.error = error_type({"error": content}) or "error"
+        if name == "error":
+            self.error = error_name(content)
             return
         response = details(content, "response")
         self.model = text(response.get("model")) or self.model
-        if event.name in _FINAL:
+        if name in FINAL:
             self.complete = True
             self._response = response
             self.error = self.error or error_type(response)
@@ -78,6 +82,11 @@ class Responses:
 
     def error_body(self, kind: str, message: str) -> dict[str, Any]:
         return openai_error(kind, message)
+
+
+def error_name(event: Mapping[str, Any]) -> str:
+    """Of an `error` event: over a WebSocket the error is nested in it, in a stream it has a bare code."""
+    return error_type(event) or error_type({"error": {"code": event.get("code")}}) or "error"
 
 
 def usage_of(response: Mapping[str, Any], estimate: Estimate) -> Usage:

@@ -1,0 +1,89 @@
+"""The end of a call: measure it, write its one event, settle its reservation. For CostLogger and WebSockets alike."""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from mitmproxy import http
+
+from addons.core import Core
+from addons.guard import describe
+from addons.ledger.events import CostEvent
+from addons.llm.call import LLMCall
+from addons.meter import measure
+
+logger = logging.getLogger(__name__)
+
+CLIENT_GONE = 499
+"""Status of a call whose client got no answer, or half of one, as nginx logs it."""
+
+
+def finish(core: Core, flow: http.HTTPFlow, call: LLMCall, status: Callable[[], int], key: str = "") -> None:
+    """Settle a call and write its one event; what comes after it changes nothing.
+
+    `status` is asked once the call has been measured; `key` is the call's in `core.live`, by default the flow's id.
+    """
+    if call.logged:
+        return
+    try:
+        measure(core, flow, call)
+        _count_savings(core, call)
+    except Exception as error:
+        logger.error("a call could not be measured, so it is billed what was reserved: %s", describe(error))
+        call.usage = replace(call.usage, estimated=True)
+        call.cost_nanos = call.ticket.nanos if call.ticket else None
+        call.error = call.error or "metering_failed"
+    now = core.now()
+    core.settle(key or flow.id, call, now)
+    try:
+        core.record(call, _event(call, status(), now))
+    except Exception as error:
+        logger.error("a cost event could not be written: %s", describe(error))
+
+
+def _count_savings(core: Core, call: LLMCall) -> None:
+    """What the tokens would have cost with the model that was asked for."""
+    if call.routed_from and not call.cache_hit and call.cost_nanos is not None:
+        full_price = core.cost(call, call.routed_from, call.usage)
+        if full_price is not None:
+            call.saved_nanos = full_price - call.cost_nanos
+            core.counts.routing_savings_nanos += call.saved_nanos
+
+
+def _event(call: LLMCall, status: int, now: datetime) -> CostEvent:
+    who, request, usage = call.attribution, call.request, call.usage
+    return CostEvent(
+        timestamp=now,
+        provider=call.provider.name,
+        model=call.model,
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cache_read_tokens=usage.cache_read_tokens,
+        cache_write_tokens=usage.cache_write_tokens,
+        cost_nanos=call.cost_nanos,
+        latency_ms=round((time.monotonic() - call.started) * 1000),
+        ttft_ms=call.ttft_ms,
+        status_code=status,
+        is_streaming=call.is_stream,
+        app_id=who.app,
+        team=who.team,
+        feature=who.feature,
+        customer_tier=who.customer_tier,
+        session_id=who.session_id,
+        trace_id=who.trace_id,
+        cache_hit=call.cache_hit,
+        saved_nanos=call.saved_nanos,
+        routed_from=call.routed_from,
+        routed_to=call.routed_to,
+        routing_rule=call.routing_rule,
+        blocked_by=call.blocked_by,
+        usage_estimated=usage.estimated,
+        error=call.error,
+        prompt_hash=request.prompt_hash if request else "",
+        system_prompt_tokens=request.system_prompt_tokens if request else 0,
+        user_prompt_tokens=request.user_prompt_tokens if request else 0,
+        prompt_template_id=who.prompt_template,
+        token_summary=usage.summary(),
+    )

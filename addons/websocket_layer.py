@@ -1,0 +1,75 @@
+"""WebSocketLayer: what mitmproxy's own WebSocket layer lacks for a gateway, added to its connections.
+
+- A message grows without limit, and by copying all of it for each piece that comes: here it is collected once, and one
+  over `body_size_limit` closes the socket (1009).
+- A message that is injected while one of the provider's is half there is merged with it: here it waits.
+- A side that is gone without a word is a normal end (1000) to the other one: here that is cut off as well.
+- A changed message is cut every 4000 bytes, in the middle of characters: here it is one frame.
+"""
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from mitmproxy import ctx
+from mitmproxy.proxy.layers import websocket
+from mitmproxy.utils import human
+from wsproto.events import CloseConnection, Event, Message, TextMessage
+from wsproto.frame_protocol import CloseReason
+
+_FRAME_BYTES = 64
+"""What a frame costs at least, so that empty ones are not endless."""
+
+
+def _limit() -> int:
+    return human.parse_size(ctx.options.body_size_limit) or sys.maxsize
+
+
+class Connection(websocket.WebsocketConnection):
+    _size = 0
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._frames: list[list[Any]] = [[]]
+        self._limit = _limit()
+        super().__init__(*args, **kwargs)
+
+    def events(self) -> Iterator[Event]:
+        """Of messages, only whole ones."""
+        while self._events:  # the end of the connection, and what is injected, which is whole
+            yield self._events.popleft()
+        for event in super().events():
+            if not isinstance(event, Message):
+                yield event
+                continue
+            self._frames[-1].append(event.data)
+            self._size += len(event.data) + (_FRAME_BYTES if event.frame_finished else 0)
+            if self._size > self._limit:
+                yield CloseConnection(CloseReason.MESSAGE_TOO_BIG, "the message is larger than the proxy takes")
+                return
+            if event.message_finished:
+                yield from self._message(event)
+            elif event.frame_finished:
+                self._frames.append([])
+
+    def _message(self, last: "Message[Any]") -> "Iterator[Message[Any]]":
+        frames, self._frames, self._size = self._frames, [[]], 0
+        empty: Any = "" if isinstance(last, TextMessage) else b""
+        for number, parts in enumerate(frames, 1):
+            yield type(last)(data=empty.join(parts), message_finished=number == len(frames))
+
+    def send(self, event: Event) -> bytes:
+        if isinstance(event, CloseConnection) and event.code == CloseReason.ABNORMAL_CLOSURE:
+            return b""
+        sent: bytes = super().send(event)
+        return sent
+
+
+class WebSocketLayer:
+    def load(self, _: object) -> None:
+        self._saved = websocket.WebsocketConnection, websocket.Fragmentizer.FRAGMENT_SIZE
+        websocket.WebsocketConnection = Connection  # type: ignore[misc]
+        websocket.Fragmentizer.FRAGMENT_SIZE = sys.maxsize
+
+    def done(self) -> None:
+        original, websocket.Fragmentizer.FRAGMENT_SIZE = self._saved
+        websocket.WebsocketConnection = original  # type: ignore[misc]

@@ -1,0 +1,240 @@
+"""WebSockets: each `response.create` on a socket of the Responses API is a call of its own.
+
+Its budget is checked before it goes upstream, and its event is written before the client sees the end of its answer. A
+refused one is not passed on; the socket stays open, and the client gets an `error` event.
+"""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+import orjson
+from mitmproxy import connection, ctx, http
+from mitmproxy.websocket import WebSocketMessage
+
+from addons.core import Core
+from addons.flow_call import socket_of, untracked_call
+from addons.guard import describe, guarded, guarded_async
+from addons.llm.call import Denial, LLMCall
+from addons.llm.json_edit import replace_member
+from addons.llm.prompt import parse_object
+from addons.llm.providers.responses import CREATED, error_name
+from addons.llm.socket import CREATE, Socket, Turn, begins, error_event, lane_of, refusal_event
+from addons.meter import CLIENT_DISCONNECTED, PROXY_STOPPED, UPSTREAM_DISCONNECTED
+from addons.record import CLIENT_GONE, finish
+from addons.replies import retry_headers
+
+logger = logging.getLogger(__name__)
+
+_MOST_TURNS = 256
+"""On one socket, asked for and not answered. OpenAI answers 16 at once and queues the rest."""
+
+_FAILED = Denial(500, "proxy_error", "ModelTrack could not handle this message; its log says why.", 1)
+
+
+class Gate(Protocol):
+    def check(self, call: LLMCall, key: str) -> Awaitable[Denial | None]: ...
+    def check_untracked(self, call: LLMCall) -> Awaitable[Denial | None]: ...
+    def reserve(self, call: LLMCall, key: str) -> None: ...
+
+
+class Rules(Protocol):
+    def apply(self, call: LLMCall, set_model: Callable[[bytes], None]) -> Denial | None: ...
+
+
+class WebSockets:
+    def __init__(self, core: Core, gate: Gate, rules: Rules) -> None:
+        self.core = core
+        self._gate = gate
+        self._rules = rules
+        self._open: dict[str, http.HTTPFlow] = {}
+        """By the id of the client's connection."""
+
+    def failed(self, flow: http.HTTPFlow) -> None:
+        """No message of the client's slips past its budget; the provider's are passed on."""
+        if not flow.websocket:
+            flow.kill()
+        elif flow.websocket.messages and (message := flow.websocket.messages[-1]).from_client:
+            message.drop()
+            _send(flow, error_event(_FAILED, retry_headers(_FAILED.retry_after), ""))
+
+    @guarded
+    def response(self, flow: http.HTTPFlow) -> None:
+        """Nothing but a WebSocket that is read here may follow a request on a tracked route."""
+        is_switch = flow.live and flow.response is not None and flow.response.status_code == 101
+        if is_switch and not untracked_call(flow) and not (socket_of(flow) and flow.websocket):
+            logger.error("the provider answered with a protocol that is not known here: the connection is closed")
+            flow.kill()
+
+    @guarded
+    def websocket_start(self, flow: http.HTTPFlow) -> None:
+        if flow.live and socket_of(flow):
+            self._open[flow.client_conn.id] = flow
+
+    @guarded_async
+    async def websocket_message(self, flow: http.HTTPFlow) -> None:
+        if not flow.websocket or not flow.live:
+            return  # read from a file
+        message = flow.websocket.messages[-1]
+        del flow.websocket.messages[:-1]  # mitmproxy keeps them as long as the socket is open
+        socket = socket_of(flow)
+        if not socket or message.injected:
+            return
+        if message.from_client:
+            await self._from_client(flow, socket, message)
+        else:
+            if self._from_provider(flow, socket, message.content):
+                await self.core.make_durable()
+
+    async def _from_client(self, flow: http.HTTPFlow, socket: Socket, message: WebSocketMessage) -> None:
+        call = socket.new_call(time.monotonic())
+        event: dict[str, Any] = {"type": CREATE}
+        try:
+            event = self._parse(message)
+            denial = await self._decide(socket, call, _key(flow, call), event, message)
+            if flow.client_conn.id not in self._open:
+                denial = _FAILED  # the client has gone meanwhile, or the proxy is stopping
+        except _Refused as refused:
+            denial = refused.denial
+        except Exception as error:
+            logger.error("WebSockets failed: %s", describe(error))
+            denial = _FAILED
+        if event.get("type") == CREATE:
+            if not denial:
+                socket.add(call, lane_of(event))
+                self.core.live[_key(flow, call)] = flow
+                return
+            call.error = denial.kind
+            self._finish(flow, call, denial.status)
+        if denial:
+            message.drop()
+            _send(flow, refusal_event(denial, retry_headers(denial.retry_after), event))
+
+    def _parse(self, message: WebSocketMessage) -> dict[str, Any]:
+        """Raises _Refused."""
+        limit = self.core.settings.max_request_bytes
+        if len(message.content) > limit:
+            text = f"The message is larger than {limit} bytes, the limit that MAX_REQUEST_BYTES sets."
+            raise _Refused(413, "request_too_large", text)
+        if not message.is_text:
+            raise _Refused(400, "invalid_request_error", "The message is binary: send events as text.")
+        try:
+            return parse_object(message.content)
+        except ValueError as error:
+            raise _invalid(error) from None
+
+    async def _decide(
+        self, socket: Socket, call: LLMCall, key: str, event: dict[str, Any], message: WebSocketMessage
+    ) -> Denial | None:
+        """Raises _Refused."""
+        if event.get("type") != CREATE:
+            return await self._gate.check_untracked(call)
+        if len(socket.turns) >= _MOST_TURNS:
+            text = f"{_MOST_TURNS} responses are waited for on this connection: wait for one of them."
+            return Denial(429, "too_many_responses", text, retry_after=1)
+        try:
+            socket.ask(call, event)
+        except ValueError as error:
+            raise _invalid(error) from None
+        return await self._gate.check(call, key) or self._route(call, message)
+
+    def _route(self, call: LLMCall, message: WebSocketMessage) -> Denial | None:
+        """Where that fails the call goes on with the model that it asks for."""
+
+        def set_model(model: bytes) -> None:
+            message.content = replace_member(message.content, "model", model)
+
+        try:
+            return self._rules.apply(call, set_model)
+        except Exception as error:
+            logger.error("RoutingRules.apply failed: %s", describe(error))
+            return None
+
+    def _from_provider(self, flow: http.HTTPFlow, socket: Socket, content: bytes) -> bool:
+        """Whether a call has ended."""
+        try:
+            event = orjson.loads(content)
+        except orjson.JSONDecodeError:
+            return False
+        kind = event.get("type") if isinstance(event, dict) else None
+        if not isinstance(kind, str):
+            return False
+        turn = socket.turn_of(kind, event)
+        if turn and turn.has_begun and kind == CREATED:
+            self._end(flow, socket, turn, 502, UPSTREAM_DISCONNECTED)  # without the end that it should have had
+            turn = socket.turn_of(kind, event)
+        if turn is None:
+            if not begins(kind):
+                return False
+            turn = self._successor(flow, socket, lane_of(event))
+        if kind == "error" and not turn.has_begun:
+            turn.call.measured = True  # refused, so it costs nothing
+            status = event.get("status")
+            self._end(flow, socket, turn, status if type(status) is int else 400, error_name(event))
+            return True
+        return self._follow(flow, socket, turn, kind, event)
+
+    def _follow(self, flow: http.HTTPFlow, socket: Socket, turn: Turn, kind: str, event: dict[str, Any]) -> bool:
+        if not turn.has_begun:
+            turn.has_begun = True
+            turn.call.ttft_ms = round((time.monotonic() - turn.call.started) * 1000)
+        turn.meter.read_content(kind, event)
+        if turn.meter.complete or kind == "error":
+            self._end(flow, socket, turn, 200)
+            return True
+        return False
+
+    def _successor(self, flow: http.HTTPFlow, socket: Socket, lane: str) -> Turn:
+        call = socket.new_successor(time.monotonic())
+        self._gate.reserve(call, _key(flow, call))
+        self.core.live[_key(flow, call)] = flow
+        return socket.add(call, lane)
+
+    @guarded
+    def websocket_end(self, flow: http.HTTPFlow) -> None:
+        if flow.websocket and (socket := socket_of(flow)):
+            self._close(flow, socket, CLIENT_DISCONNECTED if flow.websocket.closed_by_client else UPSTREAM_DISCONNECTED)
+
+    def client_disconnected(self, client: connection.Client) -> None:
+        """Whatever became of the socket, this comes."""
+        if (flow := self._open.get(client.id)) and (socket := socket_of(flow)):
+            self._close(flow, socket, CLIENT_DISCONNECTED)
+
+    def done(self) -> None:
+        """Calls still in flight end with the proxy, and mitmproxy has no event for that."""
+        for flow in list(self._open.values()):
+            if socket := socket_of(flow):
+                self._close(flow, socket, PROXY_STOPPED)
+
+    def _close(self, flow: http.HTTPFlow, socket: Socket, reason: str) -> None:
+        self._open.pop(flow.client_conn.id, None)
+        for turn in list(socket.turns):
+            self._end(flow, socket, turn, 502 if reason == UPSTREAM_DISCONNECTED else CLIENT_GONE, reason)
+
+    def _end(self, flow: http.HTTPFlow, socket: Socket, turn: Turn, status: int, error: str = "") -> None:
+        socket.turns.remove(turn)
+        turn.call.error = turn.call.error or error
+        self._finish(flow, turn.call, status)
+
+    def _finish(self, flow: http.HTTPFlow, call: LLMCall, status: int) -> None:
+        finish(self.core, flow, call, lambda: status, _key(flow, call))
+
+
+class _Refused(Exception):
+    def __init__(self, status: int, kind: str, message: str) -> None:
+        self.denial = Denial(status, kind, message)
+
+
+def _invalid(error: ValueError) -> _Refused:
+    return _Refused(400, "invalid_request_error", f"The request cannot be used: {error}.")
+
+
+def _key(flow: http.HTTPFlow, call: LLMCall) -> str:
+    """In core.live."""
+    return f"{flow.id}/{id(call)}"
+
+
+def _send(flow: http.HTTPFlow, event: dict[str, Any]) -> None:
+    """To the client, as if it were the provider's."""
+    ctx.master.commands.call("inject.websocket", flow, True, orjson.dumps(event), True)
