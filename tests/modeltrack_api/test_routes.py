@@ -92,7 +92,9 @@ def test_what_a_forecast_or_report_does_not_take_is_named(app: App, path: str, n
 def test_a_report_is_saved_as_a_file(server: Server) -> None:
     with Client(server) as client:
         response, body = client.ask("GET /api/reports/executive/export?format=csv HTTP/1.1\r\nHost: localhost\r\n\r\n")
-    assert b'content-disposition: attachment; filename="modeltrack-monthly-report-' in head.lower()
+    assert response.headers["Content-Type"] == "text/csv; charset=utf-8"
+    name = re.escape("modeltrack-monthly-report-") + r"\d{4}-\d\d-\d\d\.csv"
+    assert re.fullmatch(f'attachment; filename="{name}"', response.headers["Content-Disposition"])
     assert body.startswith(b'"section","name",')
 
 
