@@ -1,7 +1,6 @@
 """GET /api/estimator/models and POST /api/estimator/calculate."""
 
 import re
-from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -12,10 +11,8 @@ from hypothesis import strategies as st
 
 from addons.llm.pricing import PricingFile
 from modeltrack_api.api import ApiError
-from tests.modeltrack_api.asking import NOW, Asking, line
+from tests.modeltrack_api.queries.asking import NOW, USD, Asking, Database, line
 
-USD = 10**9
-Ask = Callable[..., Asking]
 PLAN = {"model": "claude-sonnet-4-6", "avg_input_tokens": 1000, "avg_output_tokens": 200, "requests_per_day": 50}
 """0.006 USD each, at 3 and 15 USD a million."""
 
@@ -108,7 +105,7 @@ class TestComparison:
         assert {"gpt-4o", "gpt-4o-mini", "claude-sonnet-4-5"} <= by_model.keys()
         assert len({(row["provider"], row["model"]) for row in found}) == len(found)
 
-    def test_models_in_use_are_compared(self, database: Ask) -> None:
+    def test_models_in_use_are_compared(self, database: Database) -> None:
         used = {"provider": "bedrock", "model": "us.amazon.nova-pro-v1:0"}
         unpriced = {"provider": "azure", "model": "mine"}
         ask = database(line(NOW, 1, USD, **used), line(NOW, 2, None, **unpriced))
@@ -122,7 +119,7 @@ class TestComparison:
         assert "claude-sonnet-4-6" in models
         assert models.isdisjoint({"claude-haiku-4-5", "gpt-4o", "gpt-4o-mini"})
 
-    def test_a_model_of_ones_own(self, database: Ask) -> None:
+    def test_a_model_of_ones_own(self, database: Database) -> None:
         ask = database()
         own = {"provider": "azure", "model": "mine", "input": 1, "output": 2}
         ask.app.pricing.value = PricingFile.model_validate({"models": [own]})
@@ -157,7 +154,7 @@ class TestSimilarFeatures:
         members = {"input_tokens": tokens[0], "output_tokens": tokens[1], "feature": feature} | members
         return [line(NOW - timedelta(days=n), first + n, USD, **members) for n in range(count)]
 
-    def test_have_calls_of_about_as_many_tokens_nearest_first(self, database: Ask) -> None:
+    def test_have_calls_of_about_as_many_tokens_nearest_first(self, database: Database) -> None:
         ask = database(
             *self.calls("far", (4000, 200), 2, 100),
             *self.calls("near", (1500, 300), 3, 200),
@@ -170,7 +167,7 @@ class TestSimilarFeatures:
             {"feature": "near", "avg_cost_per_request": 1, "monthly_cost": 3, "request_count": 3},
         ]
 
-    def test_are_of_the_last_30_days_and_at_most_five(self, database: Ask) -> None:
+    def test_are_of_the_last_30_days_and_at_most_five(self, database: Database) -> None:
         ask = database(
             *self.calls("long", (1000, 200), 40, 1000),
             *(line for n in range(9) for line in self.calls(f"f{n}", (1100, 200), 1, 2000 + n)),
@@ -179,7 +176,7 @@ class TestSimilarFeatures:
         assert [row["feature"] for row in found] == ["long", "f0", "f1", "f2", "f3"]
         assert found[0]["request_count"] == 30
 
-    def test_there_are_none_where_only_refused_calls_were(self, database: Ask) -> None:
+    def test_there_are_none_where_only_refused_calls_were(self, database: Database) -> None:
         ask = database(line(NOW, 1, 0, feature="x", blocked_by="rule"))
         assert calculated(ask, avg_input_tokens=0, avg_output_tokens=0)["similar_features"] == []
 

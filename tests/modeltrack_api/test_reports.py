@@ -5,7 +5,6 @@ import io
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -19,13 +18,10 @@ from modeltrack_api.api import Reply
 from modeltrack_api.facts import Filters, Window, micros
 from modeltrack_api.report_csv import as_csv, harmless
 from modeltrack_api.reports import PERIODS
-from tests.modeltrack_api import recomputed
-from tests.modeltrack_api.asking import NOW, Asking, at, line
-from tests.modeltrack_api.made_events import FIRST, filters, logs
-from tests.modeltrack_api.recomputed import Log
-
-USD = 10**9
-Ask = Callable[..., Asking]
+from tests.modeltrack_api.queries.asking import NOW, USD, Asking, Database, at, line
+from tests.modeltrack_api.queries.log import Log, cost, groups
+from tests.modeltrack_api.queries.made_events import FIRST, filters, logs
+from tests.modeltrack_api.queries.recomputed import cache
 
 
 def until(day: str) -> Window:
@@ -36,8 +32,8 @@ def until(day: str) -> Window:
 def calls(*described: tuple[str, float, dict[str, Any]]) -> list[bytes]:
     """Of a day (noon) or moment, the cost in USD and the members."""
     return [
-        line(at(*moment.split("T")), number, round(cost * USD), **members)
-        for number, (moment, cost, members) in enumerate(described)
+        line(at(*moment.split("T")), number, round(usd * USD), **members)
+        for number, (moment, usd, members) in enumerate(described)
     ]
 
 
@@ -55,7 +51,7 @@ class TestPeriod:
             ("quarterly", "2026-01-04", "Quarterly: Jan 4 to Apr 3, 2026"),
         ],
     )
-    def test_ends_today(self, database: Ask, period: str, start: str, label: str) -> None:
+    def test_ends_today(self, database: Database, period: str, start: str, label: str) -> None:
         first = date.fromisoformat(start)
         before = (first - timedelta(days=1)).isoformat()
         ask = database(*calls((f"{before}T23:59", 1, {}), (f"{start}T00:00", 2, {}), ("2026-04-03T23:59", 4, {})))
@@ -64,7 +60,7 @@ class TestPeriod:
         assert found["summary"]["total_spend"] == 6
         assert len(found["daily_spend"]) == PERIODS[period]
 
-    def test_ends_with_the_day_asked_for(self, database: Ask) -> None:
+    def test_ends_with_the_day_asked_for(self, database: Database) -> None:
         ask = database(*calls(("2026-01-02", 1, {}), ("2026-01-03T23:59", 2, {}), ("2026-01-04T00:00", 4, {})))
         found = ask("executive", until("2026-01-03"), period="weekly")
         assert found["period"] == {
@@ -75,13 +71,13 @@ class TestPeriod:
         assert found["summary"]["total_spend"] == 3
 
     @pytest.mark.parametrize("day", ["0001-01-01", "0001-01-05", "1969-12-31", "9999-12-31"])
-    def test_may_be_at_the_end_of_time(self, database: Ask, day: str) -> None:
+    def test_may_be_at_the_end_of_time(self, database: Database, day: str) -> None:
         end = micros(at(day, "00:00")) + 24 * 3600 * 10**6
         found = database(*calls(("2026-01-02", 1, {})))("executive", Window(0, end), period="quarterly")
         assert found["period"]["end"] == day
         assert found["summary"]["total_requests"] == 0
 
-    def test_days_to_come_are_not_listed(self, database: Ask) -> None:
+    def test_days_to_come_are_not_listed(self, database: Database) -> None:
         found = database(*calls(("2026-04-03", 1, {})))("executive", until("2026-04-05"), period="weekly")
         assert [row["date"] for row in found["daily_spend"]] == [
             *("2026-03-30", "2026-03-31", "2026-04-01", "2026-04-02", "2026-04-03")
@@ -89,7 +85,7 @@ class TestPeriod:
 
 
 class TestTrends:
-    def test_against_the_period_before(self, database: Ask) -> None:
+    def test_against_the_period_before(self, database: Database) -> None:
         """2 calls for 10 USD before, 3 for 12 now: a call costs 4 in place of 5."""
         ask = database(
             *calls(("2026-03-20", 4, {}), ("2026-03-26", 6, {}), ("2026-03-31", 4, {})),
@@ -101,25 +97,25 @@ class TestTrends:
             "cost_efficiency_change_pct": 20,
         }
 
-    def test_a_day_that_is_not_over_is_compared_with_as_much_of_its_counterpart(self, database: Ask) -> None:
+    def test_a_day_that_is_not_over_is_compared_with_as_much_of_its_counterpart(self, database: Database) -> None:
         """It is 15:30 on April 3; March 27 is its counterpart a week before."""
         ask = database(*calls(("2026-04-03T15:00", 5, {}), ("2026-03-27T15:00", 5, {}), ("2026-03-27T16:00", 100, {})))
         assert ask("executive", period="weekly")["trends"]["spend_change_pct"] == 0
         assert ask("executive", until("2026-04-03"), period="weekly")["trends"]["spend_change_pct"] == 0
         assert ask("executive", until("2026-03-27"), period="weekly")["summary"]["total_spend"] == 105
 
-    def test_null_where_there_was_nothing(self, database: Ask) -> None:
+    def test_null_where_there_was_nothing(self, database: Database) -> None:
         assert database(*calls(("2026-04-03", 5, {})))("executive")["trends"] == {
             "spend_change_pct": None,
             "request_change_pct": None,
             "cost_efficiency_change_pct": None,
         }
 
-    def test_nothing_after_nothing_is_no_change(self, database: Ask) -> None:
+    def test_nothing_after_nothing_is_no_change(self, database: Database) -> None:
         trends = database()("executive")["trends"]
         assert trends == {"spend_change_pct": 0, "request_change_pct": 0, "cost_efficiency_change_pct": None}
 
-    def test_an_end_is_a_change_of_all(self, database: Ask) -> None:
+    def test_an_end_is_a_change_of_all(self, database: Database) -> None:
         trends = database(*calls(("2026-02-20", 5, {})))("executive")["trends"]
         assert (trends["spend_change_pct"], trends["request_change_pct"]) == (-100, -100)
 
@@ -130,7 +126,7 @@ class TestParts:
         line(at("2026-04-03"), 9, 0, **PRODUCT, cache_hit=True, saved_usd=2),
     )
 
-    def test_each_has_its_share(self, database: Ask) -> None:
+    def test_each_has_its_share(self, database: Database) -> None:
         found = database(*self.LINES)("executive")
         assert found["summary"] == {
             "total_spend": 8,
@@ -157,21 +153,21 @@ class TestParts:
             {"date": "2026-04-03", "spend": 1, "requests": 2},
         ]
 
-    def test_of_one_team(self, database: Ask) -> None:
+    def test_of_one_team(self, database: Database) -> None:
         found = database(*self.LINES)("executive", None, Filters(team="search"))
         assert found["summary"]["total_spend"] == 1
         assert [row["team"] for row in found["spend_by_team"]] == ["search"]
 
 
 class TestAdvice:
-    def test_of_nothing(self, database: Ask) -> None:
+    def test_of_nothing(self, database: Database) -> None:
         found = database()("executive")
         assert (found["optimization_actions"], found["recommendations"]) == (
             [],
             ["There were no calls in this period."],
         )
 
-    def test_a_cheaper_model_with_what_it_would_have_saved(self, database: Ask) -> None:
+    def test_a_cheaper_model_with_what_it_would_have_saved(self, database: Database) -> None:
         """Sonnet at 3 and 15 USD a million for 10 million in and 1 out: 45; Haiku at 1 and 5."""
         tokens = {"input_tokens": 10_000_000, "output_tokens": 1_000_000}
         ask = database(*calls(("2026-04-01", 45, tokens | {"provider": "anthropic", "model": "claude-sonnet-4-6"})))
@@ -190,7 +186,7 @@ class TestAdvice:
             "Change models as listed in the actions: it would have saved about $30.00."
         )
 
-    def test_less_than_a_cent_is_not_worth_it(self, database: Ask) -> None:
+    def test_less_than_a_cent_is_not_worth_it(self, database: Database) -> None:
         members = {"provider": "anthropic", "model": "claude-sonnet-4-6", "input_tokens": 1000, "output_tokens": 0}
         assert database(*calls(("2026-04-01", 0.003, members)))("executive")["optimization_actions"] == []
 
@@ -231,16 +227,16 @@ class TestAdvice:
         ],
         ids=["growth", "concentration", "nobody's", "unpriced", "refused", "saved by the cache", "no cache"],
     )
-    def test_recommendations_name_amounts(self, database: Ask, lines: list[bytes], expected: str) -> None:
+    def test_recommendations_name_amounts(self, database: Database, lines: list[bytes], expected: str) -> None:
         assert expected in database(*lines)("executive")["recommendations"]
 
-    def test_what_is_as_it_should_be_is_not_worth_a_word(self, database: Ask) -> None:
+    def test_what_is_as_it_should_be_is_not_worth_a_word(self, database: Database) -> None:
         ask = database(*calls(("2026-02-20", 10, PRODUCT), ("2026-04-01", 5, PRODUCT), ("2026-04-01", 5, SEARCH)))
         assert [text for text in ask("executive")["recommendations"] if "50%" not in text] == []
 
 
 class TestExport:
-    def test_json_is_the_report_itself(self, database: Ask) -> None:
+    def test_json_is_the_report_itself(self, database: Database) -> None:
         ask = database(*TestParts.LINES)
         found = ask("executive_export")
         assert isinstance(found, Reply)
@@ -250,7 +246,7 @@ class TestExport:
             "Content-Disposition": 'attachment; filename="modeltrack-monthly-report-2026-04-03.json"'
         }
 
-    def test_csv_has_every_number_of_the_report(self, database: Ask) -> None:
+    def test_csv_has_every_number_of_the_report(self, database: Database) -> None:
         ask = database(*TestParts.LINES)
         found = ask("executive_export", format="csv")
         assert found.content_type == "text/csv; charset=utf-8"
@@ -273,7 +269,7 @@ class TestExport:
         assert [text.lstrip("'") for text in texts] == report["recommendations"]
 
     @pytest.mark.parametrize("begin", ["=", "+", "-", "@", "\t", "\r", "\n", " =", "\t=", "＝", "＠"])  # noqa: RUF001
-    def test_no_label_becomes_a_formula(self, database: Ask, begin: str) -> None:
+    def test_no_label_becomes_a_formula(self, database: Database, begin: str) -> None:
         name = begin + "cmd|'/c calc'!A1,\"x\";=1"
         members = dict.fromkeys(("team", "model", "feature"), name)
         content = database(*calls(("2026-04-01", 1, members)))("executive_export", format="csv").content.decode()
@@ -313,19 +309,19 @@ def test_any_log(lines: list[bytes], chosen: Filters, period: str, day: int) -> 
             exported = ask("executive_export", window, chosen, period=period, format="csv")
         finally:
             ask.close()
-    spent = recomputed.cost(log.calls)
+    spent = cost(log.calls)
     summary = found["summary"]
     assert (summary["total_spend"], summary["total_requests"]) == (spent, len(log.calls))
     for label in ("team", "model", "feature"):
         rows = found[f"spend_by_{label}"]
         assert [(row[label], row["spend"], row["requests"]) for row in rows] == [
-            (name, recomputed.cost(events), len(events)) for name, events in recomputed.groups(log.calls, label)
+            (name, cost(events), len(events)) for name, events in groups(log.calls, label)
         ]
         assert summary[f"unique_{label}s"] == len({e.get(label, "") for e in log.calls} - {""})
         assert sum(row.get("pct_of_total", 0) for row in rows) == pytest.approx(
             100 if spent and label != "feature" else 0, abs=0.05
         )
-    assert summary["cache_hit_rate"] == round(recomputed.cache(log)["hit_rate_percent"] / 100, 4)
+    assert summary["cache_hit_rate"] == round(cache(log)["hit_rate_percent"] / 100, 4)
     days = Counter(event["at"].date().isoformat() for event in log.calls)
     assert {row["date"]: row["requests"] for row in found["daily_spend"] if row["requests"]} == days
     assert sum(row["spend"] for row in found["daily_spend"]) == spent
