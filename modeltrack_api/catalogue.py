@@ -84,6 +84,8 @@ _SPECIAL = {
 }
 """Words in the names of models that are for something else than their family's other ones."""
 
+_LONGEST_NAME = 256
+
 _CHEAPER = 0.9
 """A model is worth a change if it costs at most this part."""
 
@@ -102,16 +104,20 @@ def family(model: str) -> Family | None:
     """What a name says. Models of one family are comparable: of one vendor, generation (the first number in the name)
     and kind. None for a name that says nothing.
     """
-    found = _NAME.fullmatch(model)
+    found = _parts(model)
     if not found:
         return None
     special = frozenset(_SPECIAL & set(re.findall("[a-z]+", found["bare"])))
     return Family(found["vendor"], found["word"], found["generation"], special)
 
 
+def _parts(model: str) -> re.Match[str] | None:
+    return _NAME.fullmatch(model) if len(model) <= _LONGEST_NAME else None
+
+
 def comparable(model: str, models: Mapping[str, Listed]) -> Iterator[Listed]:
     """Those of the same family among a provider's, itself included where it is listed; in the same region."""
-    wanted, found = family(model), _NAME.fullmatch(model)
+    wanted, found = family(model), _parts(model)
     region = (found and found["region"]) or ""
     for other in models.values():
         if wanted is not None and family(other.model) == wanted:

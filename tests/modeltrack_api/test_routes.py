@@ -63,9 +63,52 @@ def test_every_call_answers_in_its_default_view(server: Server, route: Route) ->
         response = connection.getresponse()
         body = response.read()
         assert response.status == 200, body
-        if route.path != "/metrics" and method == "GET":
+        if method == "GET" and response.headers["Content-Disposition"] is None and route.path != "/metrics":
             assert orjson.loads(body)["error"] is None
     connection.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "named"),
+    [
+        ("/api/forecast?horizon_days=0", "horizon_days"),
+        ("/api/forecast?horizon_days=366", "horizon_days"),
+        ("/api/forecast?horizon_days=9e1", "horizon_days"),
+        ("/api/forecast?granularity=hour", "granularity"),
+        ("/api/forecast?start_date=2026-01-01", "start_date"),
+        ("/api/reports/executive?period=daily", "period"),
+        ("/api/reports/executive?end_date=soon", "end_date"),
+        ("/api/reports/executive?start_date=2026-01-01", "start_date"),
+        ("/api/reports/executive?format=csv", "format"),
+        ("/api/reports/executive/export?format=xlsx", "format"),
+    ],
+)
+def test_what_a_forecast_or_report_does_not_take_is_named(app: App, path: str, named: str) -> None:
+    answer = Dispatcher(app, ROUTES).answer(Request("GET", path, {"host": "localhost"}, b""))
+    assert answer.status == 400
+    assert named in error(answer.body)
+
+
+def test_a_report_is_saved_as_a_file(server: Server) -> None:
+    with Client(server) as client:
+        response, body = client.ask("GET /api/reports/executive/export?format=csv HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    assert response.headers["Content-Type"] == "text/csv; charset=utf-8"
+    name = re.escape("modeltrack-monthly-report-") + r"\d{4}-\d\d-\d\d\.csv"
+    assert re.fullmatch(f'attachment; filename="{name}"', response.headers["Content-Disposition"])
+    assert body.startswith(b'"section","name",')
+
+
+def test_an_estimate_is_asked_for_with_a_body(server: Server) -> None:
+    plan = {"model": "gpt-4o", "avg_input_tokens": 1000, "avg_output_tokens": 100, "requests_per_day": 10}
+    connection = HTTPConnection(*server.server_address)
+    connection.request(
+        "POST", "/api/estimator/calculate", orjson.dumps(plan), headers={"Content-Type": "application/json"}
+    )
+    response = connection.getresponse()
+    body = orjson.loads(response.read())
+    connection.close()
+    assert response.status == 200, body
+    assert body["data"]["estimate"]["cost_per_request"] == 0.0035
 
 
 def test_an_event_that_is_appended_is_in_the_next_answer(app: App, server: Server) -> None:
@@ -192,7 +235,7 @@ def check(status: int, content_type: str, body: bytes, request: object) -> None:
     if status >= 400:
         assert error(body)
     elif content_type == "application/json" and body:
-        assert orjson.loads(body)["error"] is None
+        assert orjson.loads(body).get("error") is None  # a file has none
 
 
 @OFTEN

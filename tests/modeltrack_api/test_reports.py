@@ -1,0 +1,328 @@
+"""GET /api/reports/executive and its export."""
+
+import csv
+import io
+import json
+import tempfile
+from collections import Counter
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from modeltrack_api.api import Reply
+from modeltrack_api.facts import Filters, Window, micros
+from modeltrack_api.report_csv import as_csv, harmless
+from modeltrack_api.reports import PERIODS
+from tests.modeltrack_api.queries.asking import NOW, USD, Asking, Database, at, line
+from tests.modeltrack_api.queries.log import Log, cost, groups
+from tests.modeltrack_api.queries.made_events import FIRST, filters, logs
+from tests.modeltrack_api.queries.recomputed import cache
+
+
+def until(day: str) -> Window:
+    """`end_date`."""
+    return Window(0, micros(at(day, "00:00") + timedelta(days=1)))
+
+
+def calls(*described: tuple[str, float, dict[str, Any]]) -> list[bytes]:
+    """Of a day (noon) or moment, the cost in USD and the members."""
+    return [
+        line(at(*moment.split("T")), number, round(usd * USD), **members)
+        for number, (moment, usd, members) in enumerate(described)
+    ]
+
+
+PRODUCT = {"team": "product", "model": "gpt-4o", "provider": "openai", "feature": "chat"}
+SEARCH = {"team": "search", "model": "gpt-4o-mini", "provider": "openai", "feature": "rerank"}
+NOBODY = {"model": "gpt-4o", "provider": "azure"}
+
+
+class TestPeriod:
+    @pytest.mark.parametrize(
+        ("period", "start", "label"),
+        [
+            ("weekly", "2026-03-28", "Weekly: Mar 28 to Apr 3, 2026"),
+            ("monthly", "2026-03-05", "Monthly: Mar 5 to Apr 3, 2026"),
+            ("quarterly", "2026-01-04", "Quarterly: Jan 4 to Apr 3, 2026"),
+        ],
+    )
+    def test_ends_today(self, database: Database, period: str, start: str, label: str) -> None:
+        first = date.fromisoformat(start)
+        before = (first - timedelta(days=1)).isoformat()
+        ask = database(*calls((f"{before}T23:59", 1, {}), (f"{start}T00:00", 2, {}), ("2026-04-03T23:59", 4, {})))
+        found = ask("executive", period=period)
+        assert found["period"] == {"start": start, "end": "2026-04-03", "label": label}
+        assert found["summary"]["total_spend"] == 6
+        assert len(found["daily_spend"]) == PERIODS[period]
+
+    def test_ends_with_the_day_asked_for(self, database: Database) -> None:
+        ask = database(*calls(("2026-01-02", 1, {}), ("2026-01-03T23:59", 2, {}), ("2026-01-04T00:00", 4, {})))
+        found = ask("executive", until("2026-01-03"), period="weekly")
+        assert found["period"] == {
+            "start": "2025-12-28",
+            "end": "2026-01-03",
+            "label": "Weekly: Dec 28, 2025 to Jan 3, 2026",
+        }
+        assert found["summary"]["total_spend"] == 3
+
+    @pytest.mark.parametrize("day", ["0001-01-01", "0001-01-05", "1969-12-31", "9999-12-31"])
+    def test_may_be_at_the_end_of_time(self, database: Database, day: str) -> None:
+        end = micros(at(day, "00:00")) + 24 * 3600 * 10**6
+        found = database(*calls(("2026-01-02", 1, {})))("executive", Window(0, end), period="quarterly")
+        assert found["period"]["end"] == day
+        assert found["summary"]["total_requests"] == 0
+
+    def test_days_to_come_are_not_listed(self, database: Database) -> None:
+        found = database(*calls(("2026-04-03", 1, {})))("executive", until("2026-04-05"), period="weekly")
+        assert [row["date"] for row in found["daily_spend"]] == [
+            *("2026-03-30", "2026-03-31", "2026-04-01", "2026-04-02", "2026-04-03")
+        ]
+
+
+class TestTrends:
+    def test_against_the_period_before(self, database: Database) -> None:
+        """2 calls for 10 USD before, 3 for 12 now: a call costs 4 in place of 5."""
+        ask = database(
+            *calls(("2026-03-20", 4, {}), ("2026-03-26", 6, {}), ("2026-03-31", 4, {})),
+            *(line(at("2026-04-01"), 10 + n, 4 * USD) for n in range(2)),
+        )
+        assert ask("executive", until("2026-04-02"), period="weekly")["trends"] == {
+            "spend_change_pct": 20,
+            "request_change_pct": 50,
+            "cost_efficiency_change_pct": 20,
+        }
+
+    def test_a_day_that_is_not_over_is_compared_with_as_much_of_its_counterpart(self, database: Database) -> None:
+        """It is 15:30 on April 3; March 27 is its counterpart a week before."""
+        ask = database(*calls(("2026-04-03T15:00", 5, {}), ("2026-03-27T15:00", 5, {}), ("2026-03-27T16:00", 100, {})))
+        assert ask("executive", period="weekly")["trends"]["spend_change_pct"] == 0
+        assert ask("executive", until("2026-04-03"), period="weekly")["trends"]["spend_change_pct"] == 0
+        assert ask("executive", until("2026-03-27"), period="weekly")["summary"]["total_spend"] == 105
+
+    def test_null_where_there_was_nothing(self, database: Database) -> None:
+        assert database(*calls(("2026-04-03", 5, {})))("executive")["trends"] == {
+            "spend_change_pct": None,
+            "request_change_pct": None,
+            "cost_efficiency_change_pct": None,
+        }
+
+    def test_nothing_after_nothing_is_no_change(self, database: Database) -> None:
+        trends = database()("executive")["trends"]
+        assert trends == {"spend_change_pct": 0, "request_change_pct": 0, "cost_efficiency_change_pct": None}
+
+    def test_an_end_is_a_change_of_all(self, database: Database) -> None:
+        trends = database(*calls(("2026-02-20", 5, {})))("executive")["trends"]
+        assert (trends["spend_change_pct"], trends["request_change_pct"]) == (-100, -100)
+
+
+class TestParts:
+    LINES = (
+        *calls(("2026-04-01", 6, PRODUCT), ("2026-04-02", 1, SEARCH), ("2026-04-03", 1, NOBODY)),
+        line(at("2026-04-03"), 9, 0, **PRODUCT, cache_hit=True, saved_usd=2),
+    )
+
+    def test_each_has_its_share(self, database: Database) -> None:
+        found = database(*self.LINES)("executive")
+        assert found["summary"] == {
+            "total_spend": 8,
+            "total_requests": 4,
+            "unique_models": 2,
+            "unique_teams": 2,
+            "unique_features": 2,
+            "avg_cost_per_request": 2,
+            "cache_hit_rate": Decimal("0.25"),
+        }
+        assert found["spend_by_team"] == [
+            {"team": "product", "spend": 6, "requests": 2, "pct_of_total": 75},
+            {"team": "", "spend": 1, "requests": 1, "pct_of_total": 12.5},
+            {"team": "search", "spend": 1, "requests": 1, "pct_of_total": 12.5},
+        ]
+        assert found["spend_by_model"] == [
+            {"model": "gpt-4o", "spend": 7, "requests": 3, "pct_of_total": 87.5},
+            {"model": "gpt-4o-mini", "spend": 1, "requests": 1, "pct_of_total": 12.5},
+        ]
+        assert found["spend_by_feature"][0] == {"feature": "chat", "spend": 6, "requests": 2, "avg_cost": 3}
+        assert found["daily_spend"][-3:] == [
+            {"date": "2026-04-01", "spend": 6, "requests": 1},
+            {"date": "2026-04-02", "spend": 1, "requests": 1},
+            {"date": "2026-04-03", "spend": 1, "requests": 2},
+        ]
+
+    def test_of_one_team(self, database: Database) -> None:
+        found = database(*self.LINES)("executive", None, Filters(team="search"))
+        assert found["summary"]["total_spend"] == 1
+        assert [row["team"] for row in found["spend_by_team"]] == ["search"]
+
+
+class TestAdvice:
+    def test_of_nothing(self, database: Database) -> None:
+        found = database()("executive")
+        assert (found["optimization_actions"], found["recommendations"]) == (
+            [],
+            ["There were no calls in this period."],
+        )
+
+    def test_a_cheaper_model_with_what_it_would_have_saved(self, database: Database) -> None:
+        """Sonnet at 3 and 15 USD a million for 10 million in and 1 out: 45; Haiku at 1 and 5."""
+        tokens = {"input_tokens": 10_000_000, "output_tokens": 1_000_000}
+        ask = database(*calls(("2026-04-01", 45, tokens | {"provider": "anthropic", "model": "claude-sonnet-4-6"})))
+        found = ask("executive")
+        assert found["optimization_actions"] == [
+            {
+                "type": "switch_model",
+                "description": (
+                    "Try claude-haiku-4-5 in place of claude-sonnet-4-6 (anthropic): at the same tokens it would have"
+                    " saved about $30.00 of $45.00."
+                ),
+                "estimated_savings": 30,
+            }
+        ]
+        assert found["recommendations"][0] == (
+            "Change models as listed in the actions: it would have saved about $30.00."
+        )
+
+    def test_less_than_a_cent_is_not_worth_it(self, database: Database) -> None:
+        members = {"provider": "anthropic", "model": "claude-sonnet-4-6", "input_tokens": 1000, "output_tokens": 0}
+        assert database(*calls(("2026-04-01", 0.003, members)))("executive")["optimization_actions"] == []
+
+    @pytest.mark.parametrize(
+        ("lines", "expected"),
+        [
+            (
+                calls(("2026-02-20", 10, SEARCH), ("2026-04-01", 11, SEARCH), ("2026-04-01", 4, PRODUCT)),
+                "Spend rose by $5.00 (50%) to $15.00; most of it with team product, $4.00 more: see what changed"
+                " there.",
+            ),
+            (
+                calls(("2026-04-01", 30, SEARCH), ("2026-04-01", 10, PRODUCT)),
+                "The model gpt-4o-mini takes $30.00, 75% of the spend: savings there count most.",
+            ),
+            (
+                calls(("2026-04-01", 3, NOBODY), ("2026-04-01", 7, PRODUCT)),
+                "$3.00 (30%) belongs to no team: send X-ModelTrack-Team with each call, or set"
+                " MODELTRACK_DEFAULT_TEAM.",
+            ),
+            (
+                [line(at("2026-04-01"), n, None, team="a") for n in range(2)],
+                "2 calls were of models without a known price, so not in any sum here: add them to data/pricing.json.",
+            ),
+            (
+                [line(at("2026-04-01"), 1, 0, blocked_by="budget")],
+                "1 call was refused, by budgets or rules: see whether their limits are still right.",
+            ),
+            (
+                [line(at("2026-04-01"), 1, 0, cache_hit=True, saved_usd=1.5)],
+                "1 call was answered by the cache, which saved $1.50.",
+            ),
+            (
+                [line(at("2026-04-01"), n, USD // 100) for n in range(1000)],
+                "The cache answered none of 1,000 calls; each that comes again costs about $0.01: see CACHE_ENABLED and"
+                " CACHE_TTL_SECONDS.",
+            ),
+        ],
+        ids=["growth", "concentration", "nobody's", "unpriced", "refused", "saved by the cache", "no cache"],
+    )
+    def test_recommendations_name_amounts(self, database: Database, lines: list[bytes], expected: str) -> None:
+        assert expected in database(*lines)("executive")["recommendations"]
+
+    def test_what_is_as_it_should_be_is_not_worth_a_word(self, database: Database) -> None:
+        ask = database(*calls(("2026-02-20", 10, PRODUCT), ("2026-04-01", 5, PRODUCT), ("2026-04-01", 5, SEARCH)))
+        assert [text for text in ask("executive")["recommendations"] if "50%" not in text] == []
+
+
+class TestExport:
+    def test_json_is_the_report_itself(self, database: Database) -> None:
+        ask = database(*TestParts.LINES)
+        found = ask("executive_export")
+        assert isinstance(found, Reply)
+        assert json.loads(found.content, parse_float=Decimal) == ask("executive")
+        assert found.content_type == "application/json"
+        assert found.headers == {
+            "Content-Disposition": 'attachment; filename="modeltrack-monthly-report-2026-04-03.json"'
+        }
+
+    def test_csv_has_every_number_of_the_report(self, database: Database) -> None:
+        ask = database(*TestParts.LINES)
+        found = ask("executive_export", format="csv")
+        assert found.content_type == "text/csv; charset=utf-8"
+        assert found.headers["Content-Disposition"].endswith('.csv"')
+        rows = list(csv.DictReader(io.StringIO(found.content.decode(), newline="")))
+        report = ask("executive")
+        values = {(row["section"], row["name"]): row["value"] for row in rows}
+        for section in ("summary", "trends"):
+            for name, value in report[section].items():
+                cell = values[section, name]
+                assert (Decimal(cell) if cell else None) == value
+        teams = [row for row in rows if row["section"] == "spend_by_team"]
+        assert [
+            (row["name"], Decimal(row["spend_usd"]), int(row["requests"]), Decimal(row["pct_of_total"]))
+            for row in teams
+        ] == [tuple(row.values()) for row in report["spend_by_team"]]
+        days = [row for row in rows if row["section"] == "daily_spend"]
+        assert sum(Decimal(row["spend_usd"]) for row in days) == report["summary"]["total_spend"]
+        texts = [row["value"] for row in rows if row["section"] == "recommendations"]
+        assert [text.lstrip("'") for text in texts] == report["recommendations"]
+
+    @pytest.mark.parametrize("begin", ["=", "+", "-", "@", "\t", "\r", "\n", " =", "\t=", "＝", "＠"])  # noqa: RUF001
+    def test_no_label_becomes_a_formula(self, database: Database, begin: str) -> None:
+        name = begin + "cmd|'/c calc'!A1,\"x\";=1"
+        members = dict.fromkeys(("team", "model", "feature"), name)
+        content = database(*calls(("2026-04-01", 1, members)))("executive_export", format="csv").content.decode()
+        rows = list(csv.DictReader(io.StringIO(content, newline="")))
+        found = {row["section"]: row["name"] for row in rows if row["section"].startswith("spend_by")}
+        assert found == dict.fromkeys(("spend_by_team", "spend_by_model", "spend_by_feature"), "'" + name)
+
+    @given(st.text())
+    def test_a_cell_says_what_it_said(self, text: str) -> None:
+        assert harmless(text) in (text, "'" + text)
+        assert not harmless(text).lstrip().startswith(tuple("=+-@"))
+
+    def test_small_amounts_have_no_exponent(self) -> None:
+        report: dict[str, Any] = {
+            "period": {},
+            "summary": {"total_spend": Decimal("1E-9")},
+            "trends": {"spend_change_pct": None},
+            **dict.fromkeys(("spend_by_team", "spend_by_model", "spend_by_feature", "daily_spend"), ()),
+            "optimization_actions": (),
+            "recommendations": (),
+        }
+        assert b'"summary","total_spend","0.000000001"' in as_csv(report)
+        assert b'"trends","spend_change_pct",""' in as_csv(report)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(logs(), filters, st.sampled_from(sorted(PERIODS)), st.integers(-3, 20))
+def test_any_log(lines: list[bytes], chosen: Filters, period: str, day: int) -> None:
+    last = (FIRST + timedelta(days=day)).date()
+    window = until(last.isoformat())
+    first = datetime.combine(last, datetime.min.time(), NOW.tzinfo) - timedelta(days=PERIODS[period] - 1)
+    log = Log(lines, Window(micros(first), window.end), chosen, NOW)
+    with tempfile.TemporaryDirectory() as folder:
+        ask = Asking(Path(folder), lines)
+        try:
+            found = ask("executive", window, chosen, period=period)
+            exported = ask("executive_export", window, chosen, period=period, format="csv")
+        finally:
+            ask.close()
+    spent = cost(log.calls)
+    summary = found["summary"]
+    assert (summary["total_spend"], summary["total_requests"]) == (spent, len(log.calls))
+    for label in ("team", "model", "feature"):
+        rows = found[f"spend_by_{label}"]
+        assert [(row[label], row["spend"], row["requests"]) for row in rows] == [
+            (name, cost(events), len(events)) for name, events in groups(log.calls, label)
+        ]
+        assert summary[f"unique_{label}s"] == len({e.get(label, "") for e in log.calls} - {""})
+        assert sum(row.get("pct_of_total", 0) for row in rows) == pytest.approx(
+            100 if spent and label != "feature" else 0, abs=0.05
+        )
+    assert summary["cache_hit_rate"] == round(cache(log)["hit_rate_percent"] / 100, 4)
+    days = Counter(event["at"].date().isoformat() for event in log.calls)
+    assert {row["date"]: row["requests"] for row in found["daily_spend"] if row["requests"]} == days
+    assert sum(row["spend"] for row in found["daily_spend"]) == spent
+    assert list(csv.reader(io.StringIO(exported.content.decode(), newline="")))[1][:2] == ["period", "start"]
