@@ -58,6 +58,16 @@ def test_the_range_of_few_days_is_the_textbooks() -> None:
     assert found == pytest.approx((10, 10 - half, 10 + half), rel=0.001)
 
 
+def test_days_that_follow_on_each_other_widen_the_range() -> None:
+    """The days are 2, 2, 0, 2, 2 off their mean, below and then above: a correlation of 8 / 16 from day to day. So the
+    mean's variance is three times 1 / 5, and that of a sum of two days is 2 + 2 * 0.5 and four times the mean's."""
+    trend = Trend.of([8.0, 8, 10, 12, 12])
+    assert trend.persistence == 0.5
+    for days, variance in (([5], 1 + 3 / 5), ([5, 6], 3 + 4 * 3 / 5)):
+        found = trend.total(days)
+        assert found.high - found.expected == pytest.approx(1.533 * 2 * variance**0.5, rel=0.001)
+
+
 @pytest.mark.parametrize(("freedom", "expected"), [(2, 1.886), (3, 1.638), (6, 1.440), (30, 1.310), (10**6, 1.2816)])
 def test_students_quantile_is_the_tables(freedom: int, expected: float) -> None:
     assert _student(freedom) == pytest.approx(expected, rel=0.005)
