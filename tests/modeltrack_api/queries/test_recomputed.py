@@ -20,7 +20,7 @@ from tests.modeltrack_api.queries.asking import NOW, Asking, as_read
 from tests.modeltrack_api.queries.log import Log
 from tests.modeltrack_api.queries.made_events import FEATURES, SESSIONS, TEAMS, TRACES, filters, logs, windows
 
-BUDGETS = [
+BUDGETS: list[dict[str, Any]] = [
     {"team": team, "app": app, "monthly_limit": limit, "action": "warn"}
     for team, app, limit in ((TEAMS[1], "", 900.5), (TEAMS[1], "chat", 0.01), (TEAMS[2], "ci", 2000))
 ]
