@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.load import load, request
-from modeltrack_api import demo
+from modeltrack_api.demo import RULES
+from modeltrack_api.demo_processes import proxy
 
 BUDGETS = {
     "budgets": [
@@ -66,9 +67,9 @@ def main() -> None:
         upstream = provider.stdout.readline().decode().strip()
         folder = Path(name)
         (folder / "budgets.json").write_text(json.dumps(BUDGETS))
-        (folder / "routing.json").write_text(json.dumps(demo.RULES))
+        (folder / "routing.json").write_text(json.dumps(RULES))
         try:
-            with demo.proxy(folder, upstream) as (url, pid):
+            with proxy(folder, upstream) as (url, pid):
                 print(f"{0:>8} requests: {resident_mb(pid):7.1f} MB")
                 for start in itertools.islice(itertools.count(0, total // STEPS), STEPS):
                     result = asyncio.run(load(url, requests(start, total // STEPS), 16))

@@ -1,14 +1,15 @@
-"""`make demo`: the real proxy before a fake provider, traffic of several teams, what it cost. No key, no internet."""
+"""`make demo`: the real proxy before a fake provider, traffic of several teams, what it cost. No key, no internet.
+
+On a terminal it then stays up with the dashboard and some more traffic; otherwise it ends by itself.
+"""
 
 import os
+import random
 import signal
-import socket
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,9 @@ import requests
 from addons.ledger.events import LOG_NAME
 from addons.ledger.log_reader import parse_line
 from addons.ledger.money import format_usd, to_nanos
-from addons.settings import MITMPROXY_SETTINGS, SETTINGS
+from modeltrack_api.demo_processes import api, proxy
 from modeltrack_api.fake_provider import FakeProvider
 
-_MAIN = Path(__file__).resolve().parent.parent / "addons" / "main.py"
-_START_SECONDS = 60
 _ANTHROPIC, _OPENAI = "/v1/messages", "/v1/chat/completions"
 
 BUDGETS = {
@@ -116,54 +115,6 @@ def table(log: Path) -> str:
     return "\n".join(lines)
 
 
-@contextmanager
-def proxy(folder: Path, upstream: str) -> Iterator[tuple[str, int]]:
-    """A mitmdump of its own; its URL and process id."""
-    port = _free_port(8080)
-    settings = {"PROXY_PORT": port, "DATA_DIR": folder, "ANTHROPIC_BASE_URL": upstream, "OPENAI_BASE_URL": upstream}
-    mitmdump = Path(sys.executable).with_name("mitmdump")
-    command = [str(mitmdump), "-s", str(_MAIN), "--listen-host", "127.0.0.1", "--set", f"confdir={folder}/mitmproxy"]
-    with (folder / "proxy.log").open("wb") as output:
-        process = subprocess.Popen(command, env=_environment(settings), stdout=output, stderr=output)
-        try:
-            url = f"http://127.0.0.1:{port}"
-            _wait_until_ready(url, process, folder / "proxy.log")
-            yield url, process.pid
-        finally:
-            process.terminate()
-            process.wait(20)
-
-
-def _environment(settings: dict[str, Any]) -> dict[str, str]:
-    """Without the settings of a proxy that the machine may have beside the demo."""
-    theirs = {info.env for info in (SETTINGS | MITMPROXY_SETTINGS).values()} | {"AWS_REGION"}
-    kept = {name: value for name, value in os.environ.items() if name not in theirs}
-    return kept | {name: str(value) for name, value in settings.items()}
-
-
-def _free_port(wanted: int) -> int:
-    for port in (wanted, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise OSError("no port is free")
-
-
-def _wait_until_ready(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            if requests.get(url + "/readyz", timeout=5).ok:
-                return
-        except requests.ConnectionError:
-            time.sleep(0.05)
-    raise RuntimeError(f"the proxy did not start:\n{log.read_text()}")
-
-
 def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1"  # on a machine behind a proxy of its own
@@ -184,12 +135,28 @@ def main() -> None:
             print(f"\nYour turn:  curl {url}/v1/messages -H 'X-ModelTrack-Team: me' \\")
             print("""              -d '{"model": "claude-haiku-4-5", "max_tokens": 9, "messages": []}'""", flush=True)
             if sys.stdout.isatty():
-                print("\nRunning until Ctrl-C.")
-                try:
-                    signal.pause()
-                except KeyboardInterrupt:
-                    print()
+                _stay_up(folder, url)
+
+
+def _stay_up(folder: Path, url: str) -> None:
+    """With the dashboard, and a request now and then for it to show, until Ctrl-C."""
+    print("\nStarting the API ...", flush=True)
+    with suppress(KeyboardInterrupt), api(folder) as (api_url, _):
+        print(f"The dashboard:  {api_url}/\n\nA request every second or so until Ctrl-C.", flush=True)
+        trickle(url, random.Random(), threading.Event())
+    print()
+
+
+def trickle(url: str, rng: random.Random, stop: threading.Event) -> None:
+    """Requests like those before, one at a time, until `stop`."""
+    while not stop.wait(rng.uniform(0.3, 1.7)):
+        team, app, path, model, _, how = rng.choice(TRAFFIC)
+        with suppress(requests.RequestException):
+            _post(url, team, app, path, model, rng.randrange(10**6), how)
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)
