@@ -36,11 +36,8 @@ class NewAlertBudget(BaseModel):
 
     @model_validator(mode="after")
     def _has_a_limit(self) -> "NewAlertBudget":
-        given = [limit for limit in (self.daily_limit_usd, self.monthly_limit_usd) if limit is not None]
-        if not given:
+        if self.daily_limit_usd is None and self.monthly_limit_usd is None:
             raise ValueError("daily_limit_usd or monthly_limit_usd is required")
-        if not all(map(to_nanos, given)):
-            raise ValueError("daily_limit_usd and monthly_limit_usd must be at least 0.000000001")
         return self
 
 
