@@ -1,6 +1,12 @@
-"""The dashboard's files, each at a path of its own. What is not in the folder at the start is not served."""
+"""The dashboard's files, each at a path of its own. What is not in the folder at the start is not served.
 
-from collections.abc import Mapping
+Charts are plotly.js, out of the PyPI package `plotly` (extra `dashboard`): only the file is wanted, so the package is
+found without importing it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 from modeltrack_api.api import ApiError, Ask, Handler, Reply
@@ -18,16 +24,41 @@ _TYPES = {
     ".woff2": "font/woff2",
     ".txt": "text/plain; charset=utf-8",
 }
+PLOTLY = "/plotly.min.js"
+_A_WEEK = "private, max-age=604800"  # megabytes that change with the package only
+_NO_PLOTLY = b"// No charts: pip install 'modeltrack[dashboard]' and start the API anew. Tables show the same.\n"
+
+
+def plotly_file() -> Path | None:
+    spec = find_spec("plotly")
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        path = Path(folder) / "package_data" / "plotly.min.js"
+        if path.is_file():
+            return path
+    return None
 
 
 def dashboard_files(folder: Path = DASHBOARD) -> Mapping[str, Handler]:
     """Handlers by path; `/` is index.html."""
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix in _TYPES)
     pages = {f"/{path.relative_to(folder).as_posix()}": _page(path) for path in files}
-    return {"/": pages.get("/index.html", _missing), **pages}
+    return {"/": pages.get("/index.html", _missing), **pages, PLOTLY: _plotly(plotly_file())}
 
 
-def _page(path: Path) -> Handler:
+def _plotly(path: Path | None) -> Handler:
+    """Without the package a script that does nothing: one that is missing would be an error in the browser's console."""
+    kind = _TYPES[".js"]
+    if path is None:
+        return lambda _: Reply(_NO_PLOTLY, content_type=kind)
+    file = _page(path)
+
+    def plotly(ask: Ask) -> Reply:
+        return replace(file(ask), headers={"Cache-Control": _A_WEEK})
+
+    return plotly
+
+
+def _page(path: Path) -> Callable[[Ask], Reply]:
     def page(_: Ask) -> Reply:
         try:
             return Reply(path.read_bytes(), content_type=_TYPES[path.suffix])

@@ -1,0 +1,52 @@
+/** What is shown is in the URL: `#/view/id?team=product&range=30d`. */
+
+import { day } from "./format.js";
+
+export const COMMON = ["range", "start_date", "end_date", "team", "app_id", "model"];
+
+/** Spans of days by name, as their first day. */
+export const RANGES = {
+  today: ["Today", () => day()],
+  "7d": ["Last 7 days", () => day(-6)],
+  "30d": ["Last 30 days", () => day(-29)],
+  month: ["This month", () => `${day().slice(0, 7)}-01`],
+};
+
+export function read(hash = location.hash) {
+  const [path, query = ""] = hash.replace(/^#\/?/, "").split("?");
+  const [view, id] = path.split("/", 2).map(decoded);
+  return { view: view || "overview", id, params: Object.fromEntries(new URLSearchParams(query)) };
+}
+
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/** `changes`: parameters to set, null to remove. What all views share is kept, the rest only within the same view. */
+export function href(view, changes = {}, id = "") {
+  const now = read();
+  const kept = now.view === view ? now.params : pick(now.params, COMMON);
+  const params = new URLSearchParams();
+  for (const [key, value] of Object.entries({ ...kept, ...changes })) if (value !== null) params.set(key, value);
+  const query = params.size ? `?${params}` : "";
+  return `#/${view}${id ? `/${encodeURIComponent(id)}` : ""}${query}`;
+}
+
+export function change(changes) {
+  const { view, id } = read();
+  location.hash = href(view, changes, id);
+}
+
+export const pick = (from, keys) => Object.fromEntries(keys.filter((key) => key in from).map((key) => [key, from[key]]));
+
+/** Query of an API call: what `filters` names, of what the URL says. `dates` stands for both dates. */
+export function query(params, filters) {
+  const found = pick(params, filters);
+  if (!filters.includes("dates")) return found;
+  if (params.range in RANGES) return { ...found, start_date: RANGES[params.range][1]() };
+  return { ...found, ...pick(params, ["start_date", "end_date"]) };
+}

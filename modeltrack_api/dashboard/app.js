@@ -1,0 +1,118 @@
+/** The page: which view is shown, loading it, and keeping it fresh. */
+
+import { ApiError } from "./api.js";
+import * as api from "./api.js";
+import { href, query, read } from "./address.js";
+import { purge } from "./charts.js";
+import { byId, el } from "./dom.js";
+import * as filters from "./filters.js";
+import { Refresh } from "./refresh.js";
+import { failure, loading } from "./states.js";
+import * as theme from "./theme.js";
+import { VIEWS } from "./views/index.js";
+
+/**
+ * A view: `title`; `filters` that it takes; `seconds` between refreshes, 0 for none; `load(context)` gives its data,
+ * `render(data, context)` elements. `context`: `id` and `params` of the URL; `query` of them for API calls; `get`, which
+ * ends with the view; `reload`.
+ */
+const main = byId("main");
+const refresh = new Refresh(() => load());
+let turn = new AbortController();
+let current;
+let last;
+
+function show() {
+  const { view: key, id, params } = read();
+  const view = VIEWS[key] ?? VIEWS.overview;
+  const isNew = current?.view !== view || current?.id !== id;
+  const context = { view, id, params, query: query(params, view.filters), get, reload: () => load() };
+  current = context;
+  byId("title").textContent = view.title;
+  document.title = `${view.title} · ModelTrack`;
+  filters.draw(view.filters, params);
+  navigation(key);
+  refresh.stop();
+  if (isNew) {
+    last = undefined;
+    fill(loading());
+    setMenu(false);
+    if (document.activeElement?.closest("#nav, #main")) byId("title").focus();
+  }
+  load();
+}
+
+const get = (path, asked) => api.get(path, asked, turn.signal);
+
+async function load() {
+  turn.abort();
+  turn = new AbortController();
+  const { signal } = turn;
+  const context = current;
+  main.setAttribute("aria-busy", "true");
+  try {
+    const data = await context.view.load(context);
+    if (signal.aborted) return;
+    const text = JSON.stringify(data);
+    if (text !== last?.text || context !== last.context) {
+      last = { text, data, context };
+      draw();
+    }
+    fresh(`Updated ${new Date().toISOString().slice(11, 19)} UTC`);
+    refresh.after(context.view.seconds ?? 30, false);
+  } catch (error) {
+    if (signal.aborted) return;
+    failed(error, context);
+  }
+  main.removeAttribute("aria-busy");
+}
+
+function failed(error, context) {
+  if (!(error instanceof ApiError)) console.error(error);
+  const told = error instanceof ApiError ? error : new ApiError(-1, "This page has a fault: the browser's console has more.");
+  const mayHelp = told.status === 0 || told.status >= 429;
+  const seconds = mayHelp ? refresh.after(context.view.seconds || 30, true, told.retryAfter) : 0;
+  if (last?.context !== context) fill(failure(told));
+  fresh(`${told.message}${seconds ? ` Trying again in ${seconds} s.` : ""}`, true);
+}
+
+function draw() {
+  const focused = main.contains(document.activeElement) ? document.activeElement.id : "";
+  fill(...[last.context.view.render(last.data, last.context)].flat());
+  if (focused) byId(focused)?.focus();
+}
+
+function fill(...children) {
+  purge(main);
+  main.replaceChildren(...children.filter(Boolean));
+}
+
+function fresh(text, isError = false) {
+  byId("fresh").textContent = text;
+  byId("fresh").classList.toggle("error", isError);
+}
+
+function navigation(key) {
+  const links = Object.entries(VIEWS).map(([each, { title }]) =>
+    el("li", {}, el("a", { href: href(each), "aria-current": each === key ? "page" : null }, title)),
+  );
+  const focused = document.activeElement?.closest("#nav a")?.textContent;
+  byId("nav").replaceChildren(el("ul", {}, links));
+  if (focused) [...byId("nav").querySelectorAll("a")].find((a) => a.textContent === focused)?.focus();
+}
+
+function setMenu(isOpen) {
+  byId("menu").setAttribute("aria-expanded", String(isOpen));
+  byId("nav").classList.toggle("open", isOpen);
+}
+
+byId("menu").addEventListener("click", () => setMenu(byId("menu").getAttribute("aria-expanded") !== "true"));
+byId("refresh").addEventListener("click", () => load());
+byId("skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  main.focus();
+});
+theme.setUp(() => last && draw());
+addEventListener("hashchange", show);
+show();
+filters.fetchNames().then(() => filters.draw(current.view.filters, current.params));

@@ -1,0 +1,127 @@
+/** Charts by plotly.js, where the API has it; behind each, or in its place, the same as a table. */
+
+import { el } from "./dom.js";
+import { usd } from "./format.js";
+
+let library;
+
+/** The library, or undefined: the file is there in any case, empty without the package. */
+function plotly() {
+  library ??= new Promise((resolve) => {
+    const script = el("script", { src: "/plotly.min.js" });
+    script.addEventListener("load", () => resolve(window.Plotly));
+    script.addEventListener("error", () => {
+      library = undefined;
+      resolve(undefined);
+    });
+    document.head.append(script);
+  });
+  return library;
+}
+
+/** A colour of the stylesheet, as the theme has it now. */
+export function colour(name) {
+  const probe = el("i", { style: { color: `var(--${name})` } });
+  document.body.append(probe);
+  const found = getComputedStyle(probe).color;
+  probe.remove();
+  return found;
+}
+
+/**
+ * `traces()` and `layout()` are plotly's, asked for when it draws; `summary` is the chart in one sentence, `table` the
+ * element with its numbers.
+ */
+export function chart(title, { traces, layout = () => ({}), summary, table, height = 260 }) {
+  const plot = el("div", { class: "plot", role: "img", "aria-label": `${title}. ${summary}`, hidden: true });
+  const numbers = el("details", { open: true }, el("summary", {}, "Table"), table);
+  const figure = el("figure", { class: "card chart" }, el("figcaption", {}, el("h2", {}, title)), plot, numbers);
+  plot.style.height = `${height}px`;
+  plotly().then((library) => {
+    if (!library || !figure.isConnected) return;
+    plot.hidden = false;
+    numbers.open = opened.has(title);
+    library.newPlot(plot, traces(), { ...base(height), ...layout() }, { displayModeBar: false, responsive: true });
+  });
+  numbers.addEventListener("toggle", () => {
+    if (!plot.hidden) numbers.open ? opened.add(title) : opened.delete(title);
+  });
+  return figure;
+}
+
+const opened = new Set();
+
+/** Before the charts inside an element are thrown away: each listens to the window. */
+export function purge(element) {
+  for (const plot of element.querySelectorAll(".js-plotly-plot")) window.Plotly?.purge(plot);
+}
+
+const base = (height) => ({
+  height,
+  margin: { l: 56, r: 12, t: 8, b: 36 },
+  paper_bgcolor: "transparent",
+  plot_bgcolor: "transparent",
+  font: { family: "system-ui, sans-serif", size: 12, color: colour("muted") },
+  colorway: ["accent", "second", "third", "fourth", "fifth"].map(colour),
+  hovermode: "x unified",
+  hoverlabel: { bgcolor: colour("card"), bordercolor: colour("line"), font: { color: colour("text") } },
+  dragmode: false,
+  showlegend: false,
+  legend: { orientation: "h", y: 1.12, x: 0 },
+  xaxis: { gridcolor: colour("line"), zeroline: false, fixedrange: true },
+  yaxis: axis(),
+});
+
+/** Money, from 0. */
+export const axis = (more = {}) => ({
+  gridcolor: colour("line"),
+  zerolinecolor: colour("line"),
+  tickprefix: "$",
+  rangemode: "tozero",
+  fixedrange: true,
+  automargin: true,
+  ...more,
+});
+
+/** Plotly takes texts for a little HTML. */
+export const plain = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+
+const money = (y, label) => ({
+  customdata: y.map(usd),
+  hovertemplate: `${label ? `${plain(label)} ` : ""}%{customdata}<extra></extra>`,
+});
+
+/** An area of amounts by day. */
+export function area(x, y, label, name = "accent") {
+  return {
+    type: "scatter",
+    mode: x.length < 2 ? "markers" : "lines",
+    x,
+    y,
+    name: plain(label),
+    fill: "tozeroy",
+    line: { color: colour(name), width: 2, shape: "linear" },
+    fillcolor: colour(`${name}-soft`),
+    ...money(y),
+  };
+}
+
+export const bars = (x, y, label, name = "accent") => ({
+  type: "bar",
+  x,
+  y,
+  name: plain(label),
+  marker: { color: colour(name) },
+  ...money(y, label),
+});
+
+/** `dash`: as plotly has it. */
+export const line = (x, y, label, name = "accent", dash = "solid") => ({
+  type: "scatter",
+  mode: "lines",
+  x,
+  y,
+  name: plain(label),
+  line: { color: colour(name), width: 2, dash },
+  ...money(y, label),
+});

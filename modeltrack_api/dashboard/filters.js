@@ -1,0 +1,77 @@
+/** The bar of filters: what of it a view takes, as the URL has it. */
+
+import * as api from "./api.js";
+import { change, COMMON, RANGES } from "./address.js";
+import { byId, el, field, option } from "./dom.js";
+import { name } from "./format.js";
+
+const LABELS = { team: ["Team", "by_team", "All teams"], app_id: ["App", "by_app", "All apps"], model: ["Model", "by_model", "All models"] };
+const CUSTOM = "custom";
+
+let known = { by_team: {}, by_app: {}, by_model: {} };
+
+/** The names to choose from. Without them those in the URL are there all the same. */
+export async function fetchNames(signal) {
+  const { data } = await api.part(api.get("/api/spend/summary", {}, signal));
+  if (data) known = data;
+}
+
+/** `filters`: of "dates", "team", "app_id", "model". */
+export function draw(filters, params) {
+  const form = byId("filters");
+  const focused = form.contains(document.activeElement) ? document.activeElement.id : "";
+  form.hidden = filters.length === 0;
+  form.onsubmit = (event) => event.preventDefault();
+  form.replaceChildren(
+    ...(filters.includes("dates") ? dates(params) : []),
+    ...Object.keys(LABELS).filter((key) => filters.includes(key)).map((key) => choice(key, params)),
+    reset(params),
+  );
+  if (focused) byId(focused)?.focus();
+}
+
+function dates(params) {
+  const isCustom = "start_date" in params || "end_date" in params;
+  const chosen = params.range in RANGES ? params.range : isCustom ? CUSTOM : "";
+  const select = el(
+    "select",
+    { id: "range", onchange: () => change(range(select.value)) },
+    option("", "All time", chosen === ""),
+    Object.entries(RANGES).map(([key, [label]]) => option(key, label, chosen === key)),
+    option(CUSTOM, "Custom…", chosen === CUSTOM),
+  );
+  return [
+    field("Dates", select),
+    ...(chosen === CUSTOM ? [limit("start_date", "From", params), limit("end_date", "To", params)] : []),
+  ];
+}
+
+function range(value) {
+  if (value !== CUSTOM) return { range: value || null, start_date: null, end_date: null };
+  return { range: null, start_date: RANGES["30d"][1](), end_date: RANGES.today[1]() };
+}
+
+function limit(key, label, params) {
+  const input = el("input", { type: "date", id: key, value: params[key], onchange: () => change({ [key]: input.value || null }) });
+  return field(label, input);
+}
+
+/** Values begin with "=", since calls without a team are something that can be asked for, too. */
+function choice(key, params) {
+  const [label, by, all] = LABELS[key];
+  const found = new Set(Object.keys(known[by]));
+  if (key in params) found.add(params[key]);
+  const select = el(
+    "select",
+    { id: key, onchange: () => change({ [key]: select.value ? select.value.slice(1) : null }) },
+    option("", all, !(key in params)),
+    [...found].sort().map((each) => option(`=${each}`, name(each), params[key] === each)),
+  );
+  return field(label, select);
+}
+
+function reset(params) {
+  const nothing = Object.fromEntries(COMMON.map((key) => [key, null]));
+  const isSet = COMMON.some((key) => key in params);
+  return el("button", { type: "button", id: "reset", disabled: !isSet, onclick: () => change(nothing) }, "Reset");
+}

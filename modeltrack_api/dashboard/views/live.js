@@ -1,0 +1,53 @@
+import { href } from "../address.js";
+import { card, el } from "../dom.js";
+import { clock, count, duration, moment, name, usd } from "../format.js";
+import { empty } from "../states.js";
+import { table } from "../table.js";
+import { ALL, outcome, tokens } from "./common.js";
+
+const SHOWN = 50;
+let isPaused = false;
+let held;
+let seen = new Set();
+
+export default {
+  title: "Live",
+  filters: ALL,
+  seconds: 3,
+
+  async load({ get, query }) {
+    if (!isPaused || !held || held.query !== JSON.stringify(query)) {
+      const { events } = await get("/api/events", { ...query, limit: SHOWN });
+      held = { events, query: JSON.stringify(query) };
+    }
+    return { events: held.events, isPaused };
+  },
+
+  render({ events }, { reload }) {
+    const known = seen;
+    seen = new Set(events.map((event) => event.event_id));
+    const isNew = (event) => known.size > 0 && !known.has(event.event_id);
+    const pause = el("button", { type: "button", id: "pause", "aria-pressed": String(isPaused), onclick: toggle }, isPaused ? "Go on" : "Pause");
+    function toggle() {
+      isPaused = !isPaused;
+      reload();
+    }
+    const says = isPaused ? "Paused." : `The newest ${SHOWN} events, every 3 seconds. Times are UTC.`;
+    return card(
+      "Events as they are written",
+      el("div", { class: "row" }, pause, el("span", { class: "quiet" }, says)),
+      events.length ? table("Events, newest first", columns(isNew), events) : empty("events"),
+    );
+  },
+};
+
+const columns = (isNew) => [
+  { head: "Time", cell: (e) => el("time", { datetime: e.timestamp, title: moment(e.timestamp), class: isNew(e) ? "new" : "" }, clock(e.timestamp)) },
+  { head: "Team / app", cell: (e) => [name(e.team), e.app_id].filter(Boolean).join(" / ") },
+  { head: "Model", cell: (e) => e.model ?? e.service ?? "–" },
+  { head: "Outcome", cell: outcome },
+  { head: "Tokens", cell: (e) => count(tokens(e)), num: true },
+  { head: "Took", cell: (e) => (e.latency_ms ? duration(e.latency_ms / 1000) : "–"), num: true },
+  { head: "Cost", cell: (e) => usd(e.cost_usd), num: true },
+  { head: "Session", cell: (e) => (e.session_id ? el("a", { href: href("sessions", {}, e.session_id) }, e.session_id) : "–") },
+];

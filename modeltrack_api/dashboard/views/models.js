@@ -1,0 +1,53 @@
+import { axis, bars, chart, plain } from "../charts.js";
+import { about, count, name, short, usd } from "../format.js";
+import { card, stat, stats } from "../dom.js";
+import { empty } from "../states.js";
+import { table } from "../table.js";
+import { ALL } from "./common.js";
+
+const CHARTED = 12;
+
+export default {
+  title: "Models",
+  filters: ALL,
+
+  load: ({ get, query }) => get("/api/models", query),
+
+  render(models) {
+    if (!models.length) return empty();
+    const sum = (key) => models.reduce((total, model) => total + model[key], 0);
+    const numbers = table("Models", COLUMNS, models);
+    const dearest = models.slice(0, CHARTED);
+    return [
+      stats(
+        stat("Spend", usd(sum("total_spend"))),
+        stat("Requests", count(sum("request_count"))),
+        stat("Input tokens", short(sum("total_input_tokens"))),
+        stat("Output tokens", short(sum("total_output_tokens"))),
+        stat("Models", count(models.length)),
+      ),
+      chart("Spend by model", {
+        summary: `${name(dearest[0].model)} costs most: ${usd(dearest[0].total_spend)}.`,
+        traces: () => [bars(dearest.map(label), dearest.map((model) => model.total_spend), "")],
+        layout: () => ({ xaxis: { fixedrange: true, automargin: true, type: "category" }, yaxis: axis(), hovermode: "closest" }),
+        table: table("Spend by model", [COLUMNS[0], COLUMNS[1], COLUMNS[2]], dearest),
+      }),
+      card("All models", numbers),
+    ];
+  },
+};
+
+const label = ({ model, provider }) => {
+  const text = name(model);
+  return `${plain(text.length > 22 ? `${text.slice(0, 21)}…` : text)}<br>${plain(provider)}`;
+};
+
+const COLUMNS = [
+  { head: "Model", value: (m) => m.model, cell: (m) => name(m.model) },
+  { head: "Provider", value: (m) => m.provider },
+  { head: "Spend", value: (m) => m.total_spend, cell: (m) => usd(m.total_spend), num: true, bar: true },
+  { head: "Requests", value: (m) => m.request_count, cell: (m) => count(m.request_count), num: true },
+  { head: "Average", value: (m) => m.avg_cost_per_request, cell: (m) => about(m.avg_cost_per_request), num: true },
+  { head: "Input tokens", value: (m) => m.total_input_tokens, cell: (m) => count(m.total_input_tokens), num: true },
+  { head: "Output tokens", value: (m) => m.total_output_tokens, cell: (m) => count(m.total_output_tokens), num: true },
+];

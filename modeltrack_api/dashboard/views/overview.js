@@ -1,0 +1,71 @@
+import { href } from "../address.js";
+import { card, el, stat, stats } from "../dom.js";
+import { count, name, percent, usd } from "../format.js";
+import { empty } from "../states.js";
+import { ALL, shares, spendByDay } from "./common.js";
+
+const NEAR = 80;
+
+export default {
+  title: "Overview",
+  filters: ALL,
+
+  async load({ get, query }) {
+    const [overview, summary, budgets] = await Promise.all([
+      get("/api/overview", query),
+      get("/api/spend/summary", query),
+      get("/api/budgets"),
+    ]);
+    return { overview, summary, budgets };
+  },
+
+  render({ overview, summary, budgets }, { query }) {
+    if (!overview.total_requests) return empty();
+    const hasDates = "start_date" in query || "end_date" in query;
+    const spends = hasDates
+      ? [stat("Spend in these dates", usd(overview.spend_this_month))]
+      : [
+          stat("Spend today", usd(overview.spend_today)),
+          stat("This week", usd(overview.spend_this_week), "from Monday"),
+          stat("This month", usd(overview.spend_this_month)),
+        ];
+    return [
+      warnings(budgets),
+      stats(
+        ...spends,
+        stat("Requests", count(overview.total_requests)),
+        stat("Refused", count(overview.blocked_requests), part(overview.blocked_requests, overview.total_requests)),
+        stat("Saved by cache", usd(overview.saved_by_cache)),
+        stat("Saved by downgrades", usd(overview.saved_by_routing)),
+        top("Top model", overview.top_model, "model"),
+        top("Top team", overview.top_team, "team"),
+      ),
+      spendByDay(hasDates ? "Spend by day" : "Spend by day, last 30 days", overview.spend_trend),
+      el(
+        "div",
+        { class: "columns" },
+        shares("Top models", "Model", summary.by_model, { view: "models", key: "model" }),
+        shares("Top teams", "Team", summary.by_team, { view: "teams", key: "team" }),
+        shares("Top apps", "App", summary.by_app, { view: "features", key: "app_id" }),
+      ),
+    ];
+  },
+};
+
+const top = (label, found, key) => stat(label, found ? el("span", { class: "name" }, name(found[key])) : "–", found && usd(found.spend));
+
+const part = (some, all) => (some ? `${percent((some / all) * 100)} of requests` : null);
+
+function warnings(budgets) {
+  const near = budgets.filter((budget) => budget.percent >= NEAR);
+  if (!near.length) return null;
+  const one = (budget) =>
+    el(
+      "li",
+      {},
+      el("a", { href: href("teams", { budget: budget.team, budget_app: budget.app }) }, name([budget.team, budget.app].filter(Boolean).join(" / "))),
+      ` has spent ${percent(budget.percent)} of ${usd(budget.monthly_limit)} this month`,
+      budget.percent >= 100 ? (budget.action === "block" ? ": its calls are refused." : ".") : ".",
+    );
+  return card("Budgets that need a look", el("ul", { class: "plain" }, near.map(one)));
+}
