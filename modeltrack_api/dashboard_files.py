@@ -46,7 +46,7 @@ def dashboard_files(folder: Path = DASHBOARD) -> Mapping[str, Handler]:
 
 
 def _plotly(path: Path | None) -> Handler:
-    """Without the package a script that does nothing: one that is missing would be an error in the browser's console."""
+    """Without the package a script that does nothing: a missing one would be an error in the browser's console."""
     kind = _TYPES[".js"]
     if path is None:
         return lambda _: Reply(_NO_PLOTLY, content_type=kind)

@@ -15,8 +15,15 @@ function plotly() {
       resolve(undefined);
     });
     document.head.append(script);
-  });
+  }).finally(withoutStyles());
   return library;
+}
+
+/** Plotly brings a library of maps that adds a <style> as it loads: the CSP forbids it, and no chart here needs it. */
+function withoutStyles() {
+  const { head } = document;
+  head.appendChild = (node) => (node instanceof HTMLStyleElement ? node : Node.prototype.appendChild.call(head, node));
+  return () => delete head.appendChild;
 }
 
 /** A colour of the stylesheet, as the theme has it now. */
@@ -49,6 +56,7 @@ export function chart(title, { traces, layout = () => ({}), summary, table, heig
   return figure;
 }
 
+/** Titles of charts whose table was opened. */
 const opened = new Set();
 
 /** Before the charts inside an element are thrown away: each listens to the window. */
@@ -67,7 +75,7 @@ const base = (height) => ({
   hoverlabel: { bgcolor: colour("card"), bordercolor: colour("line"), font: { color: colour("text") } },
   dragmode: false,
   showlegend: false,
-  legend: { orientation: "h", y: 1.12, x: 0 },
+  legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0, traceorder: "normal" },
   xaxis: { gridcolor: colour("line"), zeroline: false, fixedrange: true },
   yaxis: axis(),
 });
@@ -111,7 +119,7 @@ export const bars = (x, y, label, name = "accent") => ({
   x,
   y,
   name: plain(label),
-  marker: { color: colour(name) },
+  marker: { color: colour(name), cornerradius: 3 },
   ...money(y, label),
 });
 

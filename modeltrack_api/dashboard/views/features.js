@@ -31,8 +31,8 @@ function one(feature) {
     stats(
       stat("Feature", el("span", { class: "name" }, feature.feature)),
       stat("Spend", usd(total)),
-      stat("Input tokens a call", count(feature.avg_tokens.avg_input_tokens)),
-      stat("Output tokens a call", count(feature.avg_tokens.avg_output_tokens)),
+      stat("Input tokens a call", count(Math.round(feature.avg_tokens.avg_input_tokens))),
+      stat("Output tokens a call", count(Math.round(feature.avg_tokens.avg_output_tokens))),
     ),
     spendByDay("Spend by day", days),
     el(

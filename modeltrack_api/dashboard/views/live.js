@@ -48,6 +48,9 @@ const columns = (isNew) => [
   { head: "Outcome", cell: outcome },
   { head: "Tokens", cell: (e) => count(tokens(e)), num: true },
   { head: "Took", cell: (e) => (e.latency_ms ? duration(e.latency_ms / 1000) : "–"), num: true },
-  { head: "Cost", cell: (e) => usd(e.cost_usd), num: true },
+  { head: "Cost", cell: cost, num: true },
   { head: "Session", cell: (e) => (e.session_id ? el("a", { href: href("sessions", {}, e.session_id) }, e.session_id) : "–") },
 ];
+
+/** What the collector found out about a GPU has no cost of its own. */
+const cost = (event) => (event.cost_usd === null && event.event_type !== "llm_api" ? "–" : usd(event.cost_usd));

@@ -38,7 +38,7 @@ export default {
         stat("Prompts", count(summary.total_unique_prompts)),
         stat("Could have been saved", usd(summary.potential_savings), "see the suggestions"),
         found("Dearest", dearest, (it) => usd(it.total_cost)),
-        found("Longest system prompt", longest, (it) => `${count(it.avg_system_tokens)} tokens`),
+        found("Longest system prompt", longest, (it) => `${count(Math.round(it.avg_system_tokens))} tokens`),
         found("Most repeated", cacheable, (it) => `${count(it.request_count)} calls`),
       ),
       card("Prompts", field("Ordered by", select), table("Prompts", COLUMNS, prompts)),
@@ -50,7 +50,8 @@ const found = (label, prompt, note) => stat(label, prompt ? el("span", { class: 
 
 function advice({ optimization_suggestions: texts }) {
   if (!texts.length) return "–";
-  return el("ul", { class: "plain advice" }, texts.map((text) => el("li", {}, text)));
+  const title = texts.length === 1 ? "1 suggestion" : `${texts.length} suggestions`;
+  return el("details", {}, el("summary", {}, title), el("ul", { class: "advice" }, texts.map((text) => el("li", {}, text))));
 }
 
 const COLUMNS = [
@@ -58,9 +59,9 @@ const COLUMNS = [
   { head: "Spend", value: (p) => p.total_cost, cell: (p) => usd(p.total_cost), num: true, bar: true },
   { head: "Requests", value: (p) => p.request_count, cell: (p) => count(p.request_count), num: true },
   { head: "Average", value: (p) => p.avg_cost_per_request, cell: (p) => about(p.avg_cost_per_request), num: true },
-  { head: "System", value: (p) => p.avg_system_tokens, cell: (p) => count(p.avg_system_tokens), num: true },
-  { head: "User", value: (p) => p.avg_user_tokens, cell: (p) => count(p.avg_user_tokens), num: true },
-  { head: "Output", value: (p) => p.avg_output_tokens, cell: (p) => count(p.avg_output_tokens), num: true },
+  { head: "System", value: (p) => p.avg_system_tokens, cell: (p) => count(Math.round(p.avg_system_tokens)), num: true },
+  { head: "User", value: (p) => p.avg_user_tokens, cell: (p) => count(Math.round(p.avg_user_tokens)), num: true },
+  { head: "Output", value: (p) => p.avg_output_tokens, cell: (p) => count(Math.round(p.avg_output_tokens)), num: true },
   { head: "Teams", value: (p) => p.teams, cell: (p) => names(p.teams) },
   { head: "Models", value: (p) => p.models_used, cell: (p) => names(p.models_used) },
   { head: "Suggestions", cell: advice },
