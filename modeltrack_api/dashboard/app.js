@@ -54,9 +54,10 @@ async function load() {
     const data = await context.view.load(context);
     if (signal.aborted) return;
     const text = JSON.stringify(data);
-    if (text !== last?.text || context !== last.context) {
+    const isSame = context === last?.context;
+    if (text !== last?.text || !isSame) {
       last = { text, data, context };
-      draw();
+      draw(isSame);
     }
     fresh(`Updated ${new Date().toISOString().slice(11, 19)} UTC`);
     refresh.after(context.view.seconds ?? 30, false);
@@ -76,9 +77,12 @@ function failed(error, context) {
   fresh(`${told.message}${seconds ? ` Trying again in ${seconds} s.` : ""}`, true);
 }
 
-function draw() {
+/** `isSame`: what is half filled in stays. */
+function draw(isSame) {
   const focused = main.contains(document.activeElement) ? document.activeElement.id : "";
+  const filled = isSame ? [...main.querySelectorAll("form input, form select")].map((each) => [each.id, each.value]) : [];
   fill(...[last.context.view.render(last.data, last.context)].flat());
+  for (const [id, value] of filled) if (byId(id)) byId(id).value = value;
   if (focused) byId(focused)?.focus();
 }
 
@@ -112,7 +116,7 @@ byId("skip").addEventListener("click", (event) => {
   event.preventDefault();
   main.focus();
 });
-theme.setUp(() => last && draw());
+theme.setUp(() => last && draw(true));
 addEventListener("hashchange", show);
 show();
 filters.fetchNames().then(() => filters.draw(current.view.filters, current.params));

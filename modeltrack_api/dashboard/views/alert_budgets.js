@@ -38,7 +38,9 @@ function form(reload) {
     const body = { team: team.value.trim(), app_id: app.value.trim(), ...Object.fromEntries(limits.map(([key, value]) => [key, Number(value)])) };
     const { error } = await api.part(api.post("/api/alerts/budgets", body));
     announce(error ? error.message : "The limit is set.", Boolean(error));
-    if (!error) reload();
+    if (error) return;
+    event.target.reset();
+    reload();
   };
   return el(
     "form",

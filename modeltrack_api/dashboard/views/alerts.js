@@ -65,6 +65,7 @@ const columns = (then) => [
   { head: "Team", value: (a) => a.team, cell: (a) => name(a.team) },
   { head: "App", value: (a) => a.app_id, cell: (a) => name(a.app_id) },
   { head: "In the hour", value: (a) => a.hourly_spend, cell: (a) => (a.hourly_spend === null ? "–" : usd(a.hourly_spend)), num: true },
+  { head: "Slack", value: (a) => a.slack ?? "", cell: (a) => (a.slack ? el("span", { title: a.slack_error }, a.slack) : "–") },
   {
     head: "Dismiss",
     cell: (a) =>

@@ -11,17 +11,22 @@ export default {
   filters: [],
   seconds: 0,
 
-  load: ({ get }) => get("/api/estimator/models"),
+  async load({ get }) {
+    const [models, used] = await Promise.all([get("/api/estimator/models"), api.part(get("/api/models"))]);
+    return { models, used: used.data ?? [] };
+  },
 
-  render(models) {
-    const result = el("div", { "aria-live": "polite" });
-    return [card("What would it cost?", form(models, result)), result];
+  render({ models, used }) {
+    const result = el("div", { class: "stack", "aria-live": "polite" });
+    return [card("What would it cost?", form(models, used, result)), result];
   },
 };
 
-function form(models, result) {
+/** Filled in with what was asked last, at first with the model on which most is spent here. */
+function form(models, used, result) {
   const number = (id, more) => el("input", { id, type: "number", min: 0, step: 1, required: true, inputmode: "numeric", value: asked[id], ...more });
   const values = models.map(({ provider, model }) => JSON.stringify([provider, model]));
+  asked.model ||= used.map(({ provider, model }) => JSON.stringify([provider, model])).find((value) => values.includes(value)) ?? "";
   const model = el(
     "select",
     { id: "estimated_model", required: true },
@@ -32,7 +37,7 @@ function form(models, result) {
   const requests = number("requests_per_day");
   const hits = number("cache_hit_rate", { value: asked.cache_hit_rate * 100, max: 100 });
   const estimate = async (event) => {
-    event?.preventDefault();
+    event.preventDefault();
     asked = {
       model: model.value,
       avg_input_tokens: Number(input.value),
@@ -44,7 +49,7 @@ function form(models, result) {
     const { data, error } = await api.part(api.post("/api/estimator/calculate", { ...asked, model: chosen, provider }));
     result.replaceChildren(...(error ? [failure(error)] : answer(data)));
   };
-  return el(
+  const filled = el(
     "form",
     { class: "fields", onsubmit: estimate },
     field("Model", model),
@@ -54,6 +59,8 @@ function form(models, result) {
     field("Cache hits, in percent", hits, "what ModelTrack's cache answers costs nothing"),
     el("button", { class: "primary", type: "submit" }, "Estimate"),
   );
+  if (models.length) queueMicrotask(() => filled.requestSubmit());
+  return filled;
 }
 
 const label = (each) => `${each.model} · ${each.provider} · ${usd(each.input_per_mtok)} in, ${usd(each.output_per_mtok)} out per million`;

@@ -54,10 +54,10 @@ function controls(params) {
 function body({ period, summary, trends, ...report }) {
   return [
     stats(
-      stat("Period", el("span", { class: "name" }, period.label), `${period.start} to ${period.end}`),
-      stat("Spend", usd(summary.total_spend), `${signed(trends.spend_change_pct)} on the period before`),
-      stat("Requests", count(summary.total_requests), `${signed(trends.request_change_pct)} on the period before`),
-      stat("A call", about(summary.avg_cost_per_request), `${signed(trends.cost_efficiency_change_pct)} efficiency`),
+      stat("Period", el("span", { class: "name" }, period.label)),
+      stat("Spend", usd(summary.total_spend), since(trends.spend_change_pct)),
+      stat("Requests", count(summary.total_requests), since(trends.request_change_pct)),
+      stat("A call", about(summary.avg_cost_per_request), cheaper(trends.cost_efficiency_change_pct)),
       stat("Cache hits", percent(summary.cache_hit_rate * 100)),
       stat("Models, teams, features", `${summary.unique_models} · ${summary.unique_teams} · ${summary.unique_features}`),
     ),
@@ -66,12 +66,20 @@ function body({ period, summary, trends, ...report }) {
     report.optimization_actions.length > 0 && card("What would save", table("What would save", ACTION, report.optimization_actions)),
     el(
       "div",
-      { class: "columns" },
+      { class: "columns wide" },
       card("By team", table("Report by team", share("team", "Team"), report.spend_by_team)),
       card("By model", table("Report by model", share("model", "Model"), report.spend_by_model)),
       card("By feature", table("Report by feature", share("feature", "Feature").slice(0, 3), report.spend_by_feature)),
     ),
   ];
+}
+
+const since = (change) => (change === null ? "nothing before to compare with" : `${signed(change)} on the period before`);
+
+/** Efficiency goes up as a call costs less. */
+function cheaper(change) {
+  if (!change) return change === 0 ? "as before" : null;
+  return `${percent(Math.abs(change))} ${change > 0 ? "cheaper" : "dearer"} than before`;
 }
 
 const share = (key, head) => [

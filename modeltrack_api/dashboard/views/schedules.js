@@ -6,7 +6,7 @@ import { moment } from "../format.js";
 import { table } from "../table.js";
 
 const DAYS = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
-const PERIODS = { weekly: "a week", monthly: "a month", quarterly: "a quarter" };
+const PERIODS = { daily: "a day", weekly: "a week", monthly: "a month", quarterly: "a quarter" };
 const FREQUENCIES = { daily: "every day", weekly: "every week", monthly: "every month" };
 
 export function schedules(planned, reload) {
@@ -50,7 +50,9 @@ function form(reload) {
     const body = { name: name.value.trim(), period: period.value, frequency: frequency.value, hour: Number(hour.value) };
     const { error } = await api.part(api.post("/api/reports/schedules", body));
     announce(error ? error.message : `${body.name} will be sent ${FREQUENCIES[body.frequency]}.`, Boolean(error));
-    if (!error) reload();
+    if (error) return;
+    event.target.reset();
+    reload();
   };
   return el(
     "form",
