@@ -38,7 +38,7 @@ $(READY): requirements.lock
 
 # After a change of the dependencies in pyproject.toml. The lock names no registry.
 lock: $(READY)
-	@$(BIN)/uv pip compile -q pyproject.toml --extra aws --extra dev --generate-hashes --no-emit-index-url --no-emit-find-links \
+	@$(BIN)/uv pip compile -q pyproject.toml --extra aws --extra dashboard --extra dev --generate-hashes --no-emit-index-url --no-emit-find-links \
 		--universal --python-version 3.12 -o requirements.lock
 
 clean:

@@ -76,7 +76,7 @@ const base = (height) => ({
   dragmode: false,
   showlegend: false,
   legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0, traceorder: "normal" },
-  xaxis: { gridcolor: colour("line"), zeroline: false, fixedrange: true },
+  xaxis: { gridcolor: colour("line"), zeroline: false, fixedrange: true, tickangle: 0, tickfont: { size: 11 } },
   yaxis: axis(),
 });
 
@@ -114,6 +114,7 @@ export function area(x, y, label, name = "accent") {
   };
 }
 
+/** By day. */
 export const bars = (x, y, label, name = "accent") => ({
   type: "bar",
   x,
@@ -121,6 +122,16 @@ export const bars = (x, y, label, name = "accent") => ({
   name: plain(label),
   marker: { color: colour(name), cornerradius: 3 },
   ...money(y, label),
+});
+
+/** By label, the first on top: as a trace and its axes. */
+export const ranks = (labels, amounts) => ({
+  traces: [{ ...bars(amounts, labels, ""), ...money(amounts, ""), orientation: "h" }],
+  layout: {
+    xaxis: axis(),
+    yaxis: { type: "category", autorange: "reversed", automargin: true, fixedrange: true, ticksuffix: " " },
+    hovermode: "closest",
+  },
 });
 
 /** `dash`: as plotly has it. */

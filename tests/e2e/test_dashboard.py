@@ -12,11 +12,12 @@ import pytest
 import requests
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
+from addons.ledger.events import rfc3339
 from addons.ledger.money import NANOS_PER_USD, format_usd
 from bench.events import lines
 from modeltrack_api.app import utc_now
 from tests.modeltrack_api.alerting import FakeSlack, fake_slack
-from tests.modeltrack_api.serving import TOKEN
+from tests.modeltrack_api.serving import TOKEN, event
 
 from .browser import CHROMIUM, SIZES, Dashboard, api, browser
 from .conftest import Proxy
@@ -25,6 +26,7 @@ from .sdk_clients import MESSAGES, Told, claude
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="needs Debian's chromium: apt-get install chromium")
 
 HOSTILE = "<img src=x onerror=alert(1)>"
+HOSTILE_MODEL = '<a href="//x.y">m</a>'
 BUDGETS = {
     "budgets": [
         {"team": "product", "app": "chatbot", "monthly_limit": 1.0, "action": "warn"},
@@ -69,7 +71,8 @@ def call(proxy: Proxy, team: str, app: str, session: str = "", tokens: str = "")
 @pytest.fixture(scope="module")
 def source(make_proxy: Callable[..., Proxy]) -> Proxy:
     proxy = make_proxy(files={"budgets.json": BUDGETS}, start=False)
-    events = [json.dumps(event).encode() for event in infrastructure(20)]
+    hostile = event(team="support", model=HOSTILE_MODEL, cost_usd=1e-6, timestamp=rfc3339(utc_now()))
+    events = [json.dumps(each).encode() for each in (*infrastructure(20), hostile)]
     log = b"".join(line + b"\n" for line in [*events, *lines(1500, utc_now() - timedelta(hours=1), days=40)])
     (proxy.data / "cost_events.jsonl").write_bytes(log)
     proxy.start()
@@ -229,9 +232,21 @@ def test_names_from_callers_are_text(dashboard: Dashboard) -> None:
         page = dashboard.open(view)
         expect(page.get_by_text(HOSTILE).first).to_be_attached()
         assert page.locator("main img, main b").count() == 0
-    page = dashboard.open(f"models?team={HOSTILE}")
-    dashboard.drawn()
+    page = dashboard.open(f"teams?team={HOSTILE}")
     assert page.get_by_label("Team", exact=True).input_value() == "=" + HOSTILE
+    page = dashboard.open("models")
+    dashboard.drawn()
+    expect(page.locator(".plot")).to_contain_text(HOSTILE_MODEL)
+    assert page.locator(".plot a").count() == 0
+
+
+def test_a_chart_names_the_amount_under_the_pointer(dashboard: Dashboard) -> None:
+    page = dashboard.open("models")
+    dashboard.drawn()
+    box = page.locator(".plot .bars .point").first.bounding_box()
+    assert box
+    page.mouse.move(box["x"] + 5, box["y"] + box["height"] / 2)
+    expect(page.locator(".plot .hoverlayer")).to_contain_text(dashboard.page.locator("tbody td.bar").first.inner_text())
 
 
 AMOUNTS = [0, 1, 123_000, 6_000_000, 123_456_789, 999_999_999, 10**9, 1_005_000_000, 2_675_000_000, 512_345_000_000]

@@ -5,7 +5,6 @@ import re
 from collections.abc import Iterator
 from datetime import timedelta
 from http.client import HTTPConnection
-from pathlib import Path
 from urllib.parse import quote, urlencode
 
 import orjson
@@ -17,7 +16,6 @@ from hypothesis import strategies as st
 
 from bench.events import lines
 from modeltrack_api.app import App, utc_now
-from modeltrack_api.dashboard_files import dashboard_files
 from modeltrack_api.dispatch import Dispatcher
 from modeltrack_api.http_types import Request
 from modeltrack_api.params import FILTERS, WINDOW
@@ -25,7 +23,10 @@ from modeltrack_api.routes import ROUTES, Route
 from modeltrack_api.server import Server
 from tests.modeltrack_api.serving import Client, append, error, event, opened, serving, settings
 
-GETS = [route for route in ROUTES if route.method == "GET" and route.path != "/"]
+API_ROUTES = [route for route in ROUTES if not route.any_query]
+"""All but the dashboard's files."""
+
+GETS = [route for route in API_ROUTES if route.method == "GET"]
 
 
 @pytest.fixture(scope="module")
@@ -144,27 +145,12 @@ def test_metrics_have_a_bounded_number_of_labels(app: App, server: Server, monke
         assert sum(float(row.split()[-1]) for row in rows) == total.fetchone()[0]
 
 
-def test_the_dashboards_files_are_served_and_nothing_beside_them(tmp_path: Path) -> None:
-    folder = tmp_path / "dashboard"
-    (folder / "js").mkdir(parents=True)
-    (tmp_path / "secret.js").write_text("secret")
-    for name in ("index.html", "js/app.js", "style.css", "notes.py", ".env"):
-        (folder / name).write_text(name)
-    pages = dashboard_files(folder)
-    assert sorted(pages) == ["/", "/index.html", "/js/app.js", "/style.css"]
-    answers = {path: page(None) for path, page in pages.items()}  # type: ignore[arg-type]
-    assert answers["/"].content == b"index.html"
-    assert answers["/js/app.js"].content_type == "text/javascript; charset=utf-8"
-
-
-def test_without_a_dashboard_there_is_an_answer_all_the_same(app: App, tmp_path: Path) -> None:
-    assert list(dashboard_files(tmp_path)) == ["/"]
-
-
 # Whatever may come in
 
-NAMES = [param.name for route in ROUTES for param in route.params] + [param.name for param in (*FILTERS, *WINDOW)]
-PARTS = sorted({part for route in ROUTES for part in route.path.split("/")[1:]} | {"..", "%2e%2e", "%00", "%ff", ""})
+NAMES = [param.name for route in API_ROUTES for param in route.params] + [param.name for param in (*FILTERS, *WINDOW)]
+PARTS = sorted(
+    {part for route in API_ROUTES for part in route.path.split("/")[1:]} | {"..", "%2e%2e", "%00", "%ff", ""}
+)
 DAYS = st.dates(max_value=(utc_now() + timedelta(days=400)).date()).map(str)
 VALUES = st.one_of(
     st.text(max_size=300),
@@ -181,7 +167,7 @@ QUERIES = st.one_of(
     st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=60),
 )
 PATHS = st.one_of(
-    st.sampled_from([route.path for route in ROUTES]),
+    st.sampled_from([route.path for route in API_ROUTES]),
     st.lists(st.one_of(st.sampled_from(PARTS), st.text(max_size=10).map(quote)), max_size=6).map(
         lambda parts: "/" + "/".join(parts)
     ),
@@ -194,7 +180,7 @@ ANYWHERE = st.tuples(METHODS, PATHS, QUERIES)
 @st.composite
 def aimed(draw: st.DrawFn) -> tuple[str, str, str]:
     """At a call that is there, with some of the parameters that it takes, and values that it may take."""
-    route = draw(st.sampled_from(ROUTES))
+    route = draw(st.sampled_from(API_ROUTES))
     path = re.sub(r"\{.*?\}", lambda _: quote(draw(VALUES), safe=""), route.path)
     names = [param.name for param in route.params if "{" + param.name + "}" not in route.path] + [*route.filters]
     query = draw(st.dictionaries(st.sampled_from(names), VALUES, max_size=2)) if names else {}

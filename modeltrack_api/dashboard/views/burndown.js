@@ -9,10 +9,11 @@ export function burnDown(budget, days) {
   const title = `Budget of ${budget.app ? `${name(budget.team)} / ${budget.app}` : name(budget.team)}`;
   const left = remaining(budget, days);
   const ahead = projected(budget, left.at(-1));
+  const fromStart = [{ day: day(-1, Date.parse(left[0].day)), left: budget.monthly_limit }, ...left];
   const figure = chart(title, {
     summary: told(budget),
     traces: () => [
-      line(left.map((d) => d.day), left.map((d) => d.left), "Left", "accent"),
+      line(fromStart.map((d) => d.day), fromStart.map((d) => d.left), "Left at the day's end", "accent"),
       line(ahead.map((d) => d.day), ahead.map((d) => d.left), "At this rate", "second", "dot"),
     ],
     layout: () => ({

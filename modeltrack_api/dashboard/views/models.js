@@ -1,4 +1,4 @@
-import { axis, bars, chart, plain } from "../charts.js";
+import { chart, plain, ranks } from "../charts.js";
 import { about, count, name, short, usd } from "../format.js";
 import { card, stat, stats } from "../dom.js";
 import { empty } from "../states.js";
@@ -28,8 +28,8 @@ export default {
       ),
       chart("Spend by model", {
         summary: `${name(dearest[0].model)} costs most: ${usd(dearest[0].total_spend)}.`,
-        traces: () => [bars(dearest.map(label), dearest.map((model) => model.total_spend), "")],
-        layout: () => ({ xaxis: { fixedrange: true, automargin: true, type: "category" }, yaxis: axis(), hovermode: "closest" }),
+        height: 70 + 26 * dearest.length,
+        ...ranked(dearest),
         table: table("Spend by model", [COLUMNS[0], COLUMNS[1], COLUMNS[2]], dearest),
       }),
       card("All models", numbers),
@@ -37,10 +37,15 @@ export default {
   },
 };
 
-const label = ({ model, provider }) => {
-  const text = name(model);
-  return `${plain(text.length > 22 ? `${text.slice(0, 21)}…` : text)}<br>${plain(provider)}`;
-};
+/** A model that two providers serve has two bars. */
+function ranked(models) {
+  const label = ({ model, provider }) => {
+    const text = models.filter((each) => each.model === model).length > 1 ? `${model} (${provider})` : name(model);
+    return plain(text.length > 24 ? `${text.slice(0, 11)}…${text.slice(-12)}` : text);
+  };
+  const drawn = () => ranks(models.map(label), models.map((model) => model.total_spend));
+  return { traces: () => drawn().traces, layout: () => drawn().layout };
+}
 
 const COLUMNS = [
   { head: "Model", value: (m) => m.model, cell: (m) => name(m.model) },

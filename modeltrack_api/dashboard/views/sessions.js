@@ -28,7 +28,7 @@ function one({ summary, events, truncated }) {
     stats(
       stat("Session", el("span", { class: "name" }, summary.session_id), names(summary.team)),
       stat("Spend", usd(summary.total_cost)),
-      stat("Calls", count(summary.request_count), `${traces} ${traces === 1 ? "trace" : "traces"}`),
+      stat("Calls", count(summary.request_count), traces > 0 && `${traces} ${traces === 1 ? "trace" : "traces"}`),
       stat("Duration", duration(summary.duration_seconds), `from ${moment(summary.first_seen)}`),
     ),
     card(
