@@ -38,6 +38,7 @@ function show() {
     fill(loading());
     setMenu(false);
     if (document.activeElement?.closest("#nav, #main")) byId("title").focus();
+    filters.fetchNames().then((isOther) => isOther && filters.draw(current.view.filters, current.params));
   }
   load();
 }
@@ -119,4 +120,3 @@ byId("skip").addEventListener("click", (event) => {
 theme.setUp(() => last && draw(true));
 addEventListener("hashchange", show);
 show();
-filters.fetchNames().then(() => filters.draw(current.view.filters, current.params));

@@ -10,10 +10,12 @@ const CUSTOM = "custom";
 
 let known = { by_team: {}, by_app: {}, by_model: {} };
 
-/** The names to choose from. Without them those in the URL are there all the same. */
-export async function fetchNames(signal) {
-  const { data } = await api.part(api.get("/api/spend/summary", {}, signal));
-  if (data) known = data;
+/** The names to choose from; whether there are others than before. Those in the URL are there all the same. */
+export async function fetchNames() {
+  const { data } = await api.part(api.get("/api/spend/summary"));
+  const before = known;
+  known = data ?? known;
+  return Object.keys(before).some((by) => Object.keys(before[by]).join("\n") !== Object.keys(known[by]).join("\n"));
 }
 
 /** `filters`: of "dates", "team", "app_id", "model". */

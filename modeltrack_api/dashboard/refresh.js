@@ -21,13 +21,13 @@ export class Refresh {
     this.#failures = 0;
   }
 
-  /** Every so many seconds from now on; 0 for never. Gives the seconds until the next time. */
+  /** Once more in so many seconds, 0 for never; after a failure in what the API says, or later. Gives the seconds. */
   after(seconds, failed, retryAfter = 0) {
     clearTimeout(this.#timer);
     this.#isDue = false;
     this.#failures = failed ? this.#failures + 1 : 0;
     this.#seconds = failed
-      ? Math.max(retryAfter, Math.min(MOST_SECONDS, (seconds || 30) * 2 ** (this.#failures - 1)))
+      ? Math.min(MOST_SECONDS, (retryAfter || seconds) * 2 ** (this.#failures - 1))
       : seconds;
     if (this.#seconds) this.#timer = setTimeout(() => this.#due(), this.#seconds * 1000);
     return this.#seconds;

@@ -28,7 +28,7 @@ function ask(wasRefused) {
   return new Promise((resolve) => {
     const done = () => {
       const given = input.value.trim();
-      if (!given) return dialog.showModal();
+      if (!/^[!-~]+$/.test(given)) return dialog.showModal();
       dialog.removeEventListener("close", done);
       sessionStorage.setItem(KEY, given);
       input.value = "";

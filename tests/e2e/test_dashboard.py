@@ -472,6 +472,22 @@ def test_while_the_api_is_away_it_says_so_and_asks_less_and_less(fresh: Dashboar
     fresh.expect("ERR_CONNECTION_REFUSED")
 
 
+def test_while_the_log_is_first_read_it_comes_back_when_the_api_says(fresh: Dashboard) -> None:
+    def busy(route: Route) -> None:
+        body = json.dumps({"data": None, "error": "the event log is still being read"})
+        route.fulfill(status=503, headers={"Retry-After": "5"}, body=body, content_type="application/json")
+
+    page = fresh.page
+    page.clock.install()
+    page.route("**/api/**", busy)
+    fresh.open("models")
+    expect(page.get_by_role("alert")).to_contain_text("the event log is still being read")
+    page.unroute("**/api/**")
+    page.clock.fast_forward(5100)
+    expect(page.locator("main")).to_contain_text("gpt-4o")
+    fresh.expect("status of 503")
+
+
 def test_the_token_is_asked_for_once(bare: Dashboard, tmp_path: Path) -> None:
     page = bare.page
     page.goto(bare.url)
