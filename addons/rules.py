@@ -36,7 +36,7 @@ class RoutingRules:
             flow.request.content = replace_member(flow.request.raw_content or b"", "model", model)
 
         deny(flow, call, self.apply(call, set_model))
-        if call.routed_to and call.route.model:
+        if call.routed_to:
             aim(flow, call, self.core.settings.endpoints)
 
     def apply(self, call: LLMCall, set_model: Callable[[bytes], None]) -> Denial | None:

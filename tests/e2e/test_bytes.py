@@ -164,6 +164,26 @@ def test_a_downgrade_changes_the_models_bytes_only(routed: Proxy, fake: FakeProv
     assert {name: event[name] for name in expected} == expected
 
 
+def test_a_downgrade_goes_to_the_other_models_deployment_where_the_url_names_it(
+    make_proxy: Callable[..., Proxy], fake: FakeProvider
+) -> None:
+    """A dated version of Azure's API, which goes by the deployment and not by the body."""
+    rule = RULES["rules"][0] | {"from_models": ["gpt-4o"], "to_model": "gpt-4o-mini"}
+    proxy = make_proxy(
+        files={"budgets.json": SPENT, "routing.json": {"rules": [rule]}},
+        AZURE_OPENAI_ENDPOINT=fake.url,
+        AZURE_OPENAI_API_VERSION="2024-10-21",
+        CACHE_ENABLED="false",
+    )
+    chat = json.dumps({"model": "gpt-4o", "messages": [{"role": "user", "content": PROMPT}]}).encode()
+    for _ in range(2):
+        post(proxy.url + "/azure/v1/chat/completions", chat, **{"api-key": KEY})
+    assert [(request.path, json.loads(request.body)["model"]) for request in fake.requests] == [
+        (f"/openai/deployments/{model}/chat/completions?api-version=2024-10-21", model)
+        for model in ("gpt-4o", "gpt-4o-mini")
+    ]
+
+
 def test_a_request_that_opts_out_keeps_its_model(routed: Proxy, fake: FakeProvider) -> None:
     before = routed.get("/routing/stats")
     answer = post(routed.url + "/v1/messages", **{"X-ModelTrack-No-Route": "true"})
