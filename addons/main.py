@@ -17,6 +17,7 @@ from addons.routing import Routing  # noqa: E402
 from addons.rules import RoutingRules  # noqa: E402
 from addons.signing import BedrockSigner  # noqa: E402
 from addons.status import StatusPages  # noqa: E402
+from addons.trailers import Trailers  # noqa: E402
 from addons.tunnels import Tunnels  # noqa: E402
 from addons.websocket_layer import WebSocketLayer  # noqa: E402
 from addons.websockets import WebSockets  # noqa: E402
@@ -38,5 +39,6 @@ addons = [
     BedrockSigner(core),
     StatusPages(core, cache.size),
     JsonErrors(),
+    Trailers(),
     WebSocketLayer(),
 ]

@@ -93,9 +93,11 @@ def test_headers_keep_their_order_spelling_repetitions_and_bytes(proxy: Proxy, f
     assert proxy.events()[-1]["team"] == "one"
 
 
-def test_a_chunked_body_is_passed_on_as_one(proxy: Proxy, fake: FakeProvider) -> None:
-    head = b"POST /v1/messages HTTP/1.1\r\nHost: x\r\nX-ModelTrack-No-Cache: 1\r\nConnection: close\r\n"
-    chunked = head + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(BODY), BODY)
+@pytest.mark.parametrize("trailers", [b"", b"X-Checksum: 1\r\nX-Other: 2\r\n"], ids=["", "trailers"])
+@pytest.mark.parametrize("path", [b"/v1/messages", b"/v1/messages/count_tokens"])
+def test_a_chunked_body_is_passed_on_as_one(proxy: Proxy, fake: FakeProvider, path: bytes, trailers: bytes) -> None:
+    head = b"POST %b HTTP/1.1\r\nHost: x\r\nX-ModelTrack-No-Cache: 1\r\nConnection: close\r\n" % path
+    chunked = head + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n%b\r\n" % (len(BODY), BODY, trailers)
     assert send(proxy, chunked).startswith(b"HTTP/1.1 200 ")
     assert fake.requests[0].body == BODY
 

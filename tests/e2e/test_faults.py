@@ -117,6 +117,17 @@ def raw_upstream() -> Iterator[Callable[[bytes], str]]:
         server.close()
 
 
+@pytest.mark.parametrize("kind", ["application/json", "text/event-stream"])
+def test_trailers_of_an_answer_are_left_out(
+    make_proxy: Callable[..., Proxy], raw_upstream: Callable[[bytes], str], kind: str
+) -> None:
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+    proxy = make_proxy(ANTHROPIC_BASE_URL=raw_upstream(head + b"2\r\n{}\r\n0\r\nX-Checksum: 1\r\n\r\n"))
+    body = {"model": "claude-sonnet-4-6", "messages": [{"role": "user", "content": PROMPT}]}
+    assert requests.post(proxy.url + "/v1/messages", json=body, timeout=10).content == b"{}"
+    assert len(proxy.events()) == 1 and proxy.get("/stats")["in_flight"] == 0
+
+
 def http(body: bytes, *headers: bytes, length: int | None = None) -> bytes:
     head = b"\r\n".join([b"HTTP/1.1 200 OK", b"Content-Type: application/json", *headers])
     return head + b"\r\nContent-Length: %d\r\n\r\n%b" % (len(body) if length is None else length, body)
