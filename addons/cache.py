@@ -74,6 +74,8 @@ class ResponseCache:
         call = open_call(flow)
         if not call or not self.core.settings.cache_enabled or call.no_cache or call.is_stream:
             return
+        if call.body.get("stream"):
+            return  # such as 1, which some servers take for true
         if call.fixed == "signed_request":
             return  # only AWS can tell whether the caller has the key that the signature names
         call.cache_key = _key(flow, call)

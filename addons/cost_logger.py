@@ -57,7 +57,8 @@ class CostLogger:
         for name, value in call.response_headers.items():
             flow.response.headers[name] = clean(value)
         content_type = flow.response.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if call.sent and (parser := _PARSERS.get(content_type)):
+        is_error = not 200 <= flow.response.status_code < 300  # not metered, whatever its form: it costs nothing
+        if call.sent and not is_error and (parser := _PARSERS.get(content_type)):
             self._stream(flow, call, flow.response, parser)
 
     def _stream(self, flow: http.HTTPFlow, call: LLMCall, response: http.Response, parser: _ParserType) -> None:

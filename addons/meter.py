@@ -62,7 +62,9 @@ def _usage(flow: http.HTTPFlow, call: LLMCall) -> tuple[Usage, str]:
         return NOTHING, ""
     if meter := call.meter:
         call.error = call.error or meter.error
-        return meter.usage(call.estimate()), meter.model
+        usage = meter.usage(call.estimate())
+        never_began = meter.error and usage.estimated and not meter.model and not meter.text_bytes
+        return (NOTHING if never_began else usage), meter.model
     response = flow.response
     if response is None:
         # A client that hangs up does not keep the provider from reading its prompt, and billing it.

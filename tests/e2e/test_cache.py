@@ -98,9 +98,13 @@ def test_a_request_can_opt_out(proxy: Proxy, fake: FakeProvider) -> None:
     assert post(proxy, body).headers["X-ModelTrack-Cache"] == "MISS"
 
 
-def test_streams_are_never_cached(proxy: Proxy, fake: FakeProvider) -> None:
+@pytest.mark.parametrize("stream", [True, 1, "true"])
+def test_streams_are_never_cached(proxy: Proxy, fake: FakeProvider, stream: Any) -> None:
+    """Nor is what a provider may take for one."""
+    post(proxy, BODY)
+    fake.clear()
     for _ in range(2):
-        assert "X-ModelTrack-Cache" not in post(proxy, BODY | {"stream": True}).headers
+        assert "X-ModelTrack-Cache" not in post(proxy, BODY | {"stream": stream}).headers
     assert len(fake.requests) == 2
 
 

@@ -128,6 +128,22 @@ def test_trailers_of_an_answer_are_left_out(
     assert len(proxy.events()) == 1 and proxy.get("/stats")["in_flight"] == 0
 
 
+OVERLOADED = b'event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"later"}}\n\n'
+
+
+@pytest.mark.parametrize(("status", "error"), [(200, "overloaded_error"), (529, "http_529")])
+def test_a_stream_of_nothing_but_an_error_costs_nothing(
+    make_proxy: Callable[..., Proxy], raw_upstream: Callable[[bytes], str], status: int, error: str
+) -> None:
+    head = b"HTTP/1.1 %d X\r\nContent-Type: text/event-stream\r\n\r\n" % status
+    proxy = make_proxy(ANTHROPIC_BASE_URL=raw_upstream(head + OVERLOADED))
+    body = {"model": "claude-sonnet-4-6", "stream": True, "messages": [{"role": "user", "content": PROMPT}]}
+    assert requests.post(proxy.url + "/v1/messages", json=body, timeout=10).content == OVERLOADED
+    [event] = until(proxy.events)
+    assert (event["status_code"], event["error"], event["cost_usd"]) == (status, error, 0)
+    assert "usage_estimated" not in event
+
+
 def http(body: bytes, *headers: bytes, length: int | None = None) -> bytes:
     head = b"\r\n".join([b"HTTP/1.1 200 OK", b"Content-Type: application/json", *headers])
     return head + b"\r\nContent-Length: %d\r\n\r\n%b" % (len(body) if length is None else length, body)
