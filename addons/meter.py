@@ -11,7 +11,7 @@ from addons.llm import decoding
 from addons.llm.call import LLMCall
 from addons.llm.providers.base import error_type
 from addons.llm.providers.bedrock_runtime import usage_in_headers
-from addons.llm.usage import NOTHING, Usage, tokens_of
+from addons.llm.usage import NOTHING, Usage
 
 logger = logging.getLogger(__name__)
 
@@ -86,14 +86,13 @@ def _usage(flow: http.HTTPFlow, call: LLMCall) -> tuple[Usage, str]:
     if not isinstance(answer, dict):
         call.error = call.error or "answer_is_not_json"
         return _estimated(call, len(content)), ""
-    text = len(content) if "usage" not in answer else 0
     model = answer.get("model")
-    estimate = call.estimate()._replace(output_tokens=tokens_of(text))
-    usage = call.wire.usage(answer, estimate)
+    usage = call.wire.usage(answer, call.estimate().seen(len(content) if "usage" not in answer else 0))
     if usage.estimated:
         usage = usage_in_headers(response.headers) or usage
     return usage, model if isinstance(model, str) else ""
 
 
 def _estimated(call: LLMCall, characters: int) -> Usage:
-    return Usage(input_tokens=call.estimate().input_tokens, output_tokens=tokens_of(characters), estimated=True)
+    estimate = call.estimate().seen(characters)
+    return Usage(input_tokens=estimate.input_tokens, output_tokens=estimate.output_tokens, estimated=True)

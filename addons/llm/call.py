@@ -105,5 +105,10 @@ class LLMCall:
         self.model = self.request.model
 
     def estimate(self) -> Estimate:
-        """Tokens for an answer that does not report them."""
-        return Estimate(self.request.input_tokens if self.request else 0, 0)
+        """Tokens for an answer that does not report them, before any of it is seen.
+
+        One in the background goes on where nobody looks, so its output is what was reserved for it.
+        """
+        if self.request is None:
+            return Estimate(0, 0)
+        return Estimate(self.request.input_tokens, self.request.max_output_tokens if self.body.get("background") else 0)

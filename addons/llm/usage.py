@@ -61,6 +61,10 @@ class Estimate(NamedTuple):
     input_tokens: int
     output_tokens: int
 
+    def seen(self, characters: int) -> "Estimate":
+        """With as much output at least."""
+        return self._replace(output_tokens=max(self.output_tokens, tokens_of(characters)))
+
 
 NOTHING = Usage()
 

@@ -3,10 +3,11 @@
 from typing import Any
 
 import pytest
+import requests
 
 from modeltrack_api.fake_provider import FakeProvider
 
-from .conftest import PROMPT, Proxy
+from .conftest import PROMPT, Proxy, until
 from .sdk_clients import MESSAGES, claude, only_event, openai_client, told
 
 
@@ -27,13 +28,25 @@ def test_a_response_that_ends_otherwise_is_billed_what_it_reports(proxy: Proxy, 
 def test_a_response_in_the_background_is_billed_once_however_often_it_is_fetched(proxy: Proxy) -> None:
     untracked = proxy.get("/stats")["untracked_requests"]
     with openai_client(told(proxy.url, "background")) as client:
-        queued = client.responses.create(model="gpt-4o", input=PROMPT, background=True)
+        queued = client.responses.create(model="gpt-4o", input=PROMPT, background=True, max_output_tokens=500)
         assert (queued.status, queued.usage) == ("queued", None)
         fetched = [client.responses.retrieve(queued.id) for _ in range(2)]
     assert [response.status for response in fetched] == ["completed"] * 2
     event = only_event(proxy, "background")
-    assert event["usage_estimated"] is True and event["cost_usd"] > 0
+    assert event["usage_estimated"] is True
+    # What it may have put out, at 10 USD per million, and the prompt, at 2.5.
+    assert event["output_tokens"] == 500
+    assert event["cost_usd"] == (500 * 10_000 + event["input_tokens"] * 2_500) / 10**9
     assert proxy.get("/stats")["untracked_requests"] == untracked + 2
+
+
+def test_a_stream_in_the_background_that_breaks_off_is_billed_as_if_it_went_on(proxy: Proxy) -> None:
+    body = {"model": "gpt-4o", "input": PROMPT, "background": True, "stream": True}
+    headers = {"X-ModelTrack-App": "background-cut", "X-Fake": "hold=1"}
+    with requests.post(proxy.url + "/v1/responses", json=body, headers=headers, stream=True, timeout=20) as answer:
+        next(answer.iter_content(None))
+    [event] = until(lambda: proxy.events(app_id="background-cut"))
+    assert (event["output_tokens"], event["usage_estimated"]) == (4096, True)
 
 
 @pytest.mark.parametrize(

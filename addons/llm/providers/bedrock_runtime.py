@@ -13,7 +13,7 @@ import orjson
 from addons.llm import prompt
 from addons.llm.providers.anthropic import AnthropicMeter, Messages
 from addons.llm.sse import Event
-from addons.llm.usage import Estimate, Usage, count, details, tokens_of
+from addons.llm.usage import Estimate, Usage, count, details
 
 _DELTA_TEXT = re.compile(rb'"(?:text|input)": ?"((?:[^"\\]++|\\.)*+)"')
 
@@ -78,7 +78,7 @@ class ConverseMeter:
         return True
 
     def usage(self, estimate: Estimate) -> Usage:
-        return _converse_usage(self._usage, estimate._replace(output_tokens=tokens_of(self.text_bytes)))
+        return _converse_usage(self._usage, estimate.seen(self.text_bytes))
 
 
 class Invoke(Messages):

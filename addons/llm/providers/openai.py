@@ -14,7 +14,7 @@ from addons.llm import prompt
 from addons.llm.providers.base import Endpoints, Provider, error_type, join, openai_error
 from addons.llm.providers.responses import RESPONSES
 from addons.llm.sse import Event
-from addons.llm.usage import Estimate, Usage, count, details, merge, text, tokens_of
+from addons.llm.usage import Estimate, Usage, count, details, merge, text
 
 _DELTA_TEXT = re.compile(rb'"(?:content|arguments|refusal|reasoning_content|text)": ?"((?:[^"\\]++|\\.)*+)"')
 _MODEL = re.compile(rb'"model": ?"([^"\\]{1,256})"')
@@ -57,8 +57,7 @@ class OpenAIMeter:
         return not (self._hide_usage and chunk.get("usage") and chunk.get("choices") == [])
 
     def usage(self, estimate: Estimate) -> Usage:
-        seen = estimate._replace(output_tokens=tokens_of(self.text_bytes))
-        return usage_of(self._usage, self._service_tier, seen)
+        return usage_of(self._usage, self._service_tier, estimate.seen(self.text_bytes))
 
 
 class ChatCompletions:

@@ -9,7 +9,7 @@ import orjson
 from addons.llm import prompt
 from addons.llm.providers.base import error_type, openai_error
 from addons.llm.sse import Event
-from addons.llm.usage import Estimate, Usage, count, details, text, tokens_of
+from addons.llm.usage import Estimate, Usage, count, details, text
 
 _DELTA_TEXT = re.compile(rb'"delta": ?"((?:[^"\\]++|\\.)*+)"')
 CREATED = "response.created"
@@ -54,8 +54,7 @@ class ResponsesMeter:
             self.error = self.error or error_type(response)
 
     def usage(self, estimate: Estimate) -> Usage:
-        seen = estimate._replace(output_tokens=tokens_of(self.text_bytes))
-        return usage_of(self._response, seen)
+        return usage_of(self._response, estimate.seen(self.text_bytes))
 
 
 class Responses:
@@ -72,8 +71,8 @@ class Responses:
         return None
 
     def usage(self, answer: Mapping[str, Any], estimate: Estimate) -> Usage:
-        """An answer in the background (`status: queued`) reports none yet, and is not billed again when it is fetched:
-        its input is what can be known of it.
+        """An answer in the background (`status: queued`) reports none yet, and is not billed when it is fetched: then
+        all of it is estimated.
         """
         return usage_of(answer, estimate)
 

@@ -185,7 +185,7 @@ def read(wire: WireFormat, stream: bytes, cut: int, hide: bool = False) -> tuple
     parser, meter = SSEParser(), wire.meter(hide)
     events = parser.feed(stream[:cut]) + parser.feed(stream[cut:])
     passed = b"".join(event.raw for event in events if meter.read(event))
-    return meter.usage(ESTIMATE), meter.complete, meter.model, passed
+    return meter.usage(ESTIMATE._replace(output_tokens=0)), meter.complete, meter.model, passed
 
 
 def test_anthropics_stream_is_merged_wherever_it_is_cut_in_chunks() -> None:
@@ -226,6 +226,13 @@ def test_a_stream_cut_short_counts_what_was_reported_and_estimates_the_rest(
 ) -> None:
     usage, complete, _, _ = read(wire, stream, 0)
     assert (usage, complete) == (expected, False)
+
+
+def test_a_stream_cut_short_that_goes_on_in_the_background_is_estimated_by_what_may_come() -> None:
+    meter = RESPONSES.meter(False)
+    assert meter.usage(ESTIMATE) == Usage(77, 33, estimated=True)
+    meter.text_bytes = 200
+    assert meter.usage(ESTIMATE) == Usage(77, 50, estimated=True)
 
 
 def test_explicit_zeros_of_a_stream_stay_zeros() -> None:
