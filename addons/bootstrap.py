@@ -76,6 +76,9 @@ class Bootstrap:
 
     def running(self) -> Any:
         self._is_running = True
+        # mitmproxy keeps options that nobody has declared for an addon that may yet do so, without a word.
+        if unknown := sorted(name for name in ctx.options.deferred if name.startswith(settings.OPTION_PREFIX)):
+            logger.warning("no such option, so it is ignored: %s", ", ".join(unknown))
         if self.core.failure:
             return None
         try:

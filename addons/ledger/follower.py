@@ -6,6 +6,7 @@ and the others' as they appear here.
 
 import logging
 import os
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -88,15 +89,22 @@ class LogFollower:
             return True
 
 
+# Behind the log's name: a number or a date. A copy such as `.bak` holds the same events again.
+_ROTATED = re.compile(r"[.-]\d[\d.:T_-]*?(\.(?:gz|xz|bz2|zst))?")
+
+
 def rotated_since(log: Path, start: datetime) -> list[Path]:
     """Older parts of the log, as logrotate names them, that were written to since then. Raises OSError."""
     found = []
     for path in sorted(log.parent.glob(log.name + "[.-]*")):
-        if path.is_file() and path.stat().st_mtime >= start.timestamp():
-            if path.suffix in (".gz", ".xz", ".bz2", ".zst"):
-                logger.warning("%s is compressed and is not read: its events count as not there", path.name)
-            else:
-                found.append(path)
+        if not path.is_file() or path.stat().st_mtime < start.timestamp():
+            continue
+        name = _ROTATED.fullmatch(path.name.removeprefix(log.name))
+        if name and not name[1]:
+            found.append(path)
+        else:
+            what = "compressed" if name else "not named as logrotate does"
+            logger.warning("%s is %s and is not read: its events count as not there", path.name, what)
     return found
 
 

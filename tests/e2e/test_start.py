@@ -51,6 +51,13 @@ def test_the_command_line_wins_over_the_environment_and_that_over_config_yaml(
     assert ttl(proxy.start()) == expected
 
 
+def test_a_mistyped_option_is_named_in_one_line(make_proxy: START) -> None:
+    proxy = make_proxy("--set", "modeltrack_cache_tll=7", "--set", "modeltrack_cache_ttl_seconds=8", "--set", "other=9")
+    assert ttl(proxy) == 8
+    [line] = [line for line in proxy.log.splitlines() if "no such option" in line]
+    assert line.endswith("ignored: modeltrack_cache_tll")
+
+
 @pytest.fixture
 def port() -> int:
     with socket.socket() as probe:

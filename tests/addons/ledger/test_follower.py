@@ -135,6 +135,22 @@ def test_rotated_parts_of_this_month_count_at_the_start(log: Path, start: Start)
     assert start(log)[1] == 7
 
 
+@pytest.mark.parametrize(
+    ("suffix", "counts"),
+    [
+        *[(suffix, True) for suffix in (".1", ".12", "-20261110", "-2026111023", "-20261110-1794268800")],
+        *[(suffix, True) for suffix in (".2026-11-10", "-2026-11-10T10:00")],
+        *[(suffix, False) for suffix in (".bak", ".1.bak", ".old", "-copy", ".tmp", ".save.1", ".swp")],
+    ],
+)
+def test_what_is_named_otherwise_than_rotated_parts_is_a_copy(
+    log: Path, start: Start, caplog: pytest.LogCaptureFixture, suffix: str, counts: bool
+) -> None:
+    append(log.with_name(log.name + suffix), line(2))
+    assert start(log)[1] == (2 if counts else 0)
+    assert (f"{suffix} is not named as logrotate does and is not read" in caplog.text) is not counts
+
+
 def test_compressed_parts_are_named_as_not_counted(log: Path, start: Start, caplog: pytest.LogCaptureFixture) -> None:
     append(log.with_name(log.name + ".1.gz"), b"\x1f\x8b")
     assert start(log)[1] == 0
