@@ -1,11 +1,14 @@
 """CostLogger: meter the answer as it passes, price it, write its event, settle its reservation."""
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable
 
 import orjson
-from mitmproxy import http
+from mitmproxy import connection, ctx, http
+from mitmproxy.flow import Error
+from mitmproxy.proxy.layers.http._hooks import HttpErrorHook
 
 from addons.core import Core
 from addons.flow_call import call_of, open_call
@@ -20,6 +23,9 @@ from addons.meter import CLIENT_DISCONNECTED, PROXY_STOPPED, REQUEST_TOO_LARGE
 from addons.record import CLIENT_GONE, finish
 
 logger = logging.getLogger(__name__)
+
+_LOST_SECONDS = 900
+"""More than what a hook may wait for, after which a call whose client has gone may still end as it should."""
 
 _ParserType = Callable[[], SSEParser | EventStreamParser]
 _PARSERS: dict[str, _ParserType] = {"text/event-stream": SSEParser, eventstream.CONTENT_TYPE: EventStreamParser}
@@ -81,6 +87,11 @@ class CostLogger:
         if call := call_of(flow):
             self._finish(flow, call)
 
+    def client_disconnected(self, client: connection.Client) -> None:
+        """A call that mitmproxy loses, as where its layer crashes, gets no `response` and no `error`: here it does."""
+        if flows := [flow for flow in self.core.live.values() if flow.client_conn is client]:
+            asyncio.get_running_loop().call_later(_LOST_SECONDS, _give_up, flows)
+
     def done(self) -> None:
         """Calls still in flight end with the proxy, and mitmproxy has no event for that."""
         for flow in list(self.core.live.values()):
@@ -92,6 +103,14 @@ class CostLogger:
     def _finish(self, flow: http.HTTPFlow, call: LLMCall) -> None:
         """Write the one event of a call; what comes after it changes nothing."""
         finish(self.core, flow, call, lambda: _status(flow, call))
+
+
+def _give_up(flows: list[http.HTTPFlow]) -> None:
+    for flow in flows:
+        if (call := call_of(flow)) and not call.logged:
+            logger.error("a call got no end from mitmproxy, so it is ended here")
+            flow.error = flow.error or Error("Client disconnected.")
+            ctx.master.addons.trigger(HttpErrorHook(flow))
 
 
 class _Stream:

@@ -1,0 +1,63 @@
+"""CostLogger beside what the tests in e2e show: a call that mitmproxy loses."""
+
+import asyncio
+from pathlib import Path
+from types import SimpleNamespace
+
+import orjson
+import pytest
+from mitmproxy import ctx, http, options
+from mitmproxy.addonmanager import AddonManager
+from mitmproxy.test import tflow
+
+from addons import cost_logger
+from addons.cache import ResponseCache
+from addons.core import Core
+from addons.cost_logger import CostLogger
+from addons.flow_call import attach, call_of
+from addons.llm.attribution import Attribution
+from addons.llm.call import LLMCall
+from addons.llm.routes import Tracked, resolve
+from addons.settings import SETTINGS, from_options
+
+
+def flow_of_a_call(core: Core) -> http.HTTPFlow:
+    """Admitted."""
+    flow, route = tflow.tflow(), resolve("/v1/messages")
+    assert isinstance(route, Tracked)
+    call = LLMCall(route, "", Attribution(team="t"), 0.0)
+    call.ask({"model": "claude-sonnet-4-6", "max_tokens": 9})
+    call.ticket = core.ledger.reserve("t", "", 1000, flow.id)
+    attach(flow, call)
+    core.live[flow.id] = flow
+    return flow
+
+
+async def test_a_call_that_mitmproxy_loses_is_ended_once_its_client_has_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cost_logger, "_LOST_SECONDS", 0)
+    core = Core()
+    core.configure(
+        from_options({name: info.default for name, info in SETTINGS.items()} | {"modeltrack_data_dir": str(tmp_path)})
+    )
+    cache, logger = ResponseCache(core), CostLogger(core)
+    manager = AddonManager(SimpleNamespace(options=options.Options()))
+    manager.chain = [cache, logger]
+    monkeypatch.setattr(ctx, "master", SimpleNamespace(addons=manager), raising=False)
+    lost, waiting = flow_of_a_call(core), flow_of_a_call(core)
+    await cache.request(lost)
+    waits = asyncio.create_task(cache.request(waiting))
+    while not core.counts.cache_waiting:
+        await asyncio.sleep(0)
+    logger.client_disconnected(lost.client_conn)
+    await asyncio.wait_for(waits, 10)
+    assert list(core.live) == [waiting.id] and core.ledger.reserved_nanos == 1000
+    [event] = map(orjson.loads, core.log.path.read_bytes().splitlines())
+    assert (event["error"], event["cost_usd"], event["team"]) == ("client_disconnected", 0, "t")
+    call = call_of(waiting)
+    assert call and call.leads, "the one that waited goes on alone"
+    logger.client_disconnected(lost.client_conn)
+    await asyncio.sleep(0)
+    assert len(core.log.path.read_bytes().splitlines()) == 1
+    logger.done()
