@@ -20,7 +20,8 @@ from addons.ledger.event_log import EventLog
 from addons.ledger.events import LOG_NAME, CostEvent
 from addons.ledger.follower import LogFollower
 from addons.ledger.spend import Ledger, Spend, month_of
-from addons.ledger.watched import WatchedFile, Watcher, parse_model
+from addons.ledger.validation import parse_model
+from addons.ledger.watched import WatchedFile, Watcher
 from addons.llm.call import LLMCall
 from addons.llm.hosts import Host
 from addons.llm.pricing import Prices, PricingFile

@@ -11,7 +11,8 @@ from typing import Protocol
 
 from addons.ledger.budgets import BudgetsFile
 from addons.ledger.events import LOG_NAME
-from addons.ledger.watched import WatchedFile, Watcher, parse_model
+from addons.ledger.validation import parse_model
+from addons.ledger.watched import WatchedFile, Watcher
 from addons.llm.pricing import Prices, PricingFile
 from modeltrack_api.alerting.alerter import Alerter
 from modeltrack_api.api import ApiError

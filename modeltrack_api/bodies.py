@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from addons.ledger.watched import problem
+from addons.ledger.validation import problem
 from modeltrack_api.api import ApiError
 
 

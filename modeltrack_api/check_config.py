@@ -12,7 +12,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from addons.ledger.budgets import BudgetsFile
-from addons.ledger.watched import InvalidFile, parse_model
+from addons.ledger.validation import InvalidFile, parse_model
 from addons.llm.pricing import PricingFile
 from addons.llm.rules import RoutingFile
 from addons.settings import DEFAULT_DATA_DIR, DIRECTORY

@@ -4,16 +4,12 @@ A file is read again and its bytes compared, at least twice a second: then renam
 ConfigMap), changes within one mtime and file systems without inotify need no care. watchdog only makes it sooner.
 """
 
-import json
 import logging
-import re
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
 from watchdog.events import (
     FileClosedEvent,
     FileCreatedEvent,
@@ -199,54 +195,3 @@ class Watcher(FileSystemEventHandler):
                 self._on_change(file)
         except Exception:
             logger.exception("%s: its change was not handled", file.path.name)
-
-
-class InvalidFile(ValueError):
-    """The first problem, and how many more there are; all of them in `problems`."""
-
-    def __init__(self, problems: list[str]) -> None:
-        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        super().__init__(problems[0] + more)
-        self.problems = problems
-
-
-def parse_model[M: BaseModel](model: type[M], data: bytes) -> M:
-    """Raises InvalidFile with one line a problem: where in the file, and what is wrong there."""
-    try:
-        text = data.decode("utf-8-sig")
-        # Read twice: pydantic takes the last of two equal keys, and NaN, without a word.
-        json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
-        return model.model_validate_json(text)
-    except UnicodeDecodeError as error:
-        raise InvalidFile([f"not UTF-8 text, at byte {error.start}"]) from error
-    except json.JSONDecodeError as error:
-        raise InvalidFile([f"not valid JSON: {error.msg}, line {error.lineno} column {error.colno}"]) from error
-    except RecursionError as error:
-        raise InvalidFile(["not valid JSON: nested too deeply"]) from error
-    except ValidationError as error:
-        raise InvalidFile([problem(item) for item in error.errors(include_url=False)]) from error
-    except ValueError as error:
-        raise InvalidFile([str(error)]) from error
-
-
-def problem(error: ErrorDetails) -> str:
-    """Such as `budgets.2.monthly_limit: must be greater than 0`."""
-    message = error["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
-    message = re.sub(r"^[\w ]+ should (be|have) ", r"must \1 ", message)
-    message = {"Field required": "is required", "Extra inputs are not permitted": "unknown key"}.get(message, message)
-    if error["type"] in ("literal_error", "enum"):
-        message += f", not {repr(error['input'])[:60]}"
-    where = ".".join(map(str, error["loc"]))
-    return f"{where}: {message}".removeprefix(": ")
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(pairs)
-    if len(value) < len(pairs):
-        keys = [key for key, _ in pairs]
-        raise ValueError(f"duplicate key {next(key for key in keys if keys.count(key) > 1)!r}")
-    return value
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not valid JSON")

@@ -6,7 +6,8 @@ from typing import Annotated
 
 from pydantic import Field, RootModel
 
-from addons.ledger.watched import WatchedFile, parse_model
+from addons.ledger.validation import parse_model
+from addons.ledger.watched import WatchedFile
 
 FILE_NAME = "namespace_map.json"
 UNASSIGNED = "unassigned"

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from addons.ledger.budgets import BudgetsFile, Standing
-from addons.ledger.watched import parse_model
+from addons.ledger.validation import parse_model
 
 TEAM = {"team": "t", "app": "", "monthly_limit": 500.00, "action": "block"}
 APP = {"team": "t", "app": "a", "monthly_limit": 200, "action": "warn"}
