@@ -69,6 +69,12 @@ class ResponseCache:
         entries.expire()
         return len(entries), int(entries.currsize)
 
+    def clear(self) -> int:
+        """Forget all answers; how many there were."""
+        entries = len(self.entries())
+        self.entries().clear()
+        return entries
+
     @guarded_async
     async def request(self, flow: http.HTTPFlow) -> None:
         call = open_call(flow)

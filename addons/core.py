@@ -8,6 +8,7 @@ import contextlib
 import logging
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -85,6 +86,8 @@ class Core:
         """Flows of calls whose event is not written yet, by flow id."""
         self.tunnels: dict[str, Tunnel] = {}
         """By the id of the client's connection."""
+        self.on_record: Callable[[http.HTTPFlow, LLMCall, CostEvent], None] | None = None
+        """Told of each event, after it was written."""
         self._unpriced_models: set[tuple[str, str]] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._syncing = asyncio.Lock()

@@ -12,6 +12,7 @@ from addons.budget import BudgetGate  # noqa: E402
 from addons.cache import ResponseCache  # noqa: E402
 from addons.core import Core  # noqa: E402
 from addons.cost_logger import CostLogger  # noqa: E402
+from addons.inspector import Inspector  # noqa: E402
 from addons.json_errors import JsonErrors  # noqa: E402
 from addons.routing import Routing  # noqa: E402
 from addons.rules import RoutingRules  # noqa: E402
@@ -26,6 +27,7 @@ core = Core()
 gate = BudgetGate(core)
 rules = RoutingRules(core)
 cache = ResponseCache(core)
+status = StatusPages(core, cache.size)
 
 addons = [
     Bootstrap(core),
@@ -37,8 +39,9 @@ addons = [
     WebSockets(core, gate, rules),
     CostLogger(core),
     BedrockSigner(core),
-    StatusPages(core, cache.size),
+    status,
     JsonErrors(),
     Trailers(),
     WebSocketLayer(),
+    Inspector(core, status.all_stats, cache.clear),
 ]

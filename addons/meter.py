@@ -47,6 +47,7 @@ def measure(core: Core, flow: http.HTTPFlow, call: LLMCall) -> None:
     except Exception as error:
         logger.error("the usage of an answer could not be read, so it is estimated: %s", describe(error))
         usage, model = _estimated(call, 0), ""
+    call.priced_usage = usage
     call.usage = usage.with_extra() if usage.extra else usage
     if usage == NOTHING:
         call.cost_nanos = 0

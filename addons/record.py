@@ -38,9 +38,13 @@ def finish(core: Core, flow: http.HTTPFlow, call: LLMCall, status: Callable[[], 
     now = core.now()
     core.settle(key or flow.id, call, now)
     try:
-        core.record(call, _event(call, status(), now))
+        event = _event(call, status(), now)
+        core.record(call, event)
     except Exception as error:
         logger.error("a cost event could not be written: %s", describe(error))
+        return
+    if core.on_record:
+        core.on_record(flow, call, event)
 
 
 def _count_savings(core: Core, call: LLMCall) -> None:

@@ -188,6 +188,21 @@ class Settings:
         one_of("always", "interval", "never"),
         "When the event log is forced to disk: always, before each answer ends; once a second (interval); never.",
     )
+    inspect: str = setting(
+        "INSPECT_MODE",
+        "auto",
+        one_of("auto", "always", "never"),
+        "Flows get a comment, a marker and metadata, and keep streamed answers: auto, in mitmweb and mitmproxy.",
+    )
+    inspect_max_flows: int = setting(
+        "INSPECT_MAX_FLOWS", 5000, whole(0), "Flows that mitmweb and mitmproxy keep; the oldest go first. 0: all."
+    )
+    inspect_stream_bytes: int = setting(
+        "INSPECT_STREAM_BYTES", 256 * 2**10, whole(0), "How much is kept of each streamed answer, in bytes."
+    )
+    inspect_max_bytes: int = setting(
+        "INSPECT_MAX_BYTES", 64 * 2**20, whole(0), "How much is kept of all streamed answers together, in bytes."
+    )
 
     @property
     def endpoints(self) -> Endpoints:

@@ -103,6 +103,9 @@ class StatusPages:
             "skip_reasons": dict(counts.routing_skipped),
         }
 
+    def all_stats(self) -> dict[str, Any]:
+        return {"proxy": self.stats(), "cache": self.cache_stats(), "routing": self.routing_stats()}
+
     def collect(self) -> Iterator[Metric]:
         """For prometheus-client. Names end as https://prometheus.io/docs/practices/naming wants."""
         core, counts = self.core, self.core.counts

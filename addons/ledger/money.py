@@ -18,11 +18,14 @@ def to_decimal_text(nanos: int) -> str:
     return f"{sign}{whole}.{decimals or '0'}"
 
 
-def format_usd(nanos: int) -> str:
-    """For people: two decimals from a dollar up, below that as many as the amount needs: "$512.34", "$0.000123"."""
+def format_usd(nanos: int, least_decimals: int = 2) -> str:
+    """For people: two decimals from a dollar up, below that as many as the amount needs: "$512.34", "$0.000123".
+
+    `least_decimals` are shown of amounts below a dollar even where they are zeros.
+    """
     sign, nanos = ("-", -nanos) if nanos < 0 else ("", nanos)
     if nanos >= NANOS_PER_USD or nanos == 0:
         cents = (nanos + 5_000_000) // 10_000_000
         return f"{sign}${cents // 100}.{cents % 100:02d}"
     decimals = f"{nanos:09d}".rstrip("0")
-    return f"{sign}$0.{decimals:0<2}"
+    return f"{sign}$0.{decimals.ljust(least_decimals, '0')}"

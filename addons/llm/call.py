@@ -77,6 +77,8 @@ class LLMCall:
     ttft_ms: int | None = None
     measured: bool = False
     usage: Usage = NOTHING
+    priced_usage: Usage = NOTHING
+    """What `cost_nanos` is the price of: `usage` with its `extra` still apart."""
     model: str = ""
     """As billed; until measured, as asked for."""
     cost_nanos: int | None = 0

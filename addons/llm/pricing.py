@@ -14,7 +14,7 @@ from typing import Annotated
 import genai_prices
 from cachetools import LRUCache
 from genai_prices.data_snapshot import get_snapshot
-from genai_prices.types import ModelInfo
+from genai_prices.types import ModelInfo, PriceCalculation
 from genai_prices.types import Provider as PriceList
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -22,7 +22,7 @@ from addons.ledger.money import NANOS_PER_USD
 from addons.llm.usage import Usage
 
 _LONGEST_MODEL_NAME = 256
-_SEARCH_FEE = Decimal(10)
+SEARCH_FEE = Decimal(10)
 """USD per thousand web searches: what Anthropic and OpenAI ask for any model, where a model's prices leave it out."""
 _REMEMBERED_MODELS = 4096
 
@@ -44,7 +44,7 @@ class ModelPrice(BaseModel):
     cache_read: PerMillion | None = None
     cache_write: PerMillion | None = None
     cache_write_1h: PerMillion | None = None
-    web_search: PerMillion = _SEARCH_FEE
+    web_search: PerMillion = SEARCH_FEE
     same_as: str = ""
 
     @model_validator(mode="after")
@@ -56,19 +56,17 @@ class ModelPrice(BaseModel):
             raise ValueError("needs `input` and `output`, or `same_as`")
         return self
 
-    def cost(self, usage: Usage) -> Decimal:
-        """USD."""
+    def rates(self) -> tuple[Decimal, ...]:
+        """USD per million tokens of each of `Usage.buckets`."""
         write = self.input if self.cache_write is None else self.cache_write
         write_1h = write if self.cache_write_1h is None else self.cache_write_1h
         read = self.input if self.cache_read is None else self.cache_read
-        million = (
-            usage.input_tokens * self.input
-            + usage.output_tokens * self.output
-            + usage.cache_read_tokens * read
-            + (usage.cache_write_tokens - usage.cache_write_1h_tokens) * write
-            + usage.cache_write_1h_tokens * write_1h
-        )
-        return million / 10**6 + usage.web_searches * self.web_search / 1000
+        return self.input, self.output, read, write, write_1h
+
+    def cost(self, usage: Usage) -> Decimal:
+        """USD."""
+        million = sum(tokens * rate for tokens, rate in zip(usage.buckets, self.rates(), strict=True))
+        return Decimal(million) / 10**6 + usage.web_searches * self.web_search / 1000
 
 
 class PricingFile(BaseModel):
@@ -158,14 +156,23 @@ class Prices:
             price = self.find(provider, price_id, name)
             if price is None:
                 return None
-            cost = price.cost(part) if isinstance(price, ModelPrice) else _genai_cost(price, part, when)
+            cost = price.cost(part) if isinstance(price, ModelPrice) else genai_cost(price, part, when)
             if cost is None:
                 return None
             usd += cost
         return int((usd * NANOS_PER_USD).to_integral_value(ROUND_HALF_EVEN))
 
 
-def _genai_cost(price: Priced, usage: Usage, when: datetime) -> Decimal | None:
+def genai_cost(price: Priced, usage: Usage, when: datetime) -> Decimal | None:
+    """USD; None where one of the tokens' kinds has no price."""
+    found = calculate(price, usage, when)
+    if found is None or not usage.web_searches or found.model_price.web_searches_kcount is not None:
+        return found.total_price if found else None
+    return found.total_price + usage.web_searches * SEARCH_FEE / 1000
+
+
+def calculate(price: Priced, usage: Usage, when: datetime) -> PriceCalculation | None:
+    """By genai-prices."""
     tokens = genai_prices.Usage(
         input_tokens=usage.total_input_tokens,
         cache_read_tokens=usage.cache_read_tokens,
@@ -178,11 +185,9 @@ def _genai_cost(price: Priced, usage: Usage, when: datetime) -> Decimal | None:
     if usage.speed == "fast":
         context = (context or {}) | {"speed": "fast"}
     try:
-        found = price.model.calc_price(tokens, price.provider, genai_request_timestamp=when, price_context=context)
+        return price.model.calc_price(tokens, price.provider, genai_request_timestamp=when, price_context=context)
     except (LookupError, ValueError):
         return None
-    has_fee = not usage.web_searches or found.model_price.web_searches_kcount is not None
-    return found.total_price if has_fee else found.total_price + usage.web_searches * _SEARCH_FEE / 1000
 
 
 _CONTEXT_OF_TIER: dict[str, dict[str, str]] = {

@@ -8,6 +8,7 @@ CHARACTERS_PER_TOKEN = 4
 """For estimates only: what both providers' documentation gives for English text."""
 
 _MAX_TOKENS = 2**53
+BUCKETS = ("input", "output", "cache read", "cache write", "cache write 1h")
 _COUNTS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cache_write_1h_tokens")
 
 
@@ -41,6 +42,12 @@ class Usage:
     @property
     def total_tokens(self) -> int:
         return self.total_input_tokens + self.output_tokens
+
+    @property
+    def buckets(self) -> tuple[int, ...]:
+        """Tokens by what they cost, in the order of BUCKETS."""
+        write_5m = self.cache_write_tokens - self.cache_write_1h_tokens
+        return self.input_tokens, self.output_tokens, self.cache_read_tokens, write_5m, self.cache_write_1h_tokens
 
     def with_extra(self) -> "Usage":
         """All tokens that were used for the answer, whoever used them."""
