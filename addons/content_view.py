@@ -33,7 +33,8 @@ class LLMContentview(contentviews.Contentview):
             shown = _conversation(data, kind, message, is_answer)
         except Exception as error:
             shown = f"[not read as a conversation: {type(error).__name__}]\n\n{_raw(data)}"
-        return shown + _footer(flow) if is_answer and flow else shown
+        text = shown + _footer(flow) if is_answer and flow else shown
+        return text.replace("\n\n", "\n \n")  # mitmweb shows no empty lines
 
 
 def _conversation(data: bytes, kind: str, message: http.Message | None, is_answer: bool) -> str:

@@ -13,7 +13,7 @@ from mitmproxy import addonmanager, contentviews, ctx, flow, http
 
 from addons.content_view import LLMContentview
 from addons.core import Core
-from addons.flow_call import call_of
+from addons.flow_call import call_of, untracked_call
 from addons.guard import describe, guarded
 from addons.kept_streams import KeptStreams, Tee
 from addons.ledger.events import CostEvent
@@ -115,6 +115,14 @@ class Watch:
         if flow.marked in _OURS:  # one that somebody set stays
             worst = next(name for name in _MARKERS if name in known.outcomes)
             flow.marked = _MARKERS[worst]
+
+    @guarded
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        """What it is until a call has ended, and for what is no call; without the query, which may hold a key."""
+        if flow.live and not flow.comment:
+            what = f"{flow.request.method} {flow.request.path.partition('?')[0]}"[:200]
+            other = untracked_call(flow)
+            flow.comment = f"{explain.who(other.team, other.app)} · {what} · not metered" if other else what
 
     @guarded
     def responseheaders(self, flow: http.HTTPFlow) -> None:

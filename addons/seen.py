@@ -11,11 +11,12 @@ from mitmproxy import flow
 from addons.ledger.events import CostEvent
 from addons.llm import explain
 from addons.llm.call import LLMCall
+from addons.llm.transcript import WIDTH
 
 METADATA = "modeltrack"
 """Key in a flow's metadata: a string of `name=value` lines, so that `~meta team=product` finds it. This is saved."""
 
-RULE = "═" * 72
+RULE = "═" * WIDTH
 _NAME = "modeltrack_seen"
 _MOST_TAGS = 64
 MOST_EXPLAINED = 20
@@ -51,7 +52,7 @@ class Seen:
         if self.calls == 1:
             return explain.summary(call, event)
         special = [f"{number} {name}" for name, number in self.outcomes.items() if name != explain.SERVED]
-        parts = [explain.who(event), event.model, f"{self.calls} calls", explain.counts(self.inputs, self.outputs)]
+        parts = [explain.who(event.team, event.app_id), event.model, f"{self.calls} calls", explain.counts(self.inputs, self.outputs)]
         return explain.SEPARATOR.join(filter(None, [*parts, explain.money(self.cost_nanos), *special]))
 
 

@@ -8,6 +8,7 @@ from addons.ledger.money import NANOS_PER_USD, format_usd
 from addons.ledger.spend import highest
 from addons.llm.bill import SEARCHES, Line
 from addons.llm.call import LLMCall
+from addons.llm.transcript import wrapped
 
 REFUSED = "refused"
 FAILED = "failed"
@@ -47,8 +48,8 @@ def summary(call: LLMCall, event: CostEvent) -> str:
     return SEPARATOR.join(filter(None, _summary(call, event)))
 
 
-def who(event: CostEvent) -> str:
-    return "/".join(filter(None, (event.team or "(no team)", event.app_id)))
+def who(team: str, app: str) -> str:
+    return "/".join(filter(None, (team or "(no team)", app)))
 
 
 def money(nanos: int) -> str:
@@ -60,7 +61,7 @@ def counts(inputs: int, outputs: int) -> str:
 
 
 def _summary(call: LLMCall, event: CostEvent) -> Iterator[str]:
-    yield who(event)
+    yield who(event.team, event.app_id)
     yield f"{event.routed_from} → {event.model}" if event.routed_to else event.model
     yield counts(call.usage.total_input_tokens, call.usage.output_tokens)
     if event.usage_estimated:
@@ -107,7 +108,7 @@ def explanation(call: LLMCall, event: CostEvent, lines: list[Line] | None) -> st
         text.append("usage   the provider did not report all of it: what is missing is estimated, 4 characters a token")
     if event.error:
         text.append(f"error   {event.error}, status {event.status_code}")
-    return "\n".join(text)
+    return wrapped("\n".join(text))
 
 
 def _tier(call: LLMCall) -> Iterator[str]:

@@ -17,6 +17,8 @@ REFUSAL = "refusal"
 ERROR = "error"
 OTHER = "other"
 
+WIDTH = 76
+"""Characters on a line, as many as mitmweb shows beside its list on a small screen; it wraps nothing."""
 _MOST_CHARACTERS = 500_000
 _MOST_OF_A_PART = 100_000
 
@@ -65,7 +67,7 @@ def of_answer(body: Mapping[str, Any]) -> list[Message]:
 def parameters(body: Mapping[str, Any]) -> str:
     """What a request asks for beside its messages, on one line."""
     names = ("model", "max_tokens", "max_completion_tokens", "max_output_tokens", "temperature", "stream")
-    shown = [f"{name} {_json(body[name])}" for name in names if isinstance(body.get(name), str | int | float)]
+    shown = [f"{name} {body[name]}"[:300] for name in names if isinstance(body.get(name), str | int | float)]
     if tools := [_tool_name(tool) for tool in _dicts(body.get("tools"))]:
         shown.append("tools " + ", ".join(tools[:50]))
     return " · ".join(shown)
@@ -75,10 +77,10 @@ def render(messages: Iterable[Message]) -> str:
     pieces: list[str] = []
     size = 0
     for message in messages:
-        pieces.append(f"── {message.role[:100]} ".ljust(72, "─"))
+        pieces.append(f"── {message.role[:60]} ".ljust(WIDTH, "─"))
         for part in message.parts:
             label = "" if part.kind == TEXT else f"[{part.kind}{' ' + part.name[:200] if part.name else ''}] "
-            pieces.append(label + _cut(part.text, _MOST_OF_A_PART))
+            pieces.append(wrapped(label + _cut(part.text, _MOST_OF_A_PART)))
             size += min(len(part.text), _MOST_OF_A_PART) + 100
         pieces.append("")
         size += 100
@@ -90,6 +92,23 @@ def render(messages: Iterable[Message]) -> str:
 
 def _cut(text: str, limit: int) -> str:
     return text if len(text) <= limit else f"{text[:limit]}\n[… {len(text) - limit:,} characters more]"
+
+
+def wrapped(text: str) -> str:
+    return "\n".join(piece for line in text.split("\n") for piece in _wrapped_line(line))
+
+
+def _wrapped_line(line: str) -> Iterator[str]:
+    start = 0
+    while len(line) - start > WIDTH:
+        space = line.rfind(" ", start + 1, start + WIDTH + 1)
+        if space < 0:
+            space = line.find(" ", start + WIDTH)  # a word longer than a line stays whole
+        if space < 0:
+            break
+        yield line[start:space]
+        start = space + 1
+    yield line[start:]
 
 
 def _messages(value: object, role: str) -> list[Message]:
