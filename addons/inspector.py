@@ -62,25 +62,28 @@ class Inspector:
             self.core.on_record = watch.recorded
             self.addons.append(watch)
 
-    def stats(self) -> str:
-        """What /stats, /cache/stats and /routing/stats say."""
-        return orjson.dumps(self._stats(), option=orjson.OPT_INDENT_2).decode()
+    # Commands return lines: mitmproxy's console shows each in a row of its own.
 
-    def budgets(self) -> str:
-        """What each budget has left this month."""
+    def stats(self) -> Sequence[str]:
+        """What /stats, /cache/stats and /routing/stats say."""
+        return orjson.dumps(self._stats(), option=orjson.OPT_INDENT_2).decode().splitlines()
+
+    def budgets(self) -> Sequence[str]:
+        """What of each budget is spent this month."""
         standings = self.core.ledger.all_standings()
         lines = [f"{s.warning()}, app '{s.budget.app}'" if s.budget.app else s.warning() for s in standings]
-        return "\n".join(lines) or "There is no budget: data/budgets.json sets them."
+        return lines or ["There is no budget: data/budgets.json sets them."]
 
     def clear_cache(self) -> str:
         """Forget all cached answers."""
         return f"{self._clear_cache()} answers forgotten"
 
-    def explain(self, flows: Sequence[flow.Flow]) -> str:
+    def explain(self, flows: Sequence[flow.Flow]) -> Sequence[str]:
         """Why these flows cost what they cost."""
         found = (seen(flow) for flow in flows[:MOST_EXPLAINED])
         texts = [text for one in found if one for text in one.explanations]
-        return f"\n\n{RULE}\n\n".join(texts) or "No call that has ended: nothing is known of its cost."
+        text = f"\n\n{RULE}\n\n".join(texts)
+        return text.splitlines() or ["No call that has ended: nothing is known of its cost."]
 
 
 class Watch:

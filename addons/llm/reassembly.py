@@ -83,8 +83,13 @@ def _read(answer: _Answer, event: Event) -> None:
         answer.fail(content.get("error") or content)
     elif "choices" in content:
         _read_chunk(answer, content)
-    elif event.name in ("contentBlockStart", "contentBlockDelta"):
+    elif event.name in _CONVERSE:
         _read_converse(answer, content)
+    else:  # of a model that is not Anthropic's, in a frame of `invoke`
+        for name in _CONVERSE:
+            _read_converse(answer, _dict(content.get(name)))
+        for name in ("generation", "outputText", "completion"):
+            answer.add((TEXT,), TEXT, content.get(name))
 
 
 def _block_delta(answer: _Answer, content: Mapping[str, Any]) -> None:
@@ -109,6 +114,9 @@ def _read_chunk(answer: _Answer, chunk: Mapping[str, Any]) -> None:
 
 
 _DELTAS = {"reasoning_content": THINKING, "reasoning": THINKING, "content": TEXT, "refusal": REFUSAL}
+
+
+_CONVERSE = ("contentBlockStart", "contentBlockDelta")
 
 
 def _read_converse(answer: _Answer, content: Mapping[str, Any]) -> None:

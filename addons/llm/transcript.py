@@ -79,7 +79,8 @@ def render(messages: Iterable[Message]) -> str:
     for message in messages:
         pieces.append(f"── {message.role[:60]} ".ljust(WIDTH, "─"))
         for part in message.parts:
-            label = "" if part.kind == TEXT else f"[{part.kind}{' ' + part.name[:200] if part.name else ''}] "
+            words = ["" if part.kind in (TEXT, OTHER) else part.kind, part.name[:200]]
+            label = f"[{text}] " if (text := " ".join(filter(None, words))) else ""
             pieces.append(wrapped(label + _cut(part.text, _MOST_OF_A_PART)))
             size += min(len(part.text), _MOST_OF_A_PART) + 100
         pieces.append("")
