@@ -52,7 +52,12 @@ class Seen:
         if self.calls == 1:
             return explain.summary(call, event)
         special = [f"{number} {name}" for name, number in self.outcomes.items() if name != explain.SERVED]
-        parts = [explain.who(event.team, event.app_id), event.model, f"{self.calls} calls", explain.counts(self.inputs, self.outputs)]
+        parts = [
+            explain.who(event.team, event.app_id),
+            event.model,
+            f"{self.calls} calls",
+            explain.counts(self.inputs, self.outputs),
+        ]
         return explain.SEPARATOR.join(filter(None, [*parts, explain.money(self.cost_nanos), *special]))
 
 

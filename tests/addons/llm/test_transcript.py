@@ -134,11 +134,7 @@ ANSWERS: dict[str, tuple[dict[str, Any], list[Message]]] = {
                 {"type": "text", "text": "It rains."},
             ]
         },
-        [
-            Message(
-                "assistant", [Part(THINKING, "Where?"), WEATHER, Part(TOOL_RESULT, "Rain"), Part(TEXT, "It rains.")]
-            )
-        ],
+        [Message("assistant", [Part(THINKING, "Where?"), WEATHER, Part(TOOL_RESULT, "Rain"), Part(TEXT, "It rains.")])],
     ),
     "chat": (
         {"choices": [{"message": {"content": None, "refusal": "No."}}, {"message": {"content": "Yes."}}]},
@@ -218,10 +214,10 @@ def test_a_huge_conversation_is_cut() -> None:
     assert text.endswith("the raw view has it]")
 
 
-NAMES = (
-    "type role content text messages input output choices message tool_calls function error data embedding system"
-    " toolUse summary reasoningText refusal delta tools name"
-).split()
+NAMES = [
+    *("type", "role", "content", "text", "messages", "input", "output", "choices", "message", "tool_calls"),
+    *("function", "error", "data", "embedding", "system", "toolUse", "summary", "reasoningText", "refusal", "tools"),
+]
 LEAVES = st.sampled_from([None, True, 1, "", "x", "text", "tool_use", "message", "reasoning", "a_call", "image"])
 JSON = st.recursive(
     LEAVES,
