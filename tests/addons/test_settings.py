@@ -71,6 +71,10 @@ BAD_VALUES = [
     ("CACHE_MAX_BYTES", "1e9"),
     ("MAX_REQUEST_BYTES", "12"),
     ("MODELTRACK_FSYNC", "sometimes"),
+    ("INSPECT_MODE", "perhaps"),
+    ("INSPECT_MAX_FLOWS", "-1"),
+    ("INSPECT_STREAM_BYTES", "256k"),
+    ("INSPECT_MAX_BYTES", "1.5"),
 ]
 
 
