@@ -33,7 +33,7 @@ _CONNECTION_LOGGER = "mitmproxy.proxy.server"
 _VERBOSITY = ("termlog_verbosity", "console_eventlog_verbosity")
 """What LOG_LEVEL sets: the first in mitmdump and mitmweb, the second in mitmproxy's console, which has no first."""
 
-_AT_START_ONLY = {"modeltrack_data_dir", "modeltrack_fsync"}
+_AT_START_ONLY = {"modeltrack_data_dir", "modeltrack_fsync", "modeltrack_inspect"}
 
 
 class Bootstrap:

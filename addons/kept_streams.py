@@ -34,6 +34,8 @@ class KeptStreams:
 
     def keep(self, flow: http.HTTPFlow, size: int) -> None:
         """For as long as there is room."""
+        while self._kept and self._kept[0][0]() is None:  # its flow has been let go
+            self.size -= self._kept.popleft()[1]
         self._kept.append((weakref.ref(flow), size))
 
 

@@ -27,6 +27,14 @@ def test_amounts_are_shown_with_the_decimals_that_they_need(nanos: int, text: st
     assert format_usd(nanos) == text
 
 
+@pytest.mark.parametrize(
+    ("nanos", "text"),
+    [(2_000_000, "$0.0020"), (123_000, "$0.000123"), (1_500_000_000, "$1.50"), (0, "$0.00")],
+)
+def test_small_amounts_can_be_given_decimals_that_they_do_not_need(nanos: int, text: str) -> None:
+    assert format_usd(nanos, least_decimals=4) == text
+
+
 @given(st.integers(-(10**18), 10**18))
 def test_an_amount_is_written_exactly(nanos: int) -> None:
     assert Decimal(to_decimal_text(nanos)) * 10**9 == nanos

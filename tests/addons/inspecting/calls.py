@@ -1,0 +1,168 @@
+"""Calls that end as in the proxy, by `record.finish`, and what is then known of them."""
+
+from pathlib import Path
+from typing import Any
+
+from mitmproxy import http
+from mitmproxy.test import tflow
+
+from addons.core import Core
+from addons.flow_call import attach
+from addons.inspector import Watch
+from addons.ledger.budgets import Budget, Standing
+from addons.llm.attribution import Attribution
+from addons.llm.call import LLMCall
+from addons.llm.routes import Tracked, resolve
+from addons.llm.usage import Usage
+from addons.record import finish
+from addons.seen import seen
+from addons.settings import SETTINGS, Settings, from_options
+
+SECRET = "s3cr3t-f00"
+BUDGET = Budget.model_validate({"team": "product", "monthly_limit": 1, "action": "block"})
+
+
+def settings(folder: Path, **values: Any) -> Settings:
+    options = {name: info.default for name, info in SETTINGS.items()} | {"modeltrack_data_dir": str(folder)}
+    return from_options(options | {f"modeltrack_{name}": value for name, value in values.items()})
+
+
+def make_call(path: str = "/v1/messages", model: str = "claude-haiku-4-5", **changes: Any) -> LLMCall:
+    route = resolve(path)
+    assert isinstance(route, Tracked)
+    call = LLMCall(route, "", Attribution(team="product", app="chatbot"), started=0)
+    call.ask({"model": model, "messages": [{"role": "user", "content": SECRET}]})
+    call.measured = True
+    for name, value in changes.items():
+        setattr(call, name, value)
+    return call
+
+
+def used(core: Core, call: LLMCall, usage: Usage) -> LLMCall:
+    call.usage, call.priced_usage = usage.with_extra() if usage.extra else usage, usage
+    call.cost_nanos = core.cost(call, call.model, usage)
+    return call
+
+
+def make_flow(call: LLMCall | None = None) -> http.HTTPFlow:
+    flow: http.HTTPFlow = tflow.tflow(resp=True)
+    if call:
+        attach(flow, call)
+    return flow
+
+
+def ended(core: Core, call: LLMCall, status: int = 200, flow: http.HTTPFlow | None = None) -> http.HTTPFlow:
+    flow = flow or make_flow(call)
+    finish(core, flow, call, lambda: status)
+    return flow
+
+
+def served(core: Core) -> LLMCall:
+    return used(core, make_call(), Usage(1000, 200))
+
+
+def hit(core: Core) -> LLMCall:
+    return make_call(usage=Usage(1000, 200), cost_nanos=0, saved_nanos=2_000_000, cache_hit=True)
+
+
+def downgraded(core: Core) -> LLMCall:
+    rule = {"routed_from": "claude-sonnet-4-6", "routed_to": "claude-haiku-4-5", "routing_rule": "save"}
+    return used(core, make_call(**rule, standings=[Standing(BUDGET, 800_000_000, 0)]), Usage(1000, 200))
+
+
+def over_budget(core: Core) -> LLMCall:
+    standing = Standing(BUDGET, 2_000_000_000, 0)
+    return make_call(blocked_by="budget", error="budget_exceeded", standings=[standing])
+
+
+OUTCOMES = {
+    "served": (served, 200, "product/chatbot · claude-haiku-4-5 · 1,000 in 200 out · $0.0020", ""),
+    "hit": (hit, 200, "product/chatbot · claude-haiku-4-5 · 1,000 in 200 out · $0.00 · HIT saved $0.0020", ":zap:"),
+    "downgraded": (
+        downgraded,
+        200,
+        "product/chatbot · claude-sonnet-4-6 → claude-haiku-4-5 · 1,000 in 200 out · $0.0020"
+        " · downgraded by rule 'save', budget at 80%",
+        ":arrow_down:",
+    ),
+    "over budget": (
+        over_budget,
+        429,
+        "product/chatbot · claude-haiku-4-5"
+        " · refused: Team 'product' has exceeded monthly budget of $1.00 (current: $2.00)",
+        ":no_entry:",
+    ),
+    "reserved": (
+        lambda core: make_call(blocked_by="budget", error="budget_reserved"),
+        429,
+        "product/chatbot · claude-haiku-4-5 · refused: budget_reserved",
+        ":no_entry:",
+    ),
+    "refused by a rule": (
+        lambda core: make_call(blocked_by="rule", routing_rule="no-opus", error="model_blocked"),
+        429,
+        "product/chatbot · claude-haiku-4-5 · refused: rule 'no-opus'",
+        ":no_entry:",
+    ),
+    "refused for want of a price": (
+        lambda core: make_call(model="mine", blocked_by="unknown_model", error="unknown_model"),
+        403,
+        "product/chatbot · mine · refused: the model has no known price",
+        ":no_entry:",
+    ),
+    "without a price": (
+        lambda core: used(core, make_call(model="mine"), Usage(1000, 200)),
+        200,
+        "product/chatbot · mine · 1,000 in 200 out · no price",
+        ":grey_question:",
+    ),
+    "failed": (
+        lambda core: make_call(error="overloaded_error"),
+        529,
+        "product/chatbot · claude-haiku-4-5 · $0.00 · 529 overloaded_error",
+        ":x:",
+    ),
+    "abandoned": (
+        lambda core: used(core, make_call(error="client_disconnected"), Usage(1000, 20, estimated=True)),
+        499,
+        "product/chatbot · claude-haiku-4-5 · 1,000 in 20 out · estimated · $0.0011 · 499 client_disconnected",
+        ":x:",
+    ),
+}
+
+
+def explanation(flow: http.HTTPFlow) -> str:
+    known = seen(flow)
+    assert known
+    return known.explanations[-1]
+
+
+def amounts(text: str) -> list[str]:
+    """The last column of the table."""
+    return [line.split()[-1] for line in text.splitlines() if line.startswith(" " * 8) and line[-1].isdigit()]
+
+
+def stream(watch: Watch, chunks: list[bytes], kind: str = "text/event-stream", **headers: str) -> http.HTTPFlow:
+    """A streamed answer, passed through and over."""
+    flow = make_flow(make_call())
+    assert flow.response
+    flow.response.headers["content-type"] = kind
+    for name, value in headers.items():
+        flow.response.headers[name.replace("_", "-")] = value
+    flow.response.raw_content = None
+    flow.response.stream = True
+    watch.responseheaders(flow)
+    passed = [flow.response.stream(chunk) for chunk in [*chunks, b""]] if callable(flow.response.stream) else chunks
+    assert b"".join(part if isinstance(part, bytes) else b"".join(part) for part in passed) == b"".join(chunks)
+    watch.response(flow)
+    return flow
+
+
+def kept(flow: http.HTTPFlow) -> bytes | None:
+    assert flow.response
+    return flow.response.raw_content
+
+
+def left_out(flow: http.HTTPFlow) -> int:
+    known = seen(flow)
+    return known.left_out if known else 0

@@ -1,0 +1,48 @@
+"""Why a call cost what it cost."""
+
+from dataclasses import replace
+
+import pytest
+
+from addons.core import Core
+from addons.inspector import Watch
+from addons.llm.usage import Usage
+
+from .calls import OUTCOMES, amounts, downgraded, ended, explanation, hit, used
+
+
+def test_a_cost_is_explained_by_bucket_rule_and_cache(core: Core, watch: Watch) -> None:
+    call = replace(downgraded(core), saved_nanos=None, cache_key=b"x")
+    used(core, call, Usage(200, 200, 300, 500, 200, web_searches=1))
+    text = explanation(ended(core, call))
+    assert amounts(text) == ["0.0002", "0.001", "0.00003", "0.000375", "0.0004", "0.01", "0.012005"]
+    assert "'save' gave it claude-haiku-4-5 for claude-sonnet-4-6, budget at 80%" in text.replace("\n", " ")
+    assert "cache   MISS" in text
+    assert "budget  Team 'product' at 80% of monthly budget ($0.80/$1.00)" in text
+
+
+def test_a_hit_is_explained_by_what_it_saved(core: Core, watch: Watch) -> None:
+    text = explanation(ended(core, hit(core)))
+    assert amounts(text) == ["0.001", "0.001", "0.002"]
+    assert "cost    $0.00: answered from the cache" in text
+    assert "cache   HIT: saved $0.0020" in text
+
+
+def test_a_hit_of_an_answer_in_passes_still_adds_up(core: Core, watch: Watch) -> None:
+    text = explanation(ended(core, replace(hit(core), saved_nanos=2_500_000)))
+    assert amounts(text) == ["0.001", "0.001", "0.0005", "0.0025"]
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("over budget", "cost    $0: nothing was used"),
+        ("without a price", "data/pricing.json can give it one"),
+        ("refused by a rule", "rule    'no-opus' refused the model"),
+        ("failed", "error   overloaded_error, status 529"),
+        ("abandoned", "what is missing is estimated"),
+    ],
+)
+def test_what_cost_nothing_or_an_estimate_is_explained_too(core: Core, watch: Watch, name: str, says: str) -> None:
+    make, status, *_ = OUTCOMES[name]
+    assert says in explanation(ended(core, make(core), status)).replace("\n", " ")
