@@ -47,10 +47,11 @@ class App:
         folder = settings.data_dir
         self.budgets = WatchedFile(folder / "budgets.json", partial(parse_model, BudgetsFile), BudgetsFile)
         self.pricing = WatchedFile(folder / "pricing.json", partial(parse_model, PricingFile), PricingFile)
+        self.alerter = Alerter(self)
         self.tasks: list[Task] = [
             Watcher([self.budgets, self.pricing], lambda _: self._apply()),
             self.follower,
-            Alerter(self),
+            self.alerter,
         ]
         """In the order in which they start; they stop in the reverse one."""
 

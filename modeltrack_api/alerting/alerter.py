@@ -50,6 +50,7 @@ class Alerter:
     def __init__(self, app: "App") -> None:
         self.outbox = outbox.Outbox(app)
         self._app = app
+        self._raising = threading.Lock()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="modeltrack-alerts", daemon=True)
         self._events_seen: int | None = None
@@ -99,10 +100,15 @@ class Alerter:
 
     def evaluate(self) -> None:
         """All rules and schedules, once. What is in the database by now is what counts. Raises sqlite3.Error."""
-        self._raise_alerts()
+        self.raise_alerts()
         self._make_reports()
 
-    def _raise_alerts(self) -> None:
+    def raise_alerts(self, patience: float = -1) -> None:
+        """For any thread. `patience` is `App.writing`'s. Raises sqlite3.Error, ApiError."""
+        with self._raising:
+            self._raise_alerts(patience)
+
+    def _raise_alerts(self, patience: float) -> None:
         now = self._app.now()
         with self._app.store.reading() as db:
             newest = rules.newest_event(db)
@@ -113,7 +119,7 @@ class Alerter:
             ]
             new = [alert for alert in found if not _is_known(db, alert)]
         if new:
-            with self._app.writing(patience=-1) as db:
+            with self._app.writing(patience) as db:
                 self._add(db, new, micros(now))
         self._events_seen = newest
 

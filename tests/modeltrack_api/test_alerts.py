@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from modeltrack_api.alerting import alerter as alerter_module
-from tests.modeltrack_api.alerting import Clock
+from tests.modeltrack_api.alerting import Clock, FakeSlack
 from tests.modeltrack_api.conftest import Start
 
 TEAM = {"team": "product", "app": "", "monthly_limit": 100, "action": "block"}
@@ -258,6 +258,17 @@ def test_names_in_a_message_are_short_and_on_one_line(start: Start) -> None:
 
 
 # The calls
+
+
+def test_an_alert_is_there_as_soon_as_its_cause_is_in_the_log(start: Start, slack: FakeSlack) -> None:
+    api = start(webhook=slack.url)
+    for n in range(3):
+        api.spend(None, model=f"new-{n}")
+        [newest, *rest] = api.get("/api/alerts")
+        assert (newest["message"][:13], newest["slack"], len(rest)) == (f"Model 'new-{n}'", "queued", n)
+    api.look()
+    api.send()
+    assert len(slack.arrived) == 3
 
 
 def test_dismissed_alerts_are_hidden_until_they_are_restored(start: Start, clock: Clock) -> None:

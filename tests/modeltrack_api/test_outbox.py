@@ -297,6 +297,7 @@ def test_while_the_log_is_first_read_nothing_is_judged_by_a_part_of_it(
     start: Start, slack: FakeSlack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     api = start(webhook=slack.url)
+    api.app.follower.ready.clear()
     looked = threading.Event()
     monkeypatch.setattr(api.alerter, "evaluate", looked.set)
     monkeypatch.setattr(alerter_module, "_LOOK_SECONDS", 0.01)
