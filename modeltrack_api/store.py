@@ -245,7 +245,8 @@ NOT INDEXED, or else the index of sessions is read from end to end for the few e
 """
 
 _BUSY_SECONDS = 30
-_CACHE_KIB = 64 * 1024
+_WRITER_CACHE_KIB, _READER_CACHE_KIB = 64 * 1024, 8 * 1024
+"""A reader's is of no use beyond one answer where events come in: each commit empties it."""
 _KEPT_READERS = 8
 
 
@@ -263,7 +264,7 @@ class Store:
     def open(self) -> None:
         """Make the database, or bring it up to date. Raises OSError, sqlite3.Error, NewerDatabase."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.writer = self._connect()
+        self.writer = self._connect(_WRITER_CACHE_KIB)
         try:
             self._migrate()
         except BaseException:
@@ -281,11 +282,11 @@ class Store:
                     db.execute(statement)
                 db.execute(f"PRAGMA user_version = {number}")
 
-    def _connect(self) -> sqlite3.Connection:
+    def _connect(self, cache_kib: int) -> sqlite3.Connection:
         db = sqlite3.connect(self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         try:
             db.execute("PRAGMA synchronous = NORMAL")  # a power cut may undo the last commits; the log has their events
-            db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+            db.execute(f"PRAGMA cache_size = -{cache_kib}")
         except BaseException:
             db.close()
             raise
@@ -314,7 +315,7 @@ class Store:
         try:
             db = self._readers.get_nowait()
         except queue.Empty:
-            db = self._connect()
+            db = self._connect(_READER_CACHE_KIB)
             db.row_factory = sqlite3.Row
             db.execute("PRAGMA query_only = ON")
         db.execute("BEGIN")
