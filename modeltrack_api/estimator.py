@@ -10,8 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from addons.llm.usage import Usage
 from modeltrack_api.api import ApiError, Ask, usd, usd_each
 from modeltrack_api.bodies import checked
-from modeltrack_api.catalogue import CATALOGUE, PRICE_IDS, Listed, comparable
+from modeltrack_api.catalogue import CATALOGUE, Listed, comparable
 from modeltrack_api.facts import Row, Window, micros, totals
+from modeltrack_api.queries.rates import PRICE_IDS
 from modeltrack_api.store import DAY
 
 DEFAULT_CACHE_HIT_RATE = 0.3

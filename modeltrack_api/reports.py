@@ -8,8 +8,9 @@ from typing import Any
 
 from modeltrack_api.advice import Sum, Sums, actions, recommendations
 from modeltrack_api.api import Ask, Reply, dumps, usd, usd_each
+from modeltrack_api.days import day_of
 from modeltrack_api.facts import Row, Window, micros, moment, totals
-from modeltrack_api.queries.common import COST, COST_AND_TOKENS, day_of, percent
+from modeltrack_api.queries.common import COST, COST_AND_TOKENS, percent
 from modeltrack_api.report_csv import as_csv
 from modeltrack_api.store import DAY
 

@@ -14,8 +14,8 @@ from datetime import datetime, timedelta
 from addons.ledger.budgets import BudgetsFile
 from addons.ledger.money import format_usd
 from addons.ledger.spend import WARN_PERCENT
-from modeltrack_api.alerting.dates import day_start, month_start, next_month
 from modeltrack_api.alerting.slack import short
+from modeltrack_api.days import day_start, month_start, next_month
 from modeltrack_api.facts import LLM, Window, micros, moment, totals
 from modeltrack_api.store import HOUR
 

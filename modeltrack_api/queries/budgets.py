@@ -9,8 +9,8 @@ from typing import Any
 from addons.ledger.budgets import Budget
 from addons.ledger.spend import accounts_of
 from modeltrack_api.api import Ask, usd
+from modeltrack_api.days import day_of, month_start, next_month
 from modeltrack_api.facts import Window, micros, totals
-from modeltrack_api.queries.common import day_of, month_start, next_month
 from modeltrack_api.store import DAY
 
 _Days = Mapping[int, int]

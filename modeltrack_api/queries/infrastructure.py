@@ -3,8 +3,9 @@
 from typing import Any
 
 from modeltrack_api.api import Ask, usd
+from modeltrack_api.days import day_of
 from modeltrack_api.facts import by_days, series_where, totals
-from modeltrack_api.queries.common import COST, day_of, dearest
+from modeltrack_api.queries.common import COST, dearest
 from modeltrack_api.store import DAY, GPU_MEASURES
 
 MOST_GPUS = 1000
