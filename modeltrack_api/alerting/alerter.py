@@ -13,6 +13,7 @@ from modeltrack_api.alerting.dates import Rhythm, covered, due_after, dues
 from modeltrack_api.alerting.report import late_note, report
 from modeltrack_api.alerting.rules import Alert, once
 from modeltrack_api.alerting.slack import message
+from modeltrack_api.api import Ask
 from modeltrack_api.facts import micros, moment
 from modeltrack_api.store import DAY
 
@@ -168,7 +169,8 @@ class Alerter:
         is_built_in = row["built_in"] is not None
         title = row["name"] if is_built_in else f"{row['period'].capitalize()} report"
         with self._app.store.reading() as db:
-            payload = report(db, title, "" if is_built_in else row["name"], window, before, note)
+            ask = Ask(self._app, db, now, window)
+            payload = report(ask, title, "" if is_built_in else row["name"], before, note)
         with self._app.writing(patience=-1) as db:
             moved = db.execute(
                 "UPDATE report_schedules SET next_at = ? WHERE id = ? AND next_at = ?",
