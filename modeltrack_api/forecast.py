@@ -11,9 +11,9 @@ from typing import Any
 from addons.ledger.money import NANOS_PER_USD
 from modeltrack_api.api import Ask, usd
 from modeltrack_api.facts import Window, micros, totals
+from modeltrack_api.measures import DAY
 from modeltrack_api.queries.common import COST_AND_TOKENS, about, dearest
 from modeltrack_api.queries.spend import PERIODS
-from modeltrack_api.store import DAY
 from modeltrack_api.switches import switches
 from modeltrack_api.trend import INTERVAL, LEAST_FOR_A_LINE, Range, Trend
 

@@ -19,7 +19,9 @@ import orjson
 
 from addons.ledger.log_reader import event_time, parse_line, read_lines
 from addons.ledger.money import NANOS_PER_USD, to_nanos
-from modeltrack_api.store import COUNTS, EXTRA, FLAGS, LABELS, MONEY, OPTIONAL, ROLL_UPS, TEXTS, Store
+from modeltrack_api.measures import COUNTS, EXTRA, FLAGS, LABELS, MONEY, OPTIONAL, TEXTS
+from modeltrack_api.schema import ROLL_UPS
+from modeltrack_api.store import Store
 
 logger = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from modeltrack_api.alerting.rules import Alert, once
 from modeltrack_api.alerting.slack import message
 from modeltrack_api.api import Ask
 from modeltrack_api.facts import micros, moment
-from modeltrack_api.store import DAY
+from modeltrack_api.measures import DAY
 
 if TYPE_CHECKING:
     from modeltrack_api.app import App

@@ -17,7 +17,7 @@ from addons.ledger.spend import WARN_PERCENT
 from modeltrack_api.alerting.slack import short
 from modeltrack_api.days import day_start, month_start, next_month
 from modeltrack_api.facts import LLM, Window, micros, moment, totals
-from modeltrack_api.store import HOUR
+from modeltrack_api.measures import HOUR
 
 TRAILING_HOURS = 7 * 24
 """Before an hour: those of them in which the team spent anything are what it is compared with."""

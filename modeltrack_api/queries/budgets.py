@@ -11,7 +11,7 @@ from addons.ledger.spend import accounts_of
 from modeltrack_api.api import Ask, usd
 from modeltrack_api.days import day_of, month_start, next_month
 from modeltrack_api.facts import Window, micros, totals
-from modeltrack_api.store import DAY
+from modeltrack_api.measures import DAY
 
 _Days = Mapping[int, int]
 """Nano-USD by the day's first moment, in order."""

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from modeltrack_api import store as store_module
-from modeltrack_api.store import MIGRATIONS, NewerDatabase, Store
+from modeltrack_api.schema import MIGRATIONS
+from modeltrack_api.store import NewerDatabase, Store
 
 
 def opened(path: Path) -> Store:
