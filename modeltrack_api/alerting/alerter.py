@@ -1,19 +1,16 @@
-"""The thread that looks for what is worth an alert, makes the reports that are due, and empties the outbox."""
+"""The thread that looks for what is worth an alert, has the reports made that are due, and empties the outbox."""
 
 import logging
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from modeltrack_api.alerting import outbox, rules
-from modeltrack_api.alerting.dates import Rhythm, covered, due_after, dues
-from modeltrack_api.alerting.report import late_note, report
+from modeltrack_api.alerting.due_reports import make_reports
 from modeltrack_api.alerting.rules import Alert, once
 from modeltrack_api.alerting.slack import message
-from modeltrack_api.api import Ask
 from modeltrack_api.facts import micros, moment
 from modeltrack_api.measures import DAY
 
@@ -35,10 +32,6 @@ _TITLES = {
     "budget_exceeded": "Budget exceeded",
     "anomaly": "Unusual spend",
     "unknown_model": "Model without a price",
-}
-_BUILT_IN = {
-    "daily": ("Daily summary", "daily", Rhythm("daily", 8)),
-    "weekly": ("Weekly report", "weekly", Rhythm("weekly", 8, day_of_week=1)),
 }
 _INSERT = (
     "INSERT OR IGNORE INTO alerts (once, type, team, app_id, hour, hourly_nanos, avg_nanos, message, created_at)"
@@ -102,7 +95,7 @@ class Alerter:
     def evaluate(self) -> None:
         """All rules and schedules, once. What is in the database by now is what counts. Raises sqlite3.Error."""
         self.raise_alerts()
-        self._make_reports()
+        make_reports(self._app)
 
     def raise_alerts(self, patience: float = -1) -> None:
         """For any thread. `patience` is `App.writing`'s. Raises sqlite3.Error, ApiError."""
@@ -142,64 +135,6 @@ class Alerter:
                 note = f"ModelTrack, {moment(now):%Y-%m-%d %H:%M} UTC"
                 payload = message(_TITLES[alert.type], alert.message, alert.details, note=note)
                 outbox.put(db, once("alert", alert.once), payload, now, alert_id=added.lastrowid)
-
-    def _make_reports(self) -> None:
-        now = self._app.now()
-        self._add_built_in(now)
-        with self._app.store.reading() as db:
-            due = db.execute(
-                "SELECT * FROM report_schedules WHERE enabled AND next_at <= ? ORDER BY next_at, id", (micros(now),)
-            ).fetchall()
-        for row in due:
-            self._make_report(row, now)
-
-    def _add_built_in(self, now: datetime) -> None:
-        with self._app.store.reading() as db:
-            known = {row[0] for row in db.execute("SELECT built_in FROM report_schedules WHERE built_in IS NOT NULL")}
-        for key in [key for key in _BUILT_IN if key not in known]:
-            with self._app.writing(patience=-1) as db:
-                add_schedule(db, *_BUILT_IN[key], now, built_in=key)
-
-    def _make_report(self, row: sqlite3.Row, now: datetime) -> None:
-        """Of several that were missed the last one only."""
-        rhythm = Rhythm(row["frequency"], row["hour"], row["day_of_week"], row["day_of_month"])
-        *missed, due = dues(rhythm, moment(row["next_at"]), now)
-        window, before = covered(row["period"], due)
-        note = late_note(now.astimezone(UTC) - due, f"{due:%Y-%m-%d %H:%M}", len(missed))
-        is_built_in = row["built_in"] is not None
-        title = row["name"] if is_built_in else f"{row['period'].capitalize()} report"
-        with self._app.store.reading() as db:
-            ask = Ask(self._app, db, now, window)
-            payload = report(ask, title, "" if is_built_in else row["name"], before, note)
-        with self._app.writing(patience=-1) as db:
-            moved = db.execute(
-                "UPDATE report_schedules SET next_at = ? WHERE id = ? AND next_at = ?",
-                (micros(due_after(rhythm, due)), row["id"], row["next_at"]),
-            )
-            if moved.rowcount and self._app.settings.slack_webhook_url:
-                key = once("report", row["id"], micros(due))
-                outbox.put(db, key, payload, micros(now), schedule_id=row["id"])
-
-
-def add_schedule(
-    db: sqlite3.Connection,
-    name: str,
-    period: str,
-    rhythm: Rhythm,
-    now: datetime,
-    *,
-    built_in: str | None = None,
-    enabled: bool = True,
-) -> int:
-    """Its number; it is first due after `now`."""
-    next_at = micros(due_after(rhythm, now))
-    row = (built_in, name, period, *rhythm, enabled, micros(now), next_at)
-    added = db.execute(
-        "INSERT OR IGNORE INTO report_schedules (built_in, name, period, frequency, hour, day_of_week, day_of_month,"
-        " enabled, created_at, next_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        row,
-    )
-    return added.lastrowid or 0
 
 
 def _is_known(db: sqlite3.Connection, alert: Alert) -> bool:

@@ -112,6 +112,19 @@ def test_a_signal_stops_it_cleanly(tmp_path: Path, number: int) -> None:
     assert not (tmp_path / "modeltrack.db-wal").exists()
 
 
+def test_the_folder_of_the_log_may_come_later_and_nothing_is_written_to_it(tmp_path: Path) -> None:
+    folder, log = tmp_path / "later" / "data", tmp_path / "later" / "data" / "cost_events.jsonl"
+    process = start(folder, DB_PATH=str(tmp_path / "db" / "modeltrack.db"))
+    url = address(process)
+    assert data_of(f"{url}/api/spend/summary")["total_requests"] == 0
+    folder.mkdir(parents=True)
+    log.write_bytes(next(lines(1, utc_now())) + b"\n")
+    assert data_of(f"{url}/api/spend/summary")["total_requests"] == 1
+    process.terminate()
+    assert ended(process)[0] == 0
+    assert list(folder.iterdir()) == [log]
+
+
 def test_listening_beyond_this_machine_without_a_token_is_warned_of(tmp_path: Path) -> None:
     process = start(tmp_path, API_HOST="0.0.0.0")
     assert process.stdout and process.stdout.readline().startswith("ModelTrack API on http://0.0.0.0:")
