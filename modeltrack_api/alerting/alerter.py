@@ -11,6 +11,7 @@ from modeltrack_api.alerting import outbox, rules
 from modeltrack_api.alerting.due_reports import make_reports
 from modeltrack_api.alerting.rules import Alert, once
 from modeltrack_api.alerting.slack import message
+from modeltrack_api.api import held
 from modeltrack_api.facts import micros, moment
 from modeltrack_api.measures import DAY
 
@@ -98,8 +99,8 @@ class Alerter:
         make_reports(self._app)
 
     def raise_alerts(self, patience: float = -1) -> None:
-        """For any thread. `patience` is `App.writing`'s. Raises sqlite3.Error, ApiError."""
-        with self._raising:
+        """For any thread. `patience` is `held`'s. Raises sqlite3.Error, ApiError."""
+        with held(self._raising, patience):
             self._raise_alerts(patience)
 
     def _raise_alerts(self, patience: float) -> None:
