@@ -6,13 +6,10 @@ from typing import Any
 
 from addons.ledger.money import format_usd, to_nanos
 from modeltrack_api.api import Ask, usd
-from modeltrack_api.queries.common import percent
+from modeltrack_api.queries.common import WORTH_IT, about, percent
 from modeltrack_api.switches import switches
 
 _MOST_SWITCHES = 3
-_WORTH_IT = 10_000_000
-"""Nano-USD: what saves less than a cent is not worth reading."""
-
 _MUCH_MORE, _MOST_OF_IT, _SOME = 10, 50, 1
 """Percent."""
 
@@ -45,12 +42,12 @@ def actions(ask: Ask, sums: Sums) -> list[dict[str, Any]]:
             "type": "switch_model",
             "description": (
                 f"Try {_name(switch.to)} in place of {_name(switch.model)} ({switch.provider}): at the same tokens it"
-                f" would have saved about {_about(switch.saved_nanos)} of {_about(switch.cost_nanos)}."
+                f" would have saved about {about(switch.saved_nanos)} of {about(switch.cost_nanos)}."
             ),
             "estimated_savings": usd(switch.saved_nanos),
         }
         for switch in switches(ask, sums.models_of_providers)[:_MOST_SWITCHES]
-        if switch.saved_nanos >= _WORTH_IT
+        if switch.saved_nanos >= WORTH_IT
     ]
 
 
@@ -60,7 +57,7 @@ def recommendations(sums: Sums, possible: Sequence[Mapping[str, Any]]) -> Iterat
         yield "There were no calls in this period."
         return
     if possible:
-        saved = _about(to_nanos(sum(action["estimated_savings"] for action in possible)))
+        saved = about(to_nanos(sum(action["estimated_savings"] for action in possible)))
         yield f"Change models as listed in the actions: it would have saved about {saved}."
     yield from _growth(sums)
     yield from _concentration(sums)
@@ -71,13 +68,13 @@ def recommendations(sums: Sums, possible: Sequence[Mapping[str, Any]]) -> Iterat
 def _growth(sums: Sums) -> Iterator[str]:
     spent, before = sums.all["cost_nanos"], sums.before["cost_nanos"]
     more = percent(spent - before, before)
-    if more < _MUCH_MORE or spent - before < _WORTH_IT:
+    if more < _MUCH_MORE or spent - before < WORTH_IT:
         return
     grown = {row["team"]: row["cost_nanos"] - sums.teams_before.get(row["team"], 0) for row in sums.teams}
     team = max(grown, key=lambda name: (grown[name], name))
     yield (
-        f"Spend rose by {_about(spent - before)} ({more:.0f}%) to {_about(spent)}; most of it"
-        f" with {f'team {_name(team)}' if team else 'calls of no team'}, {_about(grown[team])} more:"
+        f"Spend rose by {about(spent - before)} ({more:.0f}%) to {about(spent)}; most of it"
+        f" with {f'team {_name(team)}' if team else 'calls of no team'}, {about(grown[team])} more:"
         " see what changed there."
     )
 
@@ -89,7 +86,7 @@ def _concentration(sums: Sums) -> Iterator[str]:
         share = percent(top["cost_nanos"], spent)
         if len(rows) > 1 and top[label] and share >= _MOST_OF_IT:
             yield (
-                f"The {label} {_name(top[label])} takes {_about(top['cost_nanos'])}, {share:.0f}% of the"
+                f"The {label} {_name(top[label])} takes {about(top['cost_nanos'])}, {share:.0f}% of the"
                 " spend: savings there count most."
             )
 
@@ -99,7 +96,7 @@ def _nobodys(sums: Sums) -> Iterator[str]:
     share = percent(nobodys, sums.all["cost_nanos"])
     if share >= _SOME:
         yield (
-            f"{_about(nobodys)} ({share:.0f}%) belongs to no team: send X-ModelTrack-Team with each"
+            f"{about(nobodys)} ({share:.0f}%) belongs to no team: send X-ModelTrack-Team with each"
             " call, or set MODELTRACK_DEFAULT_TEAM."
         )
 
@@ -114,7 +111,7 @@ def _left_out(sums: Sums) -> Iterator[str]:
     if now["blocked"]:
         yield f"{_calls(now['blocked'])} refused, by budgets or rules: see whether their limits are still right."
     if now["cache_hits"]:
-        yield f"{_calls(now['cache_hits'])} answered by the cache, which saved {_about(now['saved_by_cache'])}."
+        yield f"{_calls(now['cache_hits'])} answered by the cache, which saved {about(now['saved_by_cache'])}."
     elif now["cache_misses"] >= _ENOUGH_CALLS:
         average = now["cost_nanos"] // now["requests"]
         yield (
@@ -125,11 +122,6 @@ def _left_out(sums: Sums) -> Iterator[str]:
 
 def _calls(number: int) -> str:
     return "1 call was" if number == 1 else f"{number:,} calls were"
-
-
-def _about(nanos: int) -> str:
-    """To the cent, but for less than one."""
-    return format_usd(round(nanos, -7) if nanos >= _WORTH_IT else nanos)
 
 
 def _name(text: str) -> str:

@@ -14,6 +14,7 @@ from modeltrack_api.bodies import checked
 from modeltrack_api.facts import Row, micros, moment
 
 _MOST_SHOWN = 1000
+_PATIENCE_SECONDS = 5.0
 _MOST_BUDGETS = 1000
 
 Number = Annotated[int, Field(strict=True, ge=1, le=2**53 - 1)]
@@ -42,7 +43,11 @@ class NewAlertBudget(BaseModel):
 
 
 def alerts(ask: Ask) -> list[dict[str, Any]]:
-    """Newest first, the newest thousand. `slack` is queued, sent or failed; null where none was to be sent."""
+    """Newest first, the newest thousand. `slack` is queued, sent or failed; null where none was to be sent.
+
+    What the log gives cause for by now is among them: the background need not have looked yet.
+    """
+    ask.app.alerter.raise_alerts(_PATIENCE_SECONDS)
     shown = "" if ask.args["include_dismissed"] else "WHERE a.dismissed_at IS NULL"
     rows = ask.db.execute(
         "SELECT a.*, o.id AS message_id, o.sent_at, o.failed_at, o.error"

@@ -5,11 +5,12 @@ money (in USD; `usd` makes it of nano-USD), which goes out as a JSON number with
 """
 
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 
@@ -27,6 +28,23 @@ class ApiError(Exception):
         super().__init__(message)
         self.status = status
         self.headers = headers or {}
+
+
+class _Lock(Protocol):
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool: ...
+
+    def release(self) -> None: ...
+
+
+@contextmanager
+def held(lock: _Lock, patience: float) -> Iterator[None]:
+    """`patience`: seconds to wait for it, below 0 for as long as it takes. Raises ApiError."""
+    if not lock.acquire(timeout=patience):
+        raise ApiError(503, "the database is busy with the event log", {"Retry-After": "5"})
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from addons.ledger.validation import parse_model
 from addons.ledger.watched import WatchedFile, Watcher
 from addons.llm.pricing import Prices, PricingFile
 from modeltrack_api.alerting.alerter import Alerter
-from modeltrack_api.api import ApiError
+from modeltrack_api.api import held
 from modeltrack_api.follow import Follower
 from modeltrack_api.ingest import Ingest
 from modeltrack_api.settings import ApiSettings
@@ -47,10 +47,11 @@ class App:
         folder = settings.data_dir
         self.budgets = WatchedFile(folder / "budgets.json", partial(parse_model, BudgetsFile), BudgetsFile)
         self.pricing = WatchedFile(folder / "pricing.json", partial(parse_model, PricingFile), PricingFile)
+        self.alerter = Alerter(self)
         self.tasks: list[Task] = [
             Watcher([self.budgets, self.pricing], lambda _: self._apply()),
             self.follower,
-            Alerter(self),
+            self.alerter,
         ]
         """In the order in which they start; they stop in the reverse one."""
 
@@ -67,14 +68,9 @@ class App:
 
     @contextmanager
     def writing(self, patience: float = 5) -> Iterator[sqlite3.Connection]:
-        """A transaction for what is not in the log. `patience` is in seconds. Raises ApiError when others write on."""
-        if not self.ingest.lock.acquire(timeout=patience):
-            raise ApiError(503, "the database is busy with the event log", {"Retry-After": "5"})
-        try:
-            with self.store.writing(durable=True) as db:
-                yield db
-        finally:
-            self.ingest.lock.release()
+        """A transaction for what is not in the log. `patience` is `held`'s. Raises ApiError when others write on."""
+        with held(self.ingest.lock, patience), self.store.writing(durable=True) as db:
+            yield db
 
     def _apply(self) -> None:
         self.prices.override(self.pricing.value)

@@ -13,10 +13,7 @@ from typing import NamedTuple
 from genai_prices.data_snapshot import get_snapshot
 
 from addons.llm.pricing import ModelPrice, Prices, PricingFile
-from addons.llm.providers import PROVIDERS
-from modeltrack_api.queries.rates import Rate, Rates
-
-PRICE_IDS = {provider.name: provider.price_id for provider in PROVIDERS}
+from modeltrack_api.queries.rates import PRICE_IDS, Rate, Rates
 
 
 class Listed(NamedTuple):

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from modeltrack_api.store import DAY, HOUR
+from modeltrack_api.measures import DAY, HOUR
 
 LLM = "llm_api"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

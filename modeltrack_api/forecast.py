@@ -8,12 +8,12 @@ from itertools import count, groupby, takewhile
 from statistics import fmean
 from typing import Any
 
-from addons.ledger.money import NANOS_PER_USD, format_usd
+from addons.ledger.money import NANOS_PER_USD
 from modeltrack_api.api import Ask, usd
 from modeltrack_api.facts import Window, micros, totals
-from modeltrack_api.queries.common import COST_AND_TOKENS, dearest
+from modeltrack_api.measures import DAY
+from modeltrack_api.queries.common import COST_AND_TOKENS, about, dearest
 from modeltrack_api.queries.spend import PERIODS
-from modeltrack_api.store import DAY
 from modeltrack_api.switches import switches
 from modeltrack_api.trend import INTERVAL, LEAST_FOR_A_LINE, Range, Trend
 
@@ -175,8 +175,8 @@ def _cheaper(ask: Ask, today: int, monthly: float, quarterly: float) -> dict[str
         "savings": _usd(monthly) - _usd(monthly * (1 - part)),
         "description": (
             f"{best.to} in place of {best.model} ({best.provider}), the cheapest comparable model: the tokens of the"
-            f" last {MONTH} days would have cost {format_usd(best.cost_nanos - best.saved_nanos)} instead of"
-            f" {format_usd(best.cost_nanos)}"
+            f" last {MONTH} days would have cost {about(best.cost_nanos - best.saved_nanos)} instead of"
+            f" {about(best.cost_nanos)}"
             if best
             else "no model of the last 30 days has a comparable one that is clearly cheaper"
         ),

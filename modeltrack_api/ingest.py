@@ -19,12 +19,15 @@ import orjson
 
 from addons.ledger.log_reader import event_time, parse_line, read_lines
 from addons.ledger.money import NANOS_PER_USD, to_nanos
-from modeltrack_api.store import COUNTS, EXTRA, FLAGS, LABELS, MONEY, OPTIONAL, ROLL_UPS, TEXTS, Store
+from modeltrack_api.measures import COUNTS, EXTRA, FLAGS, LABELS, MONEY, OPTIONAL, TEXTS
+from modeltrack_api.schema import ROLL_UPS
+from modeltrack_api.store import Store
 
 logger = logging.getLogger(__name__)
 
 _BATCH_LINES = 20_000
 """A batch touches most pages of the index of ids, which are random: so the fewer, the faster a large log is read."""
+_BATCH_BYTES = 64 * 2**20
 _HEAD_BYTES = 128
 """Of a file, to know it again: they hold its first event's id."""
 _MOST_SERIES = 100_000
@@ -227,10 +230,11 @@ def _stat(path: Path) -> _File | None:
 def _batch(file: BinaryIO, start: int, end: int) -> tuple[list[bytes], int]:
     """Some complete lines of those that begin before `end`, and the offset after them."""
     lines: list[bytes] = []
+    last = start + _BATCH_BYTES
     for line, offset in read_lines(file, start):
         lines.append(line)
         start = offset
-        if len(lines) >= _BATCH_LINES or offset >= end:
+        if len(lines) >= _BATCH_LINES or offset >= min(end, last):
             break
     return lines, start
 

@@ -1,5 +1,7 @@
-"""GET /metrics: spend and the state of the log, for Prometheus. Names end as https://prometheus.io/docs/practices/naming
-wants."""
+"""GET /metrics: spend, the state of the log and what waits, for Prometheus.
+
+Names end as https://prometheus.io/docs/practices/naming wants.
+"""
 
 import sqlite3
 from collections.abc import Iterator
@@ -27,6 +29,17 @@ _SUMS = {
     "unpriced": ("unpriced_requests", "Calls of models without a known price."),
 }
 _USD = ("cost_nanos", "saved_by_cache", "saved_by_routing")
+_WAITING = {
+    "alerts": ("Alerts that are not dismissed.", "SELECT count(*) FROM alerts WHERE dismissed_at IS NULL"),
+    "unsent_messages": (
+        "Alerts and reports that wait for Slack.",
+        "SELECT count(*) FROM outbox WHERE sent_at IS NULL AND failed_at IS NULL",
+    ),
+    "refused_messages": (
+        "Alerts and reports that Slack refused for good.",
+        "SELECT count(*) FROM outbox WHERE failed_at IS NOT NULL",
+    ),
+}
 # Those that came first, for good: a call that moved from one label to another would make a counter go back.
 _FIRST = f"SELECT {', '.join(_KEYS)} FROM series WHERE event_type = 'llm_api' GROUP BY 1, 2, 3 ORDER BY min(id) LIMIT ?"
 
@@ -54,6 +67,8 @@ class _Metrics(Collector):
         }
         for name, (text, value) in gauges.items():
             yield GaugeMetricFamily(f"modeltrack_api_{name}", text, value)
+        for name, (text, sql) in _WAITING.items():
+            yield GaugeMetricFamily(f"modeltrack_api_{name}", text, self._ask.db.execute(sql).fetchone()[0])
         skipped = "Lines of the event log since the start that were no event."
         yield CounterMetricFamily("modeltrack_api_log_skipped_lines", skipped, ingest.skipped)
 

@@ -8,15 +8,17 @@ from typing import Any
 
 from modeltrack_api.advice import Sum, Sums, actions, recommendations
 from modeltrack_api.api import Ask, Reply, dumps, usd, usd_each
+from modeltrack_api.days import day_of
 from modeltrack_api.facts import Row, Window, micros, moment, totals
-from modeltrack_api.queries.common import COST, COST_AND_TOKENS, day_of, percent
+from modeltrack_api.measures import DAY
+from modeltrack_api.queries.common import COST, COST_AND_TOKENS, percent
 from modeltrack_api.report_csv import as_csv
-from modeltrack_api.store import DAY
 
 PERIODS = {"weekly": 7, "monthly": 30, "quarterly": 90}
 """Days, up to and with that of `end_date`, or today."""
 
-MEASURES = (*COST_AND_TOKENS, "cache_hits", "cache_misses", "saved_by_cache", "blocked", "unpriced")
+_SAVED = ("saved_by_cache", "saved_by_routing")
+MEASURES = (*COST_AND_TOKENS, "cache_hits", "cache_misses", *_SAVED, "blocked", "unpriced")
 
 _FIRST_DAY = micros(datetime(1, 1, 1, tzinfo=UTC))
 
@@ -31,7 +33,7 @@ def executive(ask: Ask) -> dict[str, Any]:
     period = ask.args["period"]
     window, before = _windows(ask, PERIODS[period])
     ask = replace(ask, window=window)
-    sums = _sums(ask, before)
+    sums = summed(ask, before)
     spent, requests, asked = (sums.all[name] for name in ("cost_nanos", "requests", "cache_misses"))
     asked += sums.all["cache_hits"]
     first, last = (moment(day).date() for day in (window.start, window.end - 1))
@@ -86,8 +88,11 @@ def _windows(ask: Ask, days: int) -> tuple[Window, Window]:
     return Window(start, end), Window(start - days * DAY, seen - days * DAY)
 
 
-def _sums(ask: Ask, before: Window) -> Sums:
-    """By all labels at once, since the same rows would have to be read for each."""
+def summed(ask: Ask, before: Window) -> Sums:
+    """Of the range asked for, and of the one before it.
+
+    By all labels at once, since the same rows would have to be read for each.
+    """
     labels = ("provider", "model", "team", "feature")
     rows = totals(ask.db, ask.window, ask.filters, by=labels, measures=MEASURES)
     teams_before = totals(ask.db, before, ask.filters, by=("team",))

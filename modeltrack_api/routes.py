@@ -66,9 +66,8 @@ QUERIES = [
 ]
 
 _ID = (Param("id", ID),)
-# None of these needs the log: alerts are raised in the background, once it is read.
 ALERTS = [
-    Route("GET", "/api/alerts", alerts.alerts, (Param("include_dismissed", FLAG, False),), catches_up=False),
+    Route("GET", "/api/alerts", alerts.alerts, (Param("include_dismissed", FLAG, False),)),
     Route("PATCH", "/api/alerts/{id}/dismiss", alerts.dismiss, _ID, catches_up=False),
     Route("PATCH", "/api/alerts/dismiss-bulk", alerts.dismiss_bulk, takes_body=True, catches_up=False),
     Route("PATCH", "/api/alerts/restore-all", alerts.restore_all, catches_up=False),

@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from addons.ledger.budgets import Name
-from modeltrack_api.alerting.alerter import add_schedule as insert
 from modeltrack_api.alerting.dates import Rhythm
+from modeltrack_api.alerting.due_reports import add_schedule as insert
 from modeltrack_api.alerts import time
 from modeltrack_api.api import ApiError, Ask, Reply
 from modeltrack_api.bodies import checked

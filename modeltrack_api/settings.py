@@ -51,7 +51,7 @@ def from_environment(environ: Mapping[str, str]) -> ApiSettings:
         raise SettingError("API_TOKEN", "***", _TOKEN.allowed)
     return ApiSettings(
         data_dir=folder,
-        db_path=Path(environ.get("DB_PATH") or folder / "modeltrack.db").resolve(),
+        db_path=Path(environ.get("DB_PATH") or folder / "modeltrack.db").expanduser().resolve(),
         host=_parsed(environ, "API_HOST", "127.0.0.1", _HOST),
         port=int(_parsed(environ, "PORT", "3001", _PORT)),
         token=token,

@@ -1,20 +1,19 @@
-"""The thread that looks for what is worth an alert, makes the reports that are due, and empties the outbox."""
+"""The thread that looks for what is worth an alert, has the reports made that are due, and empties the outbox."""
 
 import logging
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from modeltrack_api.alerting import outbox, rules
-from modeltrack_api.alerting.dates import Rhythm, covered, due_after, dues
-from modeltrack_api.alerting.report import late_note, report
+from modeltrack_api.alerting.due_reports import make_reports
 from modeltrack_api.alerting.rules import Alert, once
 from modeltrack_api.alerting.slack import message
+from modeltrack_api.api import held
 from modeltrack_api.facts import micros, moment
-from modeltrack_api.store import DAY
+from modeltrack_api.measures import DAY
 
 if TYPE_CHECKING:
     from modeltrack_api.app import App
@@ -35,10 +34,6 @@ _TITLES = {
     "anomaly": "Unusual spend",
     "unknown_model": "Model without a price",
 }
-_BUILT_IN = {
-    "daily": ("Daily summary", "daily", Rhythm("daily", 8)),
-    "weekly": ("Weekly report", "weekly", Rhythm("weekly", 8, day_of_week=1)),
-}
 _INSERT = (
     "INSERT OR IGNORE INTO alerts (once, type, team, app_id, hour, hourly_nanos, avg_nanos, message, created_at)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -50,6 +45,7 @@ class Alerter:
     def __init__(self, app: "App") -> None:
         self.outbox = outbox.Outbox(app)
         self._app = app
+        self._raising = threading.Lock()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="modeltrack-alerts", daemon=True)
         self._events_seen: int | None = None
@@ -99,10 +95,15 @@ class Alerter:
 
     def evaluate(self) -> None:
         """All rules and schedules, once. What is in the database by now is what counts. Raises sqlite3.Error."""
-        self._raise_alerts()
-        self._make_reports()
+        self.raise_alerts()
+        make_reports(self._app)
 
-    def _raise_alerts(self) -> None:
+    def raise_alerts(self, patience: float = -1) -> None:
+        """For any thread. `patience` is `held`'s. Raises sqlite3.Error, ApiError."""
+        with held(self._raising, patience):
+            self._raise_alerts(patience)
+
+    def _raise_alerts(self, patience: float) -> None:
         now = self._app.now()
         with self._app.store.reading() as db:
             newest = rules.newest_event(db)
@@ -113,7 +114,7 @@ class Alerter:
             ]
             new = [alert for alert in found if not _is_known(db, alert)]
         if new:
-            with self._app.writing(patience=-1) as db:
+            with self._app.writing(patience) as db:
                 self._add(db, new, micros(now))
         self._events_seen = newest
 
@@ -135,63 +136,6 @@ class Alerter:
                 note = f"ModelTrack, {moment(now):%Y-%m-%d %H:%M} UTC"
                 payload = message(_TITLES[alert.type], alert.message, alert.details, note=note)
                 outbox.put(db, once("alert", alert.once), payload, now, alert_id=added.lastrowid)
-
-    def _make_reports(self) -> None:
-        now = self._app.now()
-        self._add_built_in(now)
-        with self._app.store.reading() as db:
-            due = db.execute(
-                "SELECT * FROM report_schedules WHERE enabled AND next_at <= ? ORDER BY next_at, id", (micros(now),)
-            ).fetchall()
-        for row in due:
-            self._make_report(row, now)
-
-    def _add_built_in(self, now: datetime) -> None:
-        with self._app.store.reading() as db:
-            known = {row[0] for row in db.execute("SELECT built_in FROM report_schedules WHERE built_in IS NOT NULL")}
-        for key in [key for key in _BUILT_IN if key not in known]:
-            with self._app.writing(patience=-1) as db:
-                add_schedule(db, *_BUILT_IN[key], now, built_in=key)
-
-    def _make_report(self, row: sqlite3.Row, now: datetime) -> None:
-        """Of several that were missed the last one only."""
-        rhythm = Rhythm(row["frequency"], row["hour"], row["day_of_week"], row["day_of_month"])
-        *missed, due = dues(rhythm, moment(row["next_at"]), now)
-        window, before = covered(row["period"], due)
-        note = late_note(now.astimezone(UTC) - due, f"{due:%Y-%m-%d %H:%M}", len(missed))
-        is_built_in = row["built_in"] is not None
-        title = row["name"] if is_built_in else f"{row['period'].capitalize()} report"
-        with self._app.store.reading() as db:
-            payload = report(db, title, "" if is_built_in else row["name"], window, before, note)
-        with self._app.writing(patience=-1) as db:
-            moved = db.execute(
-                "UPDATE report_schedules SET next_at = ? WHERE id = ? AND next_at = ?",
-                (micros(due_after(rhythm, due)), row["id"], row["next_at"]),
-            )
-            if moved.rowcount and self._app.settings.slack_webhook_url:
-                key = once("report", row["id"], micros(due))
-                outbox.put(db, key, payload, micros(now), schedule_id=row["id"])
-
-
-def add_schedule(
-    db: sqlite3.Connection,
-    name: str,
-    period: str,
-    rhythm: Rhythm,
-    now: datetime,
-    *,
-    built_in: str | None = None,
-    enabled: bool = True,
-) -> int:
-    """Its number; it is first due after `now`."""
-    next_at = micros(due_after(rhythm, now))
-    row = (built_in, name, period, *rhythm, enabled, micros(now), next_at)
-    added = db.execute(
-        "INSERT OR IGNORE INTO report_schedules (built_in, name, period, frequency, hour, day_of_week, day_of_month,"
-        " enabled, created_at, next_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        row,
-    )
-    return added.lastrowid or 0
 
 
 def _is_known(db: sqlite3.Connection, alert: Alert) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
+from modeltrack_api.days import day_start, months_before
 from modeltrack_api.facts import Window, micros
 
 ONE_DAY = timedelta(days=1)
@@ -45,24 +46,6 @@ def dues(rhythm: Rhythm, first: datetime, now: datetime) -> Iterator[datetime]:
     while due <= now:
         yield due
         due = due_after(rhythm, due)
-
-
-def day_start(moment: datetime) -> datetime:
-    return moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-
-
-def month_start(moment: datetime) -> datetime:
-    return day_start(moment).replace(day=1)
-
-
-def next_month(start: datetime) -> datetime:
-    return months_before(start, -1)
-
-
-def months_before(day: datetime, months: int) -> datetime:
-    """The same day of the month, or the last where that has fewer."""
-    year, month = divmod(day.year * 12 + day.month - 1 - months, 12)
-    return day.replace(year=year, month=month + 1, day=min(day.day, monthrange(year, month + 1)[1]))
 
 
 def covered(period: str, due: datetime) -> tuple[Window, Window]:

@@ -1,52 +1,56 @@
-"""A report as a message: what a period cost, against the one before it, and who spent it on what."""
+"""A report as a message: what a period cost, against the one before, who spent it on what, and what could be saved."""
 
-import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
 from addons.ledger.money import format_usd
+from modeltrack_api.advice import Sum, actions, recommendations
 from modeltrack_api.alerting.slack import message, short
-from modeltrack_api.facts import Window, moment, totals
+from modeltrack_api.api import Ask
+from modeltrack_api.days import day_of
+from modeltrack_api.facts import Window
+from modeltrack_api.queries.common import percent
+from modeltrack_api.reports import summed
 
-_MEASURES = ("cost_nanos", "requests", "saved_by_cache", "saved_by_routing", "blocked", "unpriced")
-_TOP = 5
+_TOP, _MOST_ADVICE = 5, 3
 
 
-def report(db: sqlite3.Connection, title: str, name: str, window: Window, before: Window, note: str) -> dict[str, Any]:
-    """`name`: of the schedule, "" for one of ModelTrack's own."""
-    [now] = totals(db, window, measures=_MEASURES)
-    [then] = totals(db, before)
-    spent, requests = now["cost_nanos"] or 0, now["requests"] or 0
-    first, last = (f"{moment(day):%Y-%m-%d}" for day in (window.start, window.end - 1))
+def report(ask: Ask, title: str, name: str, before: Window, note: str) -> dict[str, Any]:
+    """Of `ask.window`, by the sums of the executive report. `name`: of the schedule, "" for a built-in one."""
+    sums = summed(ask, before)
+    now, then = sums.all, sums.before
+    spent, requests = now["cost_nanos"], now["requests"]
+    first, last = day_of(ask.window.start), day_of(ask.window.end - 1)
     when = f"on {first}" if first == last else f"from {first} to {last}"
     text = f"{format_usd(spent)} for {_count(requests, 'request')} {when}"
-    saved = (now["saved_by_cache"] or 0) + (now["saved_by_routing"] or 0)
     fields = [
         ("Spend", format_usd(spent)),
-        ("Period before", f"{format_usd(then['cost_nanos'] or 0)}{_change(spent, then['cost_nanos'] or 0)}"),
-        ("Requests", f"{requests:,}{_change(requests, then['requests'] or 0)}"),
-        ("Saved by cache and routing", format_usd(saved)),
-        ("Refused", f"{now['blocked'] or 0:,}"),
+        ("Period before", f"{format_usd(then['cost_nanos'])}{_change(spent, then['cost_nanos'])}"),
+        ("Requests", f"{requests:,}{_change(requests, then['requests'])}"),
+        ("Saved by cache and routing", format_usd(now["saved_by_cache"] + now["saved_by_routing"])),
+        ("Refused", f"{now['blocked']:,}"),
     ]
     if now["unpriced"]:
         fields.append(("Without a known price", _count(now["unpriced"], "request")))
+    advice = [*(action["description"] for action in actions(ask, sums)[:1]), *recommendations(sums, ())]
     lists = [
-        (heading, list(_top(db, window, label, spent))) for heading, label in (("Teams", "team"), ("Models", "model"))
+        ("Teams", list(_top(sums.teams, "team", spent))),
+        ("Models", list(_top(sums.models, "model", spent))),
+        ("Advice", advice[:_MOST_ADVICE] if requests else []),
     ]
     return message(title, f"{name}: {text}" if name else text, fields, [pair for pair in lists if pair[1]], note)
 
 
-def _top(db: sqlite3.Connection, window: Window, label: str, total: int) -> Iterator[str]:
-    rows = totals(db, window, by=(label,), measures=("cost_nanos",), order=f"sum(cost_nanos) DESC, {label}")
+def _top(rows: Sequence[Sum], label: str, total: int) -> Iterator[str]:
     for row in rows[:_TOP]:
         if row["cost_nanos"] > 0:
-            share = row["cost_nanos"] * 100 / total
+            share = percent(row["cost_nanos"], total)
             yield f"{short(row[label], 60) or '(none)'}: {format_usd(row['cost_nanos'])} ({share:.0f}%)"
 
 
 def _change(now: int, before: int) -> str:
-    return f" ({(now - before) * 100 / before:+.0f}%)" if before else ""
+    return f" ({percent(now - before, before):+.0f}%)" if before else ""
 
 
 def _count(number: int, what: str) -> str:

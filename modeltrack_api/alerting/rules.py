@@ -14,10 +14,11 @@ from datetime import datetime, timedelta
 from addons.ledger.budgets import BudgetsFile
 from addons.ledger.money import format_usd
 from addons.ledger.spend import WARN_PERCENT
-from modeltrack_api.alerting.dates import day_start, month_start, next_month
 from modeltrack_api.alerting.slack import short
+from modeltrack_api.days import day_start, month_start, next_month
 from modeltrack_api.facts import LLM, Window, micros, moment, totals
-from modeltrack_api.store import HOUR
+from modeltrack_api.measures import HOUR
+from modeltrack_api.queries.common import about
 
 TRAILING_HOURS = 7 * 24
 """Before an hour: those of them in which the team spent anything are what it is compared with."""
@@ -165,13 +166,13 @@ def _anomaly(team: str, start: int, spent: int, mean: int) -> Alert:
     return Alert(
         once("anomaly", team, start),
         "anomaly",
-        f"{who} spent {format_usd(spent)} in the hour from {moment(start):%Y-%m-%d %H:%M} UTC,"
-        f" {spent / max(mean, 1):.1f} times its usual {format_usd(mean)}",
+        f"{who} spent {about(spent)} in the hour from {moment(start):%Y-%m-%d %H:%M} UTC,"
+        f" {spent / max(mean, 1):.1f} times its usual {about(mean)}",
         team,
         hour=start,
         hourly_nanos=spent,
         avg_nanos=mean,
-        details=(("Spent", format_usd(spent)), ("Hourly mean of 7 days", format_usd(mean))),
+        details=(("Spent", about(spent)), ("Hourly mean of 7 days", about(mean))),
     )
 
 

@@ -52,7 +52,8 @@ def message(
         pairs = [_mrkdwn(f"*{escape(name, 50)}*\n{escape(value, 200)}") for name, value in fields[:_MOST_FIELDS]]
         blocks.append({"type": "section", "fields": pairs})
     for heading, items in lists:
-        lines = [f"• {escape(item, 110)}" for item in items[:5]]
+        shown = items[:5]
+        lines = [f"• {escape(item, _LONGEST_TEXT // len(shown))}" for item in shown]
         blocks.append({"type": "section", "text": _mrkdwn("\n".join([f"*{escape(heading, 50)}*", *lines]))})
     if note:
         blocks.append({"type": "context", "elements": [_mrkdwn(escape(note))]})

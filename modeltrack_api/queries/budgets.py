@@ -9,9 +9,10 @@ from typing import Any
 from addons.ledger.budgets import Budget
 from addons.ledger.spend import accounts_of
 from modeltrack_api.api import Ask, usd
+from modeltrack_api.days import day_of, month_start, next_month
 from modeltrack_api.facts import Window, micros, totals
-from modeltrack_api.queries.common import day_of, month_start, next_month
-from modeltrack_api.store import DAY
+from modeltrack_api.measures import DAY
+from modeltrack_api.queries.common import percent
 
 _Days = Mapping[int, int]
 """Nano-USD by the day's first moment, in order."""
@@ -45,7 +46,7 @@ def _standing(budget: Budget, days: _Days, month: Window, now: datetime) -> dict
         "monthly_limit": usd(limit),
         "action": budget.action,
         "spend": usd(spent),
-        "percent": round(spent * 100 / limit, 2),
+        "percent": percent(spent, limit),
         "remaining": usd(max(limit - spent, 0)),
         "projected_month_end": usd(round(spent / gone)),
         "exhausted_on": _exhausted_on(limit, days, month, gone),

@@ -1,14 +1,17 @@
 """What several queries need: sums by label dearest first, days as text, maps of spend."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from decimal import Decimal
 
+from addons.ledger.money import format_usd
 from modeltrack_api.api import Ask, usd
-from modeltrack_api.facts import LLM, Row, moment, totals
+from modeltrack_api.facts import LLM, Row, totals
 
 COST = ("cost_nanos", "requests")
 COST_AND_TOKENS = (*COST, "input_tokens", "output_tokens")
+
+WORTH_IT = 10_000_000
+"""Nano-USD: what saves less than a cent is not worth reading."""
 
 
 def dearest(
@@ -31,20 +34,6 @@ def spend_within(rows: Iterable[Row], outer: str, inner: str) -> dict[str, dict[
     return found
 
 
-def day_of(micros: int) -> str:
-    """YYYY-MM-DD, in UTC."""
-    return moment(micros).date().isoformat()
-
-
-def month_start(moment: datetime) -> datetime:
-    return moment.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-
-
-def next_month(start: datetime) -> datetime:
-    """`start` is the first of a month."""
-    return start.replace(year=start.year + start.month // 12, month=start.month % 12 + 1)
-
-
 def joined(names: Iterable[str]) -> str:
     """ "a,b": sorted, once each, without "" ones."""
     return ",".join(sorted({name for name in names if name}))
@@ -57,3 +46,8 @@ def average(total: int | None, count: int | None) -> float:
 
 def percent(part: int, whole: int) -> float:
     return round(part * 100 / whole, 2) if whole else 0.0
+
+
+def about(nanos: int) -> str:
+    """USD for people: to the cent, but for less than one."""
+    return format_usd(round(nanos, -7) if nanos >= WORTH_IT else nanos)

@@ -4,9 +4,10 @@ from dataclasses import replace
 from typing import Any
 
 from modeltrack_api.api import ApiError, Ask, usd, usd_each
+from modeltrack_api.days import day_of
 from modeltrack_api.facts import LLM, totals
-from modeltrack_api.queries.common import COST_AND_TOKENS, average, day_of, dearest
-from modeltrack_api.store import DAY
+from modeltrack_api.measures import DAY
+from modeltrack_api.queries.common import COST_AND_TOKENS, average, dearest
 
 
 def features(ask: Ask) -> list[dict[str, Any]]:

@@ -3,9 +3,10 @@
 from typing import Any
 
 from modeltrack_api.api import Ask, usd
+from modeltrack_api.days import day_of
 from modeltrack_api.facts import by_days, series_where, totals
-from modeltrack_api.queries.common import COST, day_of, dearest
-from modeltrack_api.store import DAY, GPU_MEASURES
+from modeltrack_api.measures import DAY, GPU_MEASURES
+from modeltrack_api.queries.common import COST, dearest
 
 MOST_GPUS = 1000
 """The dearest ones are listed."""

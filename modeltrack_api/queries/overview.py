@@ -5,9 +5,10 @@ from datetime import UTC
 from typing import Any
 
 from modeltrack_api.api import Ask, usd
+from modeltrack_api.days import day_of, month_start, next_month
 from modeltrack_api.facts import Row, Window, micros, totals
-from modeltrack_api.queries.common import COST, day_of, dearest, month_start, next_month
-from modeltrack_api.store import DAY
+from modeltrack_api.measures import DAY
+from modeltrack_api.queries.common import COST, dearest
 
 TREND_DAYS = 30
 """Of `spend_trend` without dates, today included."""

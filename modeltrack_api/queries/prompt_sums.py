@@ -6,7 +6,7 @@ from typing import Any
 
 from modeltrack_api.api import Ask
 from modeltrack_api.facts import Row, by_days, series_where
-from modeltrack_api.store import PROMPT_MEASURES
+from modeltrack_api.measures import PROMPT_MEASURES
 
 MOST_PROMPTS = 1000
 

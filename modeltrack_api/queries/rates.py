@@ -7,7 +7,8 @@ from addons.llm.pricing import Prices
 from addons.llm.providers import PROVIDERS
 from addons.llm.usage import Usage
 
-_PRICE_IDS = {provider.name: provider.price_id for provider in PROVIDERS}
+PRICE_IDS = {provider.name: provider.price_id for provider in PROVIDERS}
+"""Names at genai-prices, by those that events have."""
 
 
 class Rate(NamedTuple):
@@ -31,12 +32,12 @@ class Rates:
         """`provider` as events spell it. None for a model without a price."""
         key = provider, model
         if key not in self._known:
-            self._known[key] = self._look_up(provider, model) if provider in _PRICE_IDS else None
+            self._known[key] = self._look_up(provider, model) if provider in PRICE_IDS else None
         return self._known[key]
 
     def _look_up(self, provider: str, model: str) -> Rate | None:
         def price(usage: Usage) -> int | None:
-            return self._prices.cost(provider, _PRICE_IDS[provider], model, usage, self._now)
+            return self._prices.cost(provider, PRICE_IDS[provider], model, usage, self._now)
 
         input, output = price(Usage(input_tokens=1000)), price(Usage(output_tokens=1000))
         if input is None or output is None:

@@ -10,7 +10,7 @@ from addons.ledger.events import rfc3339
 from addons.llm.usage import Usage
 from modeltrack_api.api import usd_or_null
 from modeltrack_api.facts import LLM, Row, moment
-from modeltrack_api.store import COUNTS, FLAGS, LABELS, OPTIONAL, TEXTS
+from modeltrack_api.measures import COUNTS, FLAGS, LABELS, OPTIONAL, TEXTS
 
 COLUMNS = ", ".join(
     [

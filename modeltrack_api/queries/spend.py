@@ -6,9 +6,10 @@ from datetime import timedelta
 from typing import Any
 
 from modeltrack_api.api import Ask, usd
+from modeltrack_api.days import day_of, month_start
 from modeltrack_api.facts import FOREVER, Window, micros, moment, totals
-from modeltrack_api.queries.common import COST_AND_TOKENS, day_of, dearest, month_start, spend_by
-from modeltrack_api.store import DAY, HOUR
+from modeltrack_api.measures import DAY, HOUR
+from modeltrack_api.queries.common import COST_AND_TOKENS, dearest, spend_by
 
 HOURS_SHOWN = 7 * DAY
 """How far back hours go where no start is asked for."""

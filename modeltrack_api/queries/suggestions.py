@@ -5,14 +5,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from addons.ledger.money import format_usd
+from modeltrack_api.queries.common import WORTH_IT, about
 from modeltrack_api.queries.rates import Rate, Rates
 
 CACHE_MINUTES = 5
 """How long providers keep a prompt that nobody uses; each use begins it anew."""
-
-_WORTH_IT = 10_000_000
-"""Nano-USD: what saves less than a cent is not worth reading."""
 
 _CHEAPER = 0.8
 """A cheaper model costs at most this part."""
@@ -43,13 +40,13 @@ class Use:
 
 def suggestions(use: Use, rates: Rates, others: Iterable[str]) -> Iterator[Suggestion]:
     """`others`: the provider's models that are in use here already, from which a cheaper one may be taken."""
-    if use.cost_nanos < _WORTH_IT or not use.calls:
+    if use.cost_nanos < WORTH_IT or not use.calls:
         return
     rate = rates.of(use.provider, use.model)
     if rate is None:
         return
     for found in (_cached(use, rate), _cheaper(use, rate, rates, others)):
-        if found and found.nanos >= _WORTH_IT:
+        if found and found.nanos >= WORTH_IT:
             yield found
 
 
@@ -70,7 +67,7 @@ def _cached(use: Use, rate: Rate) -> Suggestion | None:
     saved = (all_tokens * rate.input - read * rate.cache_read - (all_tokens - read) * write) // 1000
     return Suggestion(
         f"Let {use.provider} cache the system prompt (about {tokens} tokens, {use.calls} calls of {use.model}):"
-        f" would have saved about {format_usd(saved)}. {_how(use)}",
+        f" would have saved about {about(saved)}. {_how(use)}",
         saved,
     )
 
@@ -99,7 +96,7 @@ def _cheaper(use: Use, rate: Rate, rates: Rates, others: Iterable[str]) -> Sugge
     if not model:
         return None
     saved = before - cost
-    text = f"Try {model} in place of {use.model}: would have saved about {format_usd(saved)} on {use.calls} calls."
+    text = f"Try {model} in place of {use.model}: would have saved about {about(saved)} on {use.calls} calls."
     return Suggestion(text, saved)
 
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import orjson
 
-from modeltrack_api.alerting.alerter import Alerter
 from modeltrack_api.app import App
 from modeltrack_api.dispatch import Dispatcher
 from modeltrack_api.http_types import Answer, Request
@@ -108,7 +107,8 @@ class Api:
             (folder / "budgets.json").write_text(json.dumps({"budgets": budgets}))
         self.app = App(settings(folder, slack_webhook_url=webhook), clock)
         self.app.open()
-        self.alerter = Alerter(self.app)
+        self.app.follower.ready.set()  # as if it had read the log
+        self.alerter = self.app.alerter
         self._api = Dispatcher(self.app, ROUTES)
 
     def close(self) -> None:

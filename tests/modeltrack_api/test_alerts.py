@@ -6,8 +6,10 @@ from typing import Any
 import orjson
 import pytest
 
+from modeltrack_api import alerts as alerts_module
 from modeltrack_api.alerting import alerter as alerter_module
-from tests.modeltrack_api.alerting import Clock
+from modeltrack_api.api import held
+from tests.modeltrack_api.alerting import Clock, FakeSlack
 from tests.modeltrack_api.conftest import Start
 
 TEAM = {"team": "product", "app": "", "monthly_limit": 100, "action": "block"}
@@ -258,6 +260,28 @@ def test_names_in_a_message_are_short_and_on_one_line(start: Start) -> None:
 
 
 # The calls
+
+
+def test_an_alert_is_there_as_soon_as_its_cause_is_in_the_log(start: Start, slack: FakeSlack) -> None:
+    api = start(webhook=slack.url)
+    for n in range(3):
+        api.spend(None, model=f"new-{n}")
+        [newest, *rest] = api.get("/api/alerts")
+        assert (newest["message"][:13], newest["slack"], len(rest)) == (f"Model 'new-{n}'", "queued", n)
+    api.look()
+    api.send()
+    assert len(slack.arrived) == 3
+
+
+def test_alerts_that_cannot_be_brought_up_to_date_are_not_waited_for_long(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api = start()
+    monkeypatch.setattr(alerts_module, "_PATIENCE_SECONDS", 0.01)
+    with held(api.alerter._raising, patience=1):
+        answer = api.ask("GET", "/api/alerts")
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
+    assert api.get("/api/alerts") == []
 
 
 def test_dismissed_alerts_are_hidden_until_they_are_restored(start: Start, clock: Clock) -> None:

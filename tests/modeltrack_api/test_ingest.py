@@ -20,7 +20,8 @@ from modeltrack_api import ingest as ingest_module
 from modeltrack_api.app import utc_now
 from modeltrack_api.facts import ALWAYS, totals
 from modeltrack_api.ingest import Ingest, _nanos
-from modeltrack_api.store import MEASURES, Store
+from modeltrack_api.measures import MEASURES
+from modeltrack_api.store import Store
 from tests.modeltrack_api.serving import append, event
 
 ROOT = Path(__file__).resolve().parents[2]

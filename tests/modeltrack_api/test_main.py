@@ -19,7 +19,7 @@ import pytest
 
 from bench.events import lines
 from modeltrack_api.app import utc_now
-from modeltrack_api.store import MEASURES
+from modeltrack_api.measures import MEASURES
 from tests.modeltrack_api.serving import TOKEN
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -110,6 +110,19 @@ def test_a_signal_stops_it_cleanly(tmp_path: Path, number: int) -> None:
     assert (code, out) == (0, "")
     assert "Traceback" not in err and TOKEN not in err
     assert not (tmp_path / "modeltrack.db-wal").exists()
+
+
+def test_the_folder_of_the_log_may_come_later_and_nothing_is_written_to_it(tmp_path: Path) -> None:
+    folder, log = tmp_path / "later" / "data", tmp_path / "later" / "data" / "cost_events.jsonl"
+    process = start(folder, DB_PATH=str(tmp_path / "db" / "modeltrack.db"))
+    url = address(process)
+    assert data_of(f"{url}/api/spend/summary")["total_requests"] == 0
+    folder.mkdir(parents=True)
+    log.write_bytes(next(lines(1, utc_now())) + b"\n")
+    assert data_of(f"{url}/api/spend/summary")["total_requests"] == 1
+    process.terminate()
+    assert ended(process)[0] == 0
+    assert list(folder.iterdir()) == [log]
 
 
 def test_listening_beyond_this_machine_without_a_token_is_warned_of(tmp_path: Path) -> None:

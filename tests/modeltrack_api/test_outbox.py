@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -297,6 +298,7 @@ def test_while_the_log_is_first_read_nothing_is_judged_by_a_part_of_it(
     start: Start, slack: FakeSlack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     api = start(webhook=slack.url)
+    api.app.follower.ready.clear()
     looked = threading.Event()
     monkeypatch.setattr(api.alerter, "evaluate", looked.set)
     monkeypatch.setattr(alerter_module, "_LOOK_SECONDS", 0.01)
@@ -308,6 +310,22 @@ def test_while_the_log_is_first_read_nothing_is_judged_by_a_part_of_it(
     api.app.follower.ready.set()
     assert looked.wait(10)
     api.alerter.stop()
+
+
+def test_metrics_say_what_waits(start: Start, slack: FakeSlack) -> None:
+    api = start(webhook=slack.url)
+
+    def gauges() -> list[bytes]:
+        names = b"alerts|unsent_messages|refused_messages"
+        return re.findall(rb"^modeltrack_api_(?:%b) (\d+)" % names, api.ask("GET", "/metrics").body, re.M)
+
+    assert gauges() == [b"0", b"0", b"0"]
+    alert(api, *MODELS)
+    assert gauges() == [b"3", b"3", b"0"]
+    slack.plan = [403]
+    api.send()
+    api.data("PATCH", "/api/alerts/dismiss-bulk", {"ids": [1]})
+    assert gauges() == [b"2", b"0", b"1"]
 
 
 # The secret

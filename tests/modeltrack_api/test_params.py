@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from modeltrack_api import params
 from modeltrack_api.api import ApiError
 from modeltrack_api.facts import ALWAYS, FOREVER, micros
-from modeltrack_api.store import DAY, HOUR
+from modeltrack_api.measures import DAY, HOUR
 
 
 def at(text: str) -> int:

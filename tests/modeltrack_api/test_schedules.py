@@ -1,5 +1,6 @@
 """When reports are due, what they say, and the calls that keep them."""
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -203,7 +204,7 @@ def test_a_report_has_the_figures_of_its_period(start: Start, slack: FakeSlack, 
     api.send()
     report = next(message for message in slack.arrived if message["text"].startswith("Daily report"))
     assert report["text"] == "Daily report: R&amp;D: $40.00 for 5 requests on 2026-03-09"
-    header, text, fields_, teams, models = report["blocks"]
+    header, text, fields_, teams, models, advice = report["blocks"]
     assert header == {"type": "header", "text": {"type": "plain_text", "text": "Daily report", "emoji": False}}
     assert text["text"]["text"] == "R&amp;D: $40.00 for 5 requests on 2026-03-09"
     assert [field["text"] for field in fields_["fields"]] == [
@@ -216,6 +217,25 @@ def test_a_report_has_the_figures_of_its_period(start: Start, slack: FakeSlack, 
     ]
     assert teams["text"]["text"] == "*Teams*\n• a: $30.00 (75%)\n• b&lt;x&gt;: $10.00 (25%)"
     assert models["text"]["text"] == "*Models*\n• m1: $30.00 (75%)\n• m2: $10.00 (25%)"
+    assert advice["text"]["text"].splitlines() == [
+        "*Advice*",
+        "• The model m1 takes $30.00, 75% of the spend: savings there count most.",
+        "• 1 call was of models without a known price, so not in any sum here: add them to data/pricing.json.",
+        "• 1 call was refused, by budgets or rules: see whether their limits are still right.",
+    ]
+
+
+def test_a_reports_advice_begins_with_the_change_that_saves_most(start: Start, slack: FakeSlack, clock: Clock) -> None:
+    api = start(webhook=slack.url)
+    tokens = {"provider": "openai", "input_tokens": 10**6, "output_tokens": 10**5}
+    api.spend(30, at="2026-03-09T10:00:00", model="gpt-4o", **tokens)
+    api.data("POST", "/api/reports/schedules", DAILY | {"hour": 13}, 201)
+    clock.set("2026-03-10T13:00:00")
+    api.look()
+    api.send()
+    report = next(message for message in slack.arrived if message["text"].startswith("Daily report"))
+    advice = next(block["text"]["text"] for block in report["blocks"] if "*Advice*" in str(block))
+    assert re.match(r"• Try \S+ in place of gpt-4o \(openai\): .* would have saved about \$", advice.splitlines()[1])
 
 
 # The calls

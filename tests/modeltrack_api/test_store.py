@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from modeltrack_api import store as store_module
-from modeltrack_api.store import MIGRATIONS, NewerDatabase, Store
+from modeltrack_api.schema import MIGRATIONS
+from modeltrack_api.store import NewerDatabase, Store
 
 
 def opened(path: Path) -> Store:
@@ -121,4 +122,22 @@ def test_more_readers_than_are_kept_may_read_at_once(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert found == [0] * 20
+    store.close()
+
+
+def test_a_transaction_that_cannot_be_committed_is_undone_and_the_next_goes_on(tmp_path: Path) -> None:
+    store = opened(tmp_path / "modeltrack.db")
+    store.writer.execute("PRAGMA foreign_keys = ON")
+    store.writer.execute("CREATE TABLE a (b REFERENCES series (id) DEFERRABLE INITIALLY DEFERRED)")
+    with pytest.raises(sqlite3.IntegrityError), store.writing() as db:
+        db.execute("INSERT INTO a VALUES (1)")
+    with store.writing() as db:
+        assert db.execute("SELECT count(*) FROM a").fetchone() == (0,)
+    store.close()
+
+
+def test_an_error_that_has_ended_the_transaction_is_raised_itself(tmp_path: Path) -> None:
+    store = opened(tmp_path / "modeltrack.db")
+    with pytest.raises(sqlite3.IntegrityError, match="NOT NULL"), store.writing() as db:
+        db.execute("INSERT OR ROLLBACK INTO log_files VALUES (1, 2, NULL, 3)")
     store.close()

@@ -19,7 +19,8 @@ from modeltrack_api.collector.source import Source, SourceError, Window
 from modeltrack_api.collector.teams import Teams
 from modeltrack_api.facts import ALWAYS, micros, totals
 from modeltrack_api.ingest import Ingest
-from modeltrack_api.store import DAY, Store
+from modeltrack_api.measures import DAY
+from modeltrack_api.store import Store
 from tests.modeltrack_api.collector.conftest import HOUR, NOW, events_in, write_map
 from tests.modeltrack_api.collector.fakes import FakeAws, FakeOpenCost, group, idle, pod
 
