@@ -188,6 +188,12 @@ class Settings:
         one_of("always", "interval", "never"),
         "When the event log is forced to disk: always, before each answer ends; once a second (interval); never.",
     )
+    fast_dispatch: bool = setting(
+        "MODELTRACK_FAST_DISPATCH",
+        True,
+        BOOLEAN,
+        "Give mitmproxy's events only to the addons that implement them; false leaves that to mitmproxy.",
+    )
 
     @property
     def endpoints(self) -> Endpoints:
