@@ -11,6 +11,7 @@ from mitmproxy import http
 from addons.core import Core
 from addons.flow_call import call_of, open_call
 from addons.guard import guarded, guarded_async
+from addons.headers import chosen
 from addons.ledger.money import format_usd
 from addons.llm.cache_key import cache_key, key_headers
 from addons.llm.call import LLMCall
@@ -20,7 +21,7 @@ from addons.meter import answer_body, measure
 CACHE_HEADER = "X-ModelTrack-Cache"
 SAVINGS_HEADER = "X-ModelTrack-Cache-Savings"
 
-_KEPT_HEADERS = ("content-type", "request-id", "x-request-id", "openai-version", "openai-processing-ms")
+_KEPT_HEADERS = frozenset({b"content-type", b"request-id", b"x-request-id", b"openai-version", b"openai-processing-ms"})
 _ENTRY_OVERHEAD = 2048  # bytes, of the objects around an answer
 _LEADER_SECONDS = 600  # as long as the SDKs wait for an answer
 
@@ -120,10 +121,11 @@ class ResponseCache:
         if not call or not call.leads:
             return
         entry = self._entry(flow, call)
-        if entry and call.cache_key and entry.size <= self.entries().maxsize:
-            self.entries()[call.cache_key] = entry
-            while len(self.entries()) > self.core.settings.cache_max_entries:
-                self.entries().popitem()  # the least recently used
+        entries = self.entries()
+        if entry and call.cache_key and entry.size <= entries.maxsize:
+            entries[call.cache_key] = entry
+            while len(entries) > self.core.settings.cache_max_entries:
+                entries.popitem()  # the least recently used
         self._conclude(call, entry)
 
     def _entry(self, flow: http.HTTPFlow, call: LLMCall) -> Entry | None:
@@ -134,7 +136,7 @@ class ResponseCache:
         measure(self.core, flow, call)
         if call.usage.estimated or call.error or not call.usage.total_tokens:
             return None
-        headers = tuple((name, response.headers[name]) for name in _KEPT_HEADERS if name in response.headers)
+        headers = tuple(chosen(response.headers, _KEPT_HEADERS))
         return Entry(answer_body(response), headers, call.usage, call.model, call.cost_nanos)
 
     @guarded
@@ -157,6 +159,6 @@ class ResponseCache:
 
 
 def _key(flow: http.HTTPFlow, call: LLMCall) -> bytes | None:
-    request = flow.request
-    url = f"{request.scheme}://{request.host}:{request.port}{request.path}"
-    return cache_key(call.provider.name, url, call.body, key_headers(request.headers.fields), call.wire.filing)
+    data = flow.request.data  # as it is, where the properties of the request convert
+    url = f"{data.scheme.decode()}://{data.host}:{data.port}{data.path.decode('utf-8', 'surrogateescape')}"
+    return cache_key(call.provider.name, url, call.body, key_headers(data.headers.fields), call.wire.filing)

@@ -159,8 +159,9 @@ class Core:
 
         Raises OSError where the log cannot be read.
         """
-        if follow or self._follower.has_news():
-            self.ledger.restore(self._follower.others_spend())
+        own = self.log.written
+        if follow or self._follower.has_news(own):
+            self.ledger.restore(self._follower.others_spend(own))
 
     async def make_durable(self) -> None:
         """With MODELTRACK_FSYNC=always, wait until what was written is on the disk.

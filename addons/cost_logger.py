@@ -12,6 +12,7 @@ from mitmproxy import http
 from addons.core import Core
 from addons.flow_call import call_of, open_call
 from addons.guard import describe, guarded, guarded_async
+from addons.headers import header
 from addons.ledger.events import CostEvent
 from addons.llm import decoding, eventstream
 from addons.llm.attribution import clean
@@ -62,7 +63,7 @@ class CostLogger:
             return
         for name, value in call.response_headers.items():
             flow.response.headers[name] = clean(value)
-        content_type = flow.response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        content_type = header(flow.response.headers, b"content-type").partition(";")[0].strip().lower()
         if call.sent and (parser := _PARSERS.get(content_type)):
             self._stream(flow, call, flow.response, parser)
 
