@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from mitmproxy import http
 
+from addons import heap
 from addons.ledger.budgets import BudgetsFile
 from addons.ledger.event_log import EventLog
 from addons.ledger.events import LOG_NAME, CostEvent
@@ -132,6 +133,7 @@ class Core:
         while not self.ready.is_set():
             try:
                 self.ledger.restore(await asyncio.to_thread(self._read_all))
+                heap.settle()
                 self.ready.set()
             except Exception as error:
                 reason = error.strerror if isinstance(error, OSError) else type(error).__name__
@@ -178,6 +180,7 @@ class Core:
             logger.error("%s: fsync takes over %g s, an answer goes out before its end", self.log.path, _FSYNC_SECONDS)
 
     def close(self) -> None:
+        heap.unsettle()
         for task in self._tasks:
             task.cancel()
         if self._watcher:
