@@ -5,6 +5,7 @@ import itertools
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import orjson
 
@@ -62,6 +63,15 @@ class Sum:
     seconds: float = 0.0
     cpu: float = 0.0
     rates: list[float] = field(default_factory=list)
+    latencies: list[float] = field(default_factory=list)
+    """Seconds."""
+
+    def add(self, result: Result, cpu: float) -> None:
+        self.answers += len(result.latencies)
+        self.seconds += result.seconds
+        self.cpu += cpu
+        self.rates.append(result.rate)
+        self.latencies += result.latencies
 
     @property
     def rate(self) -> float:
@@ -78,8 +88,10 @@ def for_a_while(requests: Iterator[bytes], seconds: float) -> Iterator[bytes]:
     return itertools.takewhile(lambda _: time.perf_counter() < end, requests)
 
 
-def run(target: Target, requests: Iterator[bytes], clients: int, seconds: float) -> Result:
-    result = asyncio.run(load(target.url, for_a_while(requests, seconds), clients, seconds + 60))
+def run(
+    target: Target, requests: Iterator[bytes], clients: int, seconds: float, how: Callable[..., Any] = load
+) -> Result:
+    result: Result = asyncio.run(how(target.url, for_a_while(requests, seconds), clients, seconds + 60))
     if set(result.statuses) != {200}:
         raise RuntimeError(f"{target.name} answered {result.statuses}")
     return result
@@ -93,8 +105,5 @@ def compare(targets: list[Target], kind: Kind, size: int, clients: int, seconds:
             before = target.cpu()
             result = run(target, kind.requests(post), clients, seconds if number else min(seconds, 0.2))
             if number:  # the first round warms up
-                total.answers += len(result.latencies)
-                total.seconds += result.seconds
-                total.cpu += target.cpu() - before
-                total.rates.append(result.rate)
+                total.add(result, target.cpu() - before)
     return sums
