@@ -46,13 +46,14 @@ class CostLogger:
         if not call:
             return
         call.sent = True
+        body, call.body = call.body, {}  # nobody asks for it any more, and a large one need not wait for the answer
         if not call.is_stream or call.fixed == "signed_request":
             return
         # A stream is metered as it passes, so it is asked for uncompressed.
         flow.request.headers["Accept-Encoding"] = "identity"
-        options = call.wire.stream_options(call.body)
+        options = call.wire.stream_options(body)
         if options and not call.fixed and call.provider.takes_stream_options(flow.request.path.partition("?")[2]):
-            put = replace_member if "stream_options" in call.body else insert_member
+            put = replace_member if "stream_options" in body else insert_member
             flow.request.content = put(flow.request.raw_content or b"", "stream_options", orjson.dumps(options))
             call.adds_stream_usage = True
 

@@ -3,16 +3,17 @@
 AddonManager visits every addon, about 45, for every event, with a context manager, a generator and a coroutine each:
 half of what a request costs. This takes the place of two of its methods, on its instance and nowhere else.
 
-mitmproxy's own addons, whose hooks are methods of their classes, are looked up once; scripts and what they bring are
-walked at every event, as AddonManager does, so that they may change at any time. In one thing it differs on purpose:
-an error in a script's addon skips no other addon. With AddonManager all scripts are one entry of its chain, and an
-error in the first would let a request past the budgets of the next.
+mitmproxy's own addons and ModelTrack's, whose hooks are methods of their classes, are looked up once; other scripts and
+what they bring are asked at every event, as AddonManager does, so that they may change at any time. In one thing it
+differs on purpose: an error in a script's addon skips no other addon. With AddonManager all scripts are one entry of
+its chain, and an error in the first would let a request past the budgets of the next.
 """
 
 import dataclasses
 import hashlib
 import inspect
 import logging
+from collections import defaultdict
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -23,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 OPTION = "modeltrack_fast_dispatch"
 
+_DECLARING = ("mitmproxy.", "addons.")
+"""Packages, mitmproxy's and this one, whose addons have all their hooks in their classes."""
 _ABSENT: Any = object()
 _CHECKS = vars(http.MessageData).get("__post_init__")
 """Asserts the types of a message's fields, for each one made; gone where Python runs with -O."""
@@ -46,7 +49,7 @@ class _Entry(NamedTuple):
     """In the manager's chain."""
     addon: Any
     is_walked: bool
-    """Whether it may have hooks, or addons of its own, that it had not when it was looked up."""
+    """Whether it is not just one hook that can be called: it may change, or have addons below it."""
 
 
 class HookTable:
@@ -71,10 +74,20 @@ class HookTable:
             return
         args, size = _args(event), len(chain)
         try:
-            for entry in entries:
-                await _invoke(entry.addon, name, args, entry.is_walked)
+            for position, addon, is_walked in entries:
+                if is_walked:
+                    await _invoke_all(addon, name, args)
+                else:  # a coroutine less for each of the many of these
+                    try:
+                        result = getattr(addon, name)(*args)
+                        if result is not None and inspect.isawaitable(result):
+                            await result
+                    except (exceptions.AddonHalt, exceptions.OptionsError):
+                        raise
+                    except Exception as error:
+                        _report(error, "trigger_event")
                 if len(chain) != size:
-                    await self._go_on_after(entry.position, chain, name, args)
+                    await self._go_on_after(position, chain, name, args)
                     return
         except exceptions.AddonHalt:
             return
@@ -82,7 +95,7 @@ class HookTable:
     async def _go_on_after(self, position: int, chain: list[Any], name: str, args: list[Any]) -> None:
         """A hook has added addons, which still get the event that it was called for."""
         while (position := position + 1) < len(chain):
-            await _invoke(chain[position], name, args, True)
+            await _invoke_all(chain[position], name, args)
 
     def _find(self, name: str) -> tuple[_Entry, ...]:
         chain = self._manager.chain
@@ -90,14 +103,22 @@ class HookTable:
             self._chain, self._entries = list(chain), {}
         entries = self._entries.get(name)
         if entries is None:
-            found = (_Entry(position, addon, not _is_fixed(addon)) for position, addon in enumerate(chain))
-            entries = self._entries[name] = tuple(e for e in found if e.is_walked or _hook(e.addon, name))
+            found = (_entry(position, addon, name) for position, addon in enumerate(chain))
+            entries = self._entries[name] = tuple(filter(None, found))
         return entries
 
 
-async def _invoke(addon: Any, name: str, args: list[Any], is_walked: bool) -> None:
+def _entry(position: int, addon: Any, name: str) -> _Entry | None:
+    if not _is_fixed(addon):
+        return _Entry(position, addon, True)
+    hook = _hook(addon, name)
+    return _Entry(position, addon, not callable(hook)) if hook else None
+
+
+async def _invoke_all(addon: Any, name: str, args: list[Any]) -> None:
+    """The hooks of an addon and all below it."""
     try:
-        for owner, hook in _walk(addon, name) if is_walked else ((addon, getattr(addon, name)),):
+        for owner, hook in _walk(addon, name):
             try:
                 if not callable(hook):
                     raise exceptions.AddonManagerError(f"Addon handler {name} ({owner}) not callable")
@@ -107,32 +128,41 @@ async def _invoke(addon: Any, name: str, args: list[Any], is_walked: bool) -> No
             except (exceptions.AddonHalt, exceptions.OptionsError):
                 raise
             except Exception as error:
-                _report(error)
+                _report(error, "_invoke_all")
     except (exceptions.AddonHalt, exceptions.OptionsError):
         raise
     except Exception as error:  # in a property of the addon's, such as `addons`
-        _report(error)
+        _report(error, "_invoke_all")
 
 
-def _report(error: Exception) -> None:
-    """As AddonManager does, in its own name."""
-    trace = addonmanager.cut_traceback(error.__traceback__, _invoke.__name__)
+def _report(error: Exception, caller: str) -> None:
+    """As AddonManager does, in its own name, with the traceback from below `caller`."""
+    trace = addonmanager.cut_traceback(error.__traceback__, caller)
     addonmanager.logger.error(f"Addon error: {error}", exc_info=(type(error), error, trace))
 
 
 def _walk(addon: Any, name: str) -> Iterator[tuple[Any, Any]]:
-    """The hooks of an addon and all below it. Lazy: what a hook changes there holds for the rest of the event."""
+    """Lazy: what a hook changes in the tree holds for the rest of the event."""
+    without = _without[name]
     levels = [iter((addon,))]
     while levels:
         for owner in levels[-1]:
+            if type(owner) in without:
+                continue
             if hook := _hook(owner, name):
                 yield owner, hook
             children = getattr(owner, "addons", _ABSENT)
             if children is not _ABSENT:
                 levels.append(iter(children))
                 break
+            if not hook and type(owner).__module__.startswith(_DECLARING):
+                without.add(type(owner))
         else:
             levels.pop()
+
+
+_without: defaultdict[str, set[type]] = defaultdict(set)
+"""By event, the classes of addons that do not implement it and never will."""
 
 
 def _hook(addon: Any, name: str) -> Any:
@@ -142,7 +172,7 @@ def _hook(addon: Any, name: str) -> Any:
 
 
 def _is_fixed(addon: Any) -> bool:
-    return type(addon).__module__.startswith("mitmproxy.") and not hasattr(addon, "addons")
+    return type(addon).__module__.startswith(_DECLARING) and not hasattr(addon, "addons")
 
 
 _fields: dict[type[hooks.Hook], tuple[str, ...]] = {}
