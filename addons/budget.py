@@ -8,7 +8,7 @@ from mitmproxy import http
 from addons.core import Core
 from addons.flow_call import call_of, open_call, untracked_call
 from addons.guard import guarded_async
-from addons.ledger.spend import WARN_PERCENT, Refusal, highest
+from addons.ledger.spend import WARN_PERCENT, Refusal, highest, refusal_of
 from addons.llm.call import LLMCall
 from addons.llm.usage import Usage
 from addons.replies import refuse
@@ -76,7 +76,7 @@ class BudgetGate:
                 if flow.response:
                     return
         call.standings = ledger.standings(team, app)
-        if refusal := ledger.refusal(team, app):
+        if refusal := refusal_of(call.standings):
             call.blocked_by = "budget"
             self._refuse(flow, call, refusal)
             return

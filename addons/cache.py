@@ -11,7 +11,6 @@ from mitmproxy import http
 from addons.core import Core
 from addons.flow_call import call_of, open_call
 from addons.guard import guarded, guarded_async
-from addons.headers import chosen
 from addons.ledger.money import format_usd
 from addons.llm.cache_key import cache_key, key_headers
 from addons.llm.call import LLMCall
@@ -30,7 +29,7 @@ _LEADER_SECONDS = 600  # as long as the SDKs wait for an answer
 class Entry:
     body: bytes
     """Decoded."""
-    headers: tuple[tuple[str, str], ...]
+    headers: tuple[tuple[bytes, bytes], ...]
     usage: Usage
     model: str
     cost_nanos: int | None
@@ -105,7 +104,9 @@ class ResponseCache:
             self.counts.cache_waiting -= 1
 
     def _serve(self, flow: http.HTTPFlow, call: LLMCall, entry: Entry) -> None:
-        flow.response = http.Response.make(200, entry.body, dict(entry.headers))
+        now = time.time()
+        headers = http.Headers((*entry.headers, (b"content-length", b"%d" % len(entry.body))))
+        flow.response = http.Response(b"HTTP/1.1", 200, b"OK", headers, entry.body, None, now, now)
         call.cache_hit = True
         call.usage, call.model, call.cost_nanos, call.measured = entry.usage, entry.model, 0, True
         call.saved_nanos = entry.cost_nanos
@@ -136,7 +137,7 @@ class ResponseCache:
         measure(self.core, flow, call)
         if call.usage.estimated or call.error or not call.usage.total_tokens:
             return None
-        headers = tuple(chosen(response.headers, _KEPT_HEADERS))
+        headers = tuple(field for field in response.headers.fields if field[0].lower() in _KEPT_HEADERS)
         return Entry(answer_body(response), headers, call.usage, call.model, call.cost_nanos)
 
     @guarded

@@ -1,7 +1,5 @@
 """Read headers in one pass over what was sent; mitmproxy's own look-ups convert names and values each time."""
 
-from collections.abc import Collection
-
 from mitmproxy.http import Headers
 
 
@@ -9,12 +7,3 @@ def header(headers: Headers, name: bytes) -> str:
     """Of a name in lower case: the value, "" where there is none, those of several joined as `Headers.get` does."""
     found = [value for key, value in headers.fields if key.lower() == name]
     return b", ".join(found).decode("utf-8", "surrogateescape") if found else ""
-
-
-def chosen(headers: Headers, names: Collection[bytes]) -> list[tuple[str, str]]:
-    """The fields with one of these names, which are in lower case."""
-    return [
-        (key.decode("utf-8", "surrogateescape"), value.decode("utf-8", "surrogateescape"))
-        for key, value in headers.fields
-        if key.lower() in names
-    ]
