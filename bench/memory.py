@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.load import Result, load, request
-from bench.targets import modeltrack, provider, write_settings
+from bench.targets import modeltrack, provider, resident_mb, write_settings
 
 BUDGETS = {
     "budgets": [
@@ -57,10 +57,10 @@ def grow(folder: Path, upstream: str, checkpoints: Sequence[int]) -> Iterator[tu
     write_settings(folder)
     (folder / "budgets.json").write_text(json.dumps(BUDGETS))
     with modeltrack(folder, upstream) as target:
-        yield 0, target.resident_mb(), Result()
+        yield 0, resident_mb(target.pid), Result()
         for start, end in itertools.pairwise([0, *checkpoints]):
             result = asyncio.run(load(target.url, requests(start, end - start), 16, 1800))
-            yield end, target.resident_mb(), result
+            yield end, resident_mb(target.pid), result
 
 
 def main() -> None:
