@@ -10,7 +10,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench import delays, memory, startup, throughput, upstream_tls
@@ -39,6 +39,10 @@ def parts(names: Sequence[str]) -> Iterator[tuple[str, Callable[[Plan, int], Non
     return ((name, known[name]) for name in (names or known))
 
 
+_STREAMING = ("--set", "stream_large_bodies=1")
+"""Bare mitmdump keeps a stream back until its end unless it is told not to."""
+
+
 def _folder(stack: ExitStack) -> Path:
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="modeltrack-bench-")))
     write_settings(folder)
@@ -57,11 +61,15 @@ def rates(plan: Plan, port: int) -> None:
         upstream = stack.enter_context(provider("--no-record", "--port", str(port)))
         theirs = stack.enter_context(bare(_folder(stack), upstream.url))
         ours = stack.enter_context(modeltrack(_folder(stack), upstream.url))
+        streaming = stack.enter_context(bare(_folder(stack), upstream.url, *_STREAMING))
         peers = _peer()
-        for kind in throughput.KINDS:
-            for size in plan.sizes:
+        *whole, streamed = throughput.KINDS
+        both = replace(streamed, name="streams, mitmdump told to pass them on")
+        compared = [*((kind, theirs, plan.sizes) for kind in (*whole, streamed)), (both, streaming, plan.sizes[:1])]
+        for kind, other, sizes in compared:
+            for size in sizes:
                 for clients in plan.clients:
-                    targets = [theirs, ours, *peers]
+                    targets = [other, ours, *peers]
                     their, our, *peer = throughput.compare(targets, kind, size, clients, plan.seconds, plan.rounds)
                     limit = throughput.run(
                         upstream, kind.requests(throughput.prepared(size, kind.stream)), clients, 0.2
@@ -76,7 +84,6 @@ def rates(plan: Plan, port: int) -> None:
 
 
 def streams(plan: Plan, port: int) -> None:
-    """Bare mitmdump keeps a stream back until its end unless it is told not to, so it is."""
     chunks = max(1, int(plan.stream_seconds * plan.tokens_a_second))
     print(f"{plan.streams} streams at once, {plan.tokens_a_second} chunks a second each, {chunks} chunks, milliseconds")
     print("| | first byte p50 | p99 | a chunk's delay p50 | p99 | worst | CPU, cores |")
@@ -84,7 +91,7 @@ def streams(plan: Plan, port: int) -> None:
     with ExitStack() as stack:
         args = (str(chunks), str(1 / plan.tokens_a_second))
         upstream = stack.enter_context(provider(*args, module="bench.ticker"))
-        theirs = stack.enter_context(bare(_folder(stack), upstream.url, "--set", "stream_large_bodies=1"))
+        theirs = stack.enter_context(bare(_folder(stack), upstream.url, *_STREAMING))
         ours = stack.enter_context(modeltrack(_folder(stack), upstream.url))
         targets = [upstream, theirs, ours, *_peer()]
         found = [delays.Delays() for _ in targets]

@@ -78,7 +78,7 @@ def modeltrack(folder: Path, upstream: str, *args: str, name: str = "ModelTrack"
 
 @contextmanager
 def bare(folder: Path, upstream: str, *args: str, name: str = "mitmdump -q") -> Iterator[Target]:
-    with _mitmdump(name, folder, ["-q", "--mode", f"reverse:{upstream}", *args], {}, b"/") as target:
+    with _mitmdump(name, folder, ["-q", "--mode", f"reverse:{upstream}", *args], {}, b"") as target:
         yield target
 
 
@@ -108,11 +108,13 @@ def _free_port() -> int:
 
 
 def _wait_for(port: int, page: bytes, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    """Until a GET of `page` is answered by anything but 503."""
+    """Until a GET of `page` is answered by anything but 503; without a page, until it listens."""
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         try:
             with socket.create_connection(("127.0.0.1", port), timeout=10) as probe:
+                if not page:
+                    return
                 probe.sendall(b"GET %b HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n" % page)
                 if (answer := probe.recv(12)) and b" 503" not in answer:
                     return

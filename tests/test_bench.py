@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 @pytest.mark.parametrize(
     ("part", "first_cells"),
     [
-        ("throughput", ["what", "misses", "hits", "streams"]),
+        ("throughput", ["what", "misses", "hits", "streams", "streams, mitmdump told to pass them on"]),
         ("streams", ["", "the provider itself", "mitmdump -q", "ModelTrack"]),
     ],
 )
