@@ -88,8 +88,8 @@ def text_of(content: object) -> str:
     if isinstance(content, str):
         return content
     if isinstance(content, list):
-        texts = (block.get("text") for block in content if isinstance(block, dict))
-        return "\n".join(text for text in texts if isinstance(text, str))
+        texts = [t for block in content if isinstance(block, dict) and isinstance(t := block.get("text"), str)]
+        return "\n".join(texts)
     return ""
 
 
