@@ -5,13 +5,17 @@ PYTHON := $(shell for p in python3.13 python3.12 python3.14 python3 python; do \
 BIN := .venv/bin
 READY := .venv/.installed
 
-.PHONY: demo test check check-config ca-bundle lock clean
+.PHONY: demo test bench check check-config ca-bundle lock clean
 
 demo: $(READY)
 	@$(BIN)/python -m modeltrack_api.demo
 
 test: $(READY)
 	@$(BIN)/python -m pytest -q -n 2
+
+# What it costs beside bare mitmdump; some minutes, on loopback. PEER_URL=... measures another gateway beside them.
+bench: $(READY)
+	@$(BIN)/python -m bench
 
 # What CI checks besides the tests.
 check: $(READY)

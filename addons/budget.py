@@ -8,7 +8,7 @@ from mitmproxy import http
 from addons.core import Core
 from addons.flow_call import asks_for_websocket, call_of, open_call, untracked_call
 from addons.guard import describe, guarded_async
-from addons.ledger.spend import WARN_PERCENT, Refusal, highest
+from addons.ledger.spend import WARN_PERCENT, Refusal, highest, refusal_of
 from addons.llm.call import Denial, LLMCall
 from addons.llm.usage import Usage
 from addons.replies import deny
@@ -106,7 +106,7 @@ class BudgetGate:
             if self.core.log.error and (denial := self._unchecked(call)):
                 return denial
         call.standings = ledger.standings(team, app)
-        if refusal := ledger.refusal(team, app):
+        if refusal := refusal_of(call.standings):
             call.blocked_by = "budget"
             return self._denial(refusal)
         if denial := self._unpriced(call):

@@ -20,7 +20,7 @@ from addons.meter import answer_body, measure
 CACHE_HEADER = "X-ModelTrack-Cache"
 SAVINGS_HEADER = "X-ModelTrack-Cache-Savings"
 
-_KEPT_HEADERS = ("content-type", "request-id", "x-request-id", "openai-version", "openai-processing-ms")
+_KEPT_HEADERS = frozenset({b"content-type", b"request-id", b"x-request-id", b"openai-version", b"openai-processing-ms"})
 _ENTRY_OVERHEAD = 2048  # bytes, of the objects around an answer
 _LEADER_SECONDS = 600  # as long as the SDKs wait for an answer
 
@@ -29,7 +29,7 @@ _LEADER_SECONDS = 600  # as long as the SDKs wait for an answer
 class Entry:
     body: bytes
     """Decoded."""
-    headers: tuple[tuple[str, str], ...]
+    headers: tuple[tuple[bytes, bytes], ...]
     usage: Usage
     model: str
     cost_nanos: int | None
@@ -112,7 +112,9 @@ class ResponseCache:
             self.counts.cache_waiting -= 1
 
     def _serve(self, flow: http.HTTPFlow, call: LLMCall, entry: Entry) -> None:
-        flow.response = http.Response.make(200, entry.body, dict(entry.headers))
+        now = time.time()
+        headers = http.Headers((*entry.headers, (b"content-length", b"%d" % len(entry.body))))
+        flow.response = http.Response(b"HTTP/1.1", 200, b"OK", headers, entry.body, None, now, now)
         call.cache_hit = True
         call.usage, call.model, call.cost_nanos, call.measured = entry.usage, entry.model, 0, True
         call.saved_nanos = entry.cost_nanos
@@ -128,10 +130,11 @@ class ResponseCache:
         if not call or not call.leads:
             return
         entry = self._entry(flow, call)
-        if entry and call.cache_key and entry.size <= self.entries().maxsize:
-            self.entries()[call.cache_key] = entry
-            while len(self.entries()) > self.core.settings.cache_max_entries:
-                self.entries().popitem()  # the least recently used
+        entries = self.entries()
+        if entry and call.cache_key and entry.size <= entries.maxsize:
+            entries[call.cache_key] = entry
+            while len(entries) > self.core.settings.cache_max_entries:
+                entries.popitem()  # the least recently used
         self._conclude(call, entry)
 
     def _entry(self, flow: http.HTTPFlow, call: LLMCall) -> Entry | None:
@@ -142,7 +145,7 @@ class ResponseCache:
         measure(self.core, flow, call)
         if call.usage.estimated or call.error or not call.usage.total_tokens:
             return None
-        headers = tuple((name, response.headers[name]) for name in _KEPT_HEADERS if name in response.headers)
+        headers = tuple(field for field in response.headers.fields if field[0].lower() in _KEPT_HEADERS)
         return Entry(answer_body(response), headers, call.usage, call.model, call.cost_nanos)
 
     @guarded
@@ -165,6 +168,6 @@ class ResponseCache:
 
 
 def _key(flow: http.HTTPFlow, call: LLMCall) -> bytes | None:
-    request = flow.request
-    url = f"{request.scheme}://{request.host}:{request.port}{request.path}"
-    return cache_key(call.provider.name, url, call.body, key_headers(request.headers.fields), call.wire.filing)
+    data = flow.request.data  # as it is, where the properties of the request convert
+    url = f"{data.scheme.decode()}://{data.host}:{data.port}{data.path.decode('utf-8', 'surrogateescape')}"
+    return cache_key(call.provider.name, url, call.body, key_headers(data.headers.fields), call.wire.filing)

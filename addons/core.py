@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from mitmproxy import http
 
+from addons import heap
 from addons.ledger.budgets import BudgetsFile
 from addons.ledger.event_log import EventLog
 from addons.ledger.events import LOG_NAME, CostEvent
@@ -136,6 +137,7 @@ class Core:
         while not self.ready.is_set():
             try:
                 self.ledger.restore(await asyncio.to_thread(self._read_all))
+                heap.settle()
                 self.ready.set()
             except Exception as error:
                 reason = error.strerror if isinstance(error, OSError) else type(error).__name__
@@ -163,8 +165,9 @@ class Core:
 
         Raises OSError where the log cannot be read.
         """
-        if follow or self._follower.has_news():
-            self.ledger.restore(self._follower.others_spend())
+        own = self.log.written
+        if follow or self._follower.has_news(own):
+            self.ledger.restore(self._follower.others_spend(own))
 
     async def make_durable(self) -> None:
         """With MODELTRACK_FSYNC=always, wait until what was written is on the disk.
@@ -181,6 +184,7 @@ class Core:
             logger.error("%s: fsync takes over %g s, an answer goes out before its end", self.log.path, _FSYNC_SECONDS)
 
     def close(self) -> None:
+        heap.unsettle()
         for task in self._tasks:
             task.cancel()
         if self._watcher:

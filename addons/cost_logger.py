@@ -13,6 +13,7 @@ from mitmproxy.proxy.layers.http._hooks import HttpErrorHook
 from addons.core import Core
 from addons.flow_call import call_of, open_call
 from addons.guard import describe, guarded, guarded_async
+from addons.headers import header
 from addons.llm import decoding, eventstream
 from addons.llm.attribution import clean
 from addons.llm.call import LLMCall
@@ -45,13 +46,14 @@ class CostLogger:
         if not call:
             return
         call.sent = True
+        body, call.body = call.body, {}  # nobody asks for it any more, and a large one need not wait for the answer
         if not call.is_stream or call.fixed == "signed_request":
             return
         # A stream is metered as it passes, so it is asked for uncompressed.
         flow.request.headers["Accept-Encoding"] = "identity"
-        options = call.wire.stream_options(call.body)
+        options = call.wire.stream_options(body)
         if options and not call.fixed and call.provider.takes_stream_options(flow.request.path.partition("?")[2]):
-            put = replace_member if "stream_options" in call.body else insert_member
+            put = replace_member if "stream_options" in body else insert_member
             flow.request.content = put(flow.request.raw_content or b"", "stream_options", orjson.dumps(options))
             call.adds_stream_usage = True
 
@@ -62,7 +64,7 @@ class CostLogger:
             return
         for name, value in call.response_headers.items():
             flow.response.headers[name] = clean(value)
-        content_type = flow.response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        content_type = header(flow.response.headers, b"content-type").partition(";")[0].strip().lower()
         is_error = not 200 <= flow.response.status_code < 300  # not metered, whatever its form: it costs nothing
         if call.sent and not is_error and (parser := _PARSERS.get(content_type)):
             self._stream(flow, call, flow.response, parser)

@@ -12,6 +12,7 @@ from addons.budget import BudgetGate  # noqa: E402
 from addons.cache import ResponseCache  # noqa: E402
 from addons.core import Core  # noqa: E402
 from addons.cost_logger import CostLogger  # noqa: E402
+from addons.fast_dispatch import FastDispatch  # noqa: E402
 from addons.inspector import Inspector  # noqa: E402
 from addons.json_errors import JsonErrors  # noqa: E402
 from addons.routing import Routing  # noqa: E402
@@ -44,4 +45,5 @@ addons = [
     Trailers(),
     WebSocketLayer(),
     Inspector(core, status.all_stats, cache.clear),
+    FastDispatch(),
 ]

@@ -7,6 +7,7 @@ from mitmproxy import http
 
 from addons.core import Core
 from addons.guard import describe
+from addons.headers import header
 from addons.llm import decoding
 from addons.llm.call import LLMCall
 from addons.llm.providers.base import error_type
@@ -28,7 +29,7 @@ _MAX_ANSWER_BYTES = 512 * 2**20
 def answer_body(response: http.Response) -> bytes:
     """Decoded. Raises ValueError."""
     raw = response.raw_content or b""
-    encoding = response.headers.get("content-encoding", "")
+    encoding = header(response.headers, b"content-encoding")
     return decoding.decode_body(raw, encoding, _MAX_ANSWER_BYTES) if encoding else raw
 
 

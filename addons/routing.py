@@ -7,6 +7,7 @@ from mitmproxy import http
 from addons.core import Core, Tunnel
 from addons.flow_call import asks_for_websocket, attach, call_of, open_call, untracked_call
 from addons.guard import guarded
+from addons.headers import header
 from addons.llm import decoding
 from addons.llm.attribution import HEADER_PREFIX, NO_CACHE_HEADER, Attribution, attribute, is_yes
 from addons.llm.cache_key import SIGV4
@@ -20,6 +21,8 @@ from addons.llm.routes import PassedThrough, Status, Tracked, passed_to, resolve
 from addons.llm.socket import Socket
 from addons.replies import refuse
 from addons.upstream import aim, send_to
+
+_OWN_PREFIX = HEADER_PREFIX.encode()
 
 
 class Routing:
@@ -163,7 +166,7 @@ def _read_body(flow: http.HTTPFlow, call: LLMCall, limit: int) -> None:
     raw = flow.request.raw_content or b""
     if len(raw) > limit:
         raise decoding.BodyTooLarge
-    encoding = flow.request.headers.get("content-encoding", "")
+    encoding = header(flow.request.headers, b"content-encoding")
     is_compressed = encoding.strip().lower() not in ("", "identity")
     content = decoding.decode_body(raw, encoding, limit) if is_compressed else raw
     if call.base_url and flow.request.headers.get("authorization", "").startswith(SIGV4):
@@ -175,12 +178,12 @@ def _read_body(flow: http.HTTPFlow, call: LLMCall, limit: int) -> None:
 
 def _headers_for_us(flow: http.HTTPFlow, *others: str) -> dict[str, str]:
     """Those that say who a request is for and how to treat it, by lower-case name; the first of each."""
-    wanted = {"x-claude-code-session-id", *others}
+    wanted = {b"x-claude-code-session-id", *(name.encode("latin-1", "replace") for name in others)}
     found: dict[str, str] = {}
     for raw_name, raw_value in flow.request.headers.fields:
-        name = raw_name.decode("latin-1").lower()
-        if name.startswith(HEADER_PREFIX) or name in wanted:
-            found.setdefault(name, _text(raw_value))
+        name = raw_name.lower()
+        if name.startswith(_OWN_PREFIX) or name in wanted:
+            found.setdefault(name.decode("latin-1"), _text(raw_value))
     return found
 
 

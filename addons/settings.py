@@ -203,6 +203,12 @@ class Settings:
     inspect_max_bytes: int = setting(
         "INSPECT_MAX_BYTES", 64 * 2**20, whole(0), "How much is kept of all streamed answers together, in bytes."
     )
+    fast_dispatch: bool = setting(
+        "MODELTRACK_FAST_DISPATCH",
+        True,
+        BOOLEAN,
+        "Give mitmproxy's events only to the addons that implement them; false leaves that to mitmproxy.",
+    )
 
     @property
     def endpoints(self) -> Endpoints:

@@ -31,16 +31,20 @@ def send_to(flow: http.HTTPFlow, url: str, keep: bool = False) -> None:
     scheme, host, port, authority, path = _parts(url)
     request = flow.request
     signed = _signed_headers(request) if keep else frozenset()
-    request.headers.fields = tuple(
+    keeps_host = b"host" in signed and request.headers.get("Host", "").lower() == f"{host}:{port}"
+    fields = [
         field
         for field in request.headers.fields
-        if (name := field[0].lower()) not in _PROXY_HEADERS and (name in signed or not name.startswith(_OWN_PREFIX))
-    )
+        if (name := field[0].lower()) not in _PROXY_HEADERS
+        and (name in signed or not name.startswith(_OWN_PREFIX))
+        and (keeps_host or name != b"host")
+    ]
+    if not keeps_host:
+        fields.insert(0, (b"Host", authority))
+    request.headers.fields = tuple(fields)
     request.data.scheme, request.data.host, request.data.port, request.data.path = scheme, host, port, path
     # Of a request line with a whole URL, as clients of a proxy write it: upstream it would take the place of Host.
     request.data.authority = b""
-    if b"host" not in signed or request.headers.get("Host", "").lower() != f"{host}:{port}":
-        request.headers["Host"] = authority
 
 
 def _signed_headers(request: http.Request) -> frozenset[bytes]:
@@ -50,7 +54,7 @@ def _signed_headers(request: http.Request) -> frozenset[bytes]:
 
 
 @lru_cache(maxsize=256)
-def _parts(url: str) -> tuple[bytes, str, int, str, bytes]:
+def _parts(url: str) -> tuple[bytes, str, int, bytes, bytes]:
     """Scheme, host, port, value of the Host header, path with query."""
     parts = urlsplit(url)
     host = parts.hostname or ""
@@ -60,4 +64,4 @@ def _parts(url: str) -> tuple[bytes, str, int, str, bytes]:
     if port != default:
         authority += f":{port}"
     path = "/" + url[len(parts.scheme) + 3 :].partition("/")[2]
-    return parts.scheme.encode(), host, port, authority, path.encode("utf-8", "surrogateescape")
+    return parts.scheme.encode(), host, port, authority.encode(), path.encode("utf-8", "surrogateescape")

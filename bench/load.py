@@ -30,6 +30,9 @@ class Result:
 class _Client(asyncio.Protocol):
     """Sends the next request when the answer to the last one is complete."""
 
+    connected_at: float | None = None
+    """When its connection was begun, where that counts as part of its first request."""
+
     def __init__(self, requests: Iterator[bytes], result: Result, done: "asyncio.Future[None]") -> None:
         self._requests = requests
         self._result = result
@@ -48,7 +51,7 @@ class _Client(asyncio.Protocol):
             return
         self._is_first = True
         self._buffer.clear()
-        self._sent = time.perf_counter()
+        self._sent, self.connected_at = self.connected_at or time.perf_counter(), None
         self._transport.write(request)
 
     def data_received(self, data: bytes) -> None:
@@ -93,6 +96,27 @@ async def load(url: str, requests: Iterator[bytes], clients: int, limit_seconds:
         waiting.append(done)
     async with asyncio.timeout(limit_seconds):
         await asyncio.gather(*waiting)
+    result.seconds = time.perf_counter() - start
+    return result
+
+
+async def load_once_each(url: str, requests: Iterator[bytes], clients: int, limit_seconds: float = 600) -> Result:
+    """As `load`, with a connection for each request, whose making counts."""
+    parts = urlsplit(url)
+    loop = asyncio.get_running_loop()
+    result = Result()
+    start = time.perf_counter()
+
+    async def one_after_another() -> None:
+        for each in requests:
+            done: asyncio.Future[None] = loop.create_future()
+            client = _Client(iter((each,)), result, done)
+            client.connected_at = time.perf_counter()
+            await loop.create_connection(lambda client=client: client, parts.hostname or "", parts.port or 80)  # type: ignore[misc]
+            await done
+
+    async with asyncio.timeout(limit_seconds):
+        await asyncio.gather(*(one_after_another() for _ in range(clients)))
     result.seconds = time.perf_counter() - start
     return result
 

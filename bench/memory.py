@@ -6,16 +6,14 @@ Kinds: misses, hits, streams, refusals, errors of the provider, bad requests, do
 import asyncio
 import itertools
 import json
-import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.load import load, request
-from modeltrack_api.demo import RULES
-from modeltrack_api.demo_processes import proxy
+from bench.load import Result, load, request
+from bench.targets import modeltrack, provider, resident_mb, write_settings
 
 BUDGETS = {
     "budgets": [
@@ -54,30 +52,24 @@ def requests(start: int, count: int) -> Iterator[bytes]:
                 yield request(chat, b"not JSON") if n % 16 == 7 else request("/v1/moderations", body(n, "m"))
 
 
-def resident_mb(pid: int) -> float:
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * 4096 / 2**20
+def grow(folder: Path, upstream: str, checkpoints: Sequence[int]) -> Iterator[tuple[int, float, Result]]:
+    """At each number of requests: it, MB resident, and what came since the last one."""
+    write_settings(folder)
+    (folder / "budgets.json").write_text(json.dumps(BUDGETS))
+    with modeltrack(folder, upstream) as target:
+        yield 0, resident_mb(target.pid), Result()
+        for start, end in itertools.pairwise([0, *checkpoints]):
+            result = asyncio.run(load(target.url, requests(start, end - start), 16, 1800))
+            yield end, resident_mb(target.pid), result
 
 
 def main() -> None:
     total = int(sys.argv[1]) if len(sys.argv) > 1 else 50_000
-    command = [sys.executable, "-m", "modeltrack_api.fake_provider", "--no-record"]
-    with tempfile.TemporaryDirectory() as name, subprocess.Popen(command, stdout=subprocess.PIPE) as provider:
-        assert provider.stdout
-        upstream = provider.stdout.readline().decode().strip()
-        folder = Path(name)
-        (folder / "budgets.json").write_text(json.dumps(BUDGETS))
-        (folder / "routing.json").write_text(json.dumps(RULES))
-        try:
-            with proxy(folder, upstream) as (url, pid):
-                print(f"{0:>8} requests: {resident_mb(pid):7.1f} MB")
-                for start in itertools.islice(itertools.count(0, total // STEPS), STEPS):
-                    result = asyncio.run(load(url, requests(start, total // STEPS), 16))
-                    seen = " ".join(f"{status}: {count}" for status, count in sorted(result.statuses.items()))
-                    done = start + total // STEPS
-                    print(f"{done:>8} requests: {resident_mb(pid):7.1f} MB  {result.rate:6.0f}/s  {seen}", flush=True)
-        finally:
-            provider.terminate()
+    checkpoints = [total * step // STEPS for step in range(1, STEPS + 1)]
+    with tempfile.TemporaryDirectory() as name, provider("--no-record") as upstream:
+        for done, megabytes, result in grow(Path(name), upstream.url, checkpoints):
+            seen = " ".join(f"{status}: {count}" for status, count in sorted(result.statuses.items()))
+            print(f"{done:>8} requests: {megabytes:7.1f} MB  {result.rate:6.0f}/s  {seen}", flush=True)
 
 
 if __name__ == "__main__":

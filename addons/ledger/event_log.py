@@ -50,6 +50,8 @@ class EventLog:
         # Written since the last tick: written again if the file turns out to have been deleted under us.
         self._recent: deque[bytes] = deque(maxlen=_RECENT)
         self._dropped = 0
+        self._opened = 0
+        self._written = 0
         self._write_error: str | None = None
         self._sync_error: str | None = None
 
@@ -65,6 +67,11 @@ class EventLog:
         The newest are refused rather than the oldest dropped: then the log has one gap, at its end.
         """
         return self._dropped
+
+    @property
+    def written(self) -> tuple[int, int]:
+        """How often a file was opened, and the bytes written to that one."""
+        return self._opened, self._written
 
     @property
     def error(self) -> str | None:
@@ -137,6 +144,8 @@ class EventLog:
                 os.close(fd)
                 raise
             self._fd = fd
+            self._opened += 1
+            self._written = 0
         return self._fd
 
     def _reopen(self) -> int | None:
@@ -205,6 +214,7 @@ class EventLog:
                 if written == 0:
                     raise OSError(errno.EIO, "nothing was written")
                 done += written
+                self._written += written
         except OSError as error:
             self._failed(error)
         return done

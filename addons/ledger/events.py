@@ -1,9 +1,9 @@
 """Cost events: the one schema that the proxy and the collector write and the API reads, one JSON object a line."""
 
 import secrets
-import uuid
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
+from random import Random
 from typing import Any
 
 import orjson
@@ -19,8 +19,14 @@ LLM_CALL = "llm_api"
 _PROCESS = secrets.token_hex(6)
 
 
+_random = Random()  # of its own, seeded by the system: an id need not be secret, and uuid4 asks the system each time
+
+
 def new_event_id() -> str:
-    return str(uuid.uuid4())[:-12] + _PROCESS
+    """A UUID (version 4)."""
+    bits = _random.getrandbits(74)
+    digits = f"{bits >> 2:018x}"
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[12:15]}-{'89ab'[bits & 3]}{digits[15:]}-{_PROCESS}"
 
 
 def is_of_this_process(line: bytes) -> bool:
@@ -117,26 +123,24 @@ _ALWAYS_THERE = {"event_id", "timestamp", "event_type", "provider", "model", "in
     *("cache_read_tokens", "cache_write_tokens", "cost_nanos", "latency_ms", "status_code", "is_streaming", "cache_hit")
 }
 _CALL_FIELDS, _INFRA_FIELDS = (
-    tuple((item.name, item.name in _ALWAYS_THERE) for item in fields(kind)) for kind in (CostEvent, InfraEvent)
+    tuple((item.name, _MONEY.get(item.name, item.name), item.name in _ALWAYS_THERE) for item in fields(kind))
+    for kind in (CostEvent, InfraEvent)
 )
 
 
-def _line(event: CostEvent | InfraEvent, names: tuple[tuple[str, bool], ...]) -> bytes:
-    return orjson.dumps(dict(_members(event, names)))
-
-
-def _members(event: CostEvent | InfraEvent, names: tuple[tuple[str, bool], ...]) -> Any:
-    for name, is_kept in names:
+def _line(event: CostEvent | InfraEvent, names: tuple[tuple[str, str, bool], ...]) -> bytes:
+    members: dict[str, Any] = {}
+    for name, written, is_kept in names:
         value = getattr(event, name)
-        if name in _MONEY:
-            name = _MONEY[name]
-            value = None if value is None else orjson.Fragment(to_decimal_text(value))
-        elif name == "timestamp":
-            value = rfc3339(value)
-        if is_kept or (value is not None and value != "" and value is not False):
-            yield name, value
+        if is_kept or not (value is None or value is False or value == ""):
+            members[written] = value
+    members["timestamp"] = rfc3339(event.timestamp)
+    for written in _MONEY.values():
+        if (nanos := members.get(written)) is not None:
+            members[written] = orjson.Fragment(to_decimal_text(nanos))
+    return orjson.dumps(members)
 
 
 def rfc3339(moment: datetime) -> str:
     """UTC, to the microsecond, ending in Z."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"

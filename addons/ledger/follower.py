@@ -31,6 +31,7 @@ class LogFollower:
         self._path = path
         self._file: BinaryIO | None = None
         self._offset = 0
+        self._own = (0, 0)
 
     def spend_since(self, month: Month) -> Spend:
         """What was spent in this month and later ones, by all processes. Time goes with that part of the log."""
@@ -44,12 +45,24 @@ class LogFollower:
         spend.forget_before(month)
         return spend
 
-    def has_news(self) -> bool:
-        """Whether something was appended since the last read; one system call. Does not notice a rotation."""
-        return self._file is None or os.fstat(self._file.fileno()).st_size != self._offset
+    def has_news(self, own: tuple[int, int] = (0, 0)) -> bool:
+        """Whether something was appended since the last read; one system call. Does not notice a rotation.
 
-    def others_spend(self) -> Spend:
+        `own` is EventLog.written: what this process has appended itself is no news, and not read.
+        """
+        if self._file is None:
+            return True
+        opened, written = self._own
+        new = own[1] - written if own[0] == opened else 0
+        size = os.fstat(self._file.fileno()).st_size
+        if size != self._offset + new:
+            return True
+        self._offset, self._own = size, own
+        return False
+
+    def others_spend(self, own: tuple[int, int] = (0, 0)) -> Spend:
         """What other processes have written since the last call, or the first few thousand events of that."""
+        self._own = own  # before the read: what is written meanwhile is read twice rather than never
         return fold(_parsed(line for line in self._new_lines(_MOST_BYTES) if not is_of_this_process(line)))
 
     def close(self) -> None:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
-from addons.ledger.budgets import BudgetsFile, Standing
+from addons.ledger.budgets import Budget, BudgetsFile, Standing
 from addons.ledger.events import LLM_CALL
 from addons.ledger.log_reader import event_time
 from addons.ledger.money import to_nanos
@@ -125,34 +125,24 @@ class Ledger:
 
     def standings(self, team: str, app: str) -> list[Standing]:
         """Of the budgets that cover such a call."""
-        return [self._standing(budget.team, budget.app) for budget in self.budgets.covering(team, app)]
+        return self._standings(self.budgets.covering(team, app))
 
     def all_standings(self) -> list[Standing]:
-        self._expire()
-        return [self._standing(budget.team, budget.app) for budget in self.budgets.budgets]
+        return self._standings(self.budgets.budgets)
 
-    def _standing(self, team: str, app: str) -> Standing:
-        account = team, app
-        month = self._current_month()
-        return Standing(
-            self.budgets.by_account[account], self._spend.of(account, month), self._reserved.get(account, 0)
-        )
+    def _standings(self, budgets: list[Budget]) -> list[Standing]:
+        self._expire()
+        month = self._current_month() if budgets else (0, 0)
+        accounts = ((budget, (budget.team, budget.app)) for budget in budgets)
+        return [Standing(b, self._spend.of(account, month), self._reserved.get(account, 0)) for b, account in accounts]
 
     def is_blocking(self, team: str, app: str) -> bool:
         """Whether a budget that covers such a call may ever refuse it."""
         return any(budget.action == "block" for budget in self.budgets.covering(team, app))
 
     def refusal(self, team: str, app: str) -> Refusal | None:
-        """Whether a blocking budget stands in the way now, spent ones before reserved ones."""
-        self._expire()
-        blocking = [s for s in self.standings(team, app) if s.budget.action == "block"]
-        for standing in blocking:
-            if standing.is_exceeded:
-                return Refusal(standing, is_final=True)
-        for standing in blocking:
-            if standing.spent + standing.reserved >= standing.budget.limit_nanos:
-                return Refusal(standing, is_final=False)
-        return None
+        """Whether a blocking budget stands in the way now."""
+        return refusal_of(self.standings(team, app))
 
     def reserve(self, team: str, app: str, nanos: int, call_id: str) -> Ticket:
         """For a call that `refusal` does not refuse."""
@@ -196,6 +186,18 @@ class Ledger:
             else:
                 self.release(oldest)
                 logger.error("a reservation of %d nano-USD expired, which no call gave back", oldest.nanos)
+
+
+def refusal_of(standings: list[Standing]) -> Refusal | None:
+    """Whether one of them stands in the way, spent ones before reserved ones."""
+    blocking = [s for s in standings if s.budget.action == "block"]
+    for standing in blocking:
+        if standing.is_exceeded:
+            return Refusal(standing, is_final=True)
+    for standing in blocking:
+        if standing.spent + standing.reserved >= standing.budget.limit_nanos:
+            return Refusal(standing, is_final=False)
+    return None
 
 
 def highest(standings: list[Standing]) -> Standing | None:

@@ -43,7 +43,9 @@ def attribute(headers: Mapping[str, str], default_team: str, proxy_user: tuple[s
 
 def clean(value: str) -> str:
     """Trimmed, without control characters and halves of surrogate pairs, cut at 256 characters."""
-    text = _CONTROL.sub("", value.encode(errors="replace").decode()).strip()
+    if not (value.isascii() and value.isprintable()):
+        value = _CONTROL.sub("", value.encode(errors="replace").decode())
+    text = value.strip()
     return text[:_LONGEST].strip()
 
 

@@ -6,7 +6,7 @@ genai-prices keeps prices as data, by provider, model, time and tier, and never 
 import re
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Annotated
@@ -14,7 +14,8 @@ from typing import Annotated
 import genai_prices
 from cachetools import LRUCache
 from genai_prices.data_snapshot import get_snapshot
-from genai_prices.types import ModelInfo, PriceCalculation
+from genai_prices.types import ModelInfo, PriceCalculation, TieredPrices
+from genai_prices.types import ModelPrice as GenaiPrice
 from genai_prices.types import Provider as PriceList
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -78,9 +79,38 @@ class PricingFile(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
+class Rates:
+    """What one token of each kind costs, in nano-USD, where more than `above` tokens go in.
+
+    genai-prices checks and takes apart a model's prices anew for each call, a tenth of a request. Between two
+    tiers a cost is linear in the tokens, so these few numbers, asked of it once, say the same.
+    """
+
+    above: int
+    input: Decimal
+    output: Decimal
+    cache_read: Decimal
+    cache_write: Decimal
+    cache_write_1h: Decimal
+    """Beside what `cache_write` is."""
+
+    def cost(self, usage: Usage) -> Decimal:
+        """Nano-USD."""
+        return (
+            usage.input_tokens * self.input
+            + usage.output_tokens * self.output
+            + usage.cache_read_tokens * self.cache_read
+            + usage.cache_write_tokens * self.cache_write
+            + usage.cache_write_1h_tokens * self.cache_write_1h
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Priced:
     model: ModelInfo
     provider: PriceList
+    rates: dict[int, tuple[Rates, ...]] = field(default_factory=dict, compare=False)
+    """By the id of those of the model's prices that are in force, which live as long as the model."""
 
 
 class Prices:
@@ -165,6 +195,51 @@ class Prices:
 
 def genai_cost(price: Priced, usage: Usage, when: datetime) -> Decimal | None:
     """USD; None where one of the tokens' kinds has no price."""
+    if not _context(usage) and not usage.web_searches:
+        prices = price.model.get_prices(when)
+        rates = price.rates.get(id(prices))
+        if rates is None:
+            rates = price.rates[id(prices)] = _rates(price, prices, when)
+        total = usage.total_input_tokens
+        if found := next((rate for rate in rates if total > rate.above), None):
+            return found.cost(usage) / NANOS_PER_USD
+    return _calculated(price, usage, when)
+
+
+def _rates(price: Priced, prices: GenaiPrice, when: datetime) -> tuple[Rates, ...]:
+    """Of each tier, the highest first; empty where there is a model's price that cannot be had."""
+    tiers = [item.tiers for item in vars(prices).values() if isinstance(item, TieredPrices)]
+    starts = {0, *(tier.start for found in tiers for tier in found)}
+    found = []
+    for start in sorted(starts, reverse=True):
+        low = Usage(start + 1)
+        costs = [_calculated(price, usage, when) for usage in (low, *(_one_more(low, kind) for kind in _KINDS))]
+        if None in costs:
+            return ()
+        base, *more = [cost * NANOS_PER_USD for cost in costs if cost is not None]
+        rates = [cost - base for cost in more]
+        if rates[0] * low.input_tokens != base:
+            return ()  # something else than tokens has a price
+        rates[-1] -= rates[-2]  # an hour's write is a write, too
+        found.append(Rates(start or -1, *rates))
+    return tuple(found)
+
+
+_KINDS = (
+    {"input_tokens": 1},
+    {"output_tokens": 1},
+    {"cache_read_tokens": 1},
+    {"cache_write_tokens": 1},
+    {"cache_write_tokens": 1, "cache_write_1h_tokens": 1},
+)
+
+
+def _one_more(usage: Usage, kinds: Mapping[str, int]) -> Usage:
+    return replace(usage, **{name: getattr(usage, name) + number for name, number in kinds.items()})
+
+
+def _calculated(price: Priced, usage: Usage, when: datetime) -> Decimal | None:
+    """USD, by genai-prices itself."""
     found = calculate(price, usage, when)
     if found is None or not usage.web_searches or found.model_price.web_searches_kcount is not None:
         return found.total_price if found else None
@@ -181,13 +256,18 @@ def calculate(price: Priced, usage: Usage, when: datetime) -> PriceCalculation |
         output_tokens=usage.output_tokens,
         web_searches=usage.web_searches or None,
     )
-    context = _CONTEXT_OF_TIER.get(usage.service_tier)
-    if usage.speed == "fast":
-        context = (context or {}) | {"speed": "fast"}
     try:
-        return price.model.calc_price(tokens, price.provider, genai_request_timestamp=when, price_context=context)
+        return price.model.calc_price(
+            tokens, price.provider, genai_request_timestamp=when, price_context=_context(usage)
+        )
     except (LookupError, ValueError):
         return None
+
+
+def _context(usage: Usage) -> dict[str, str] | None:
+    """What else than tokens decides the price, in genai-prices' terms."""
+    context = _CONTEXT_OF_TIER.get(usage.service_tier)
+    return (context or {}) | {"speed": "fast"} if usage.speed == "fast" else context
 
 
 _CONTEXT_OF_TIER: dict[str, dict[str, str]] = {

@@ -92,18 +92,19 @@ def _output_limit(body: Mapping[str, Any], names: Iterable[str]) -> int:
 def characters(value: object) -> int:
     """Characters of all strings in a JSON value; files and images count as what a usual image costs."""
     total = 0
-    waiting = [value]
+    waiting: list[Any] = [(value,)]
     while waiting:
-        item = waiting.pop()
-        if isinstance(item, str):
-            total += min(len(item), _IMAGE_CHARACTERS) if item.startswith("data:") else len(item)
-        elif isinstance(item, dict):
-            if isinstance(data := item.get("data"), str) and item.get("type") == "base64":
-                total += min(len(data), _IMAGE_CHARACTERS)
-            else:
-                waiting.extend(item.values())
-        elif isinstance(item, list):
-            waiting.extend(item)
+        for item in waiting.pop():
+            kind = type(item)  # of what a JSON parser makes
+            if kind is str:
+                total += len(item) if item[:5] != "data:" else min(len(item), _IMAGE_CHARACTERS)
+            elif kind is dict:
+                if "data" in item and type(data := item["data"]) is str and item.get("type") == "base64":
+                    total += min(len(data), _IMAGE_CHARACTERS)
+                else:
+                    waiting.append(item.values())
+            elif kind is list:
+                waiting.append(item)
     return total
 
 
@@ -112,8 +113,8 @@ def text_of(content: object) -> str:
     if isinstance(content, str):
         return content
     if isinstance(content, list):
-        texts = (block.get("text") for block in content if isinstance(block, dict))
-        return "\n".join(text for text in texts if isinstance(text, str))
+        texts = [t for block in content if isinstance(block, dict) and isinstance(t := block.get("text"), str)]
+        return "\n".join(texts)
     return ""
 
 

@@ -28,6 +28,7 @@ def test_the_defaults_are_those_of_the_reference() -> None:
         ("LOG_LEVEL", "WARN", "termlog_verbosity", "warn"),
         ("CACHE_ENABLED", "0", "modeltrack_cache_enabled", False),
         ("CACHE_ENABLED", "Yes", "modeltrack_cache_enabled", True),
+        ("MODELTRACK_FAST_DISPATCH", "off", "modeltrack_fast_dispatch", False),
         ("CACHE_TTL_SECONDS", " 60 ", "modeltrack_cache_ttl_seconds", 60),
         ("OPENAI_BASE_URL", "http://localhost:1/v1/", "modeltrack_openai_base_url", "http://localhost:1/v1"),
         ("AWS_REGION", "eu-west-1", "modeltrack_bedrock_region", "eu-west-1"),
@@ -75,6 +76,7 @@ BAD_VALUES = [
     ("INSPECT_MAX_FLOWS", "-1"),
     ("INSPECT_STREAM_BYTES", "256k"),
     ("INSPECT_MAX_BYTES", "1.5"),
+    ("MODELTRACK_FAST_DISPATCH", "fast"),
 ]
 
 

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Callable
 
 from bench.load import load
-from bench.memory import BUDGETS, requests, resident_mb
+from bench.memory import BUDGETS, requests
+from bench.targets import resident_mb
 from modeltrack_api.demo import RULES
 
 from .conftest import Proxy

@@ -183,7 +183,7 @@ def test_a_copy_as_a_wheel_installs_it_uses_its_own_files(make_proxy: START, tmp
     (other / "__init__.py").write_text("raise RuntimeError('the other one')\n")
     proxy = make_proxy(start=False, DATA_DIR="", PYTHONPATH=str(other.parent))
     proxy.use("mitmdump", tmp_path / "addons/main.py")
-    assert "reverse proxy to https://modeltrack.invalid" in proxy.start().log
+    assert "reverse proxy to http://modeltrack.invalid" in proxy.start().log
     assert (tmp_path / "data" / "cost_events.jsonl").exists()
 
 

@@ -1,4 +1,5 @@
 import os
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -7,7 +8,10 @@ from typing import Any
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from addons.ledger.event_log import EventLog
 from addons.ledger.events import new_event_id
 from addons.ledger.follower import LogFollower
 
@@ -164,3 +168,69 @@ def test_a_log_that_is_not_there_yet_is_waited_for(tmp_path: Path, start: Start)
     log.parent.mkdir()
     append(log, line(6))
     assert others(follower) == 6
+
+
+@pytest.fixture
+def own(log: Path) -> Iterator[EventLog]:
+    """This process's own log at the same path."""
+    made = EventLog(log, fsync="never")
+    made.open()
+    yield made
+    made.close()
+
+
+def own_line(nanos: int = 1) -> bytes:
+    return line(nanos, event_id=new_event_id()).rstrip(b"\n")
+
+
+def test_what_this_process_appends_is_no_news(log: Path, own: EventLog, start: Start) -> None:
+    follower, _ = start(log)
+    follower.others_spend(own.written)
+    for _ in range(3):
+        own.append(own_line())
+        assert not follower.has_news(own.written)
+    append(log, line(7))
+    own.append(own_line())
+    assert follower.has_news(own.written)
+    assert follower.others_spend(own.written).of(("t", ""), MONTH) == 7
+    assert not follower.has_news(own.written)
+
+
+def test_a_line_of_anothers_that_is_as_long_as_ones_own_is_news_though_the_file_was_changed(
+    log: Path, own: EventLog, start: Start
+) -> None:
+    """What was written to the new file does not count for the old one, which the follower still reads."""
+    follower, _ = start(log)
+    own.append(own_line())
+    follower.others_spend(own.written)
+    log.rename(log.with_name(log.name + ".1"))
+    own.tick()
+    own.append(own_line())
+    own.append(own_line(5))  # as many bytes more than before as the other's
+    append(log.with_name(log.name + ".1"), line(7))
+    assert follower.has_news(own.written)
+    assert follower.others_spend(own.written).of(("t", ""), MONTH) == 7
+
+
+@given(st.lists(st.sampled_from(["own", "other", "look", "rotate"]), max_size=20))
+def test_nothing_of_others_is_missed_or_counted_twice(steps: list[str]) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        log = Path(name) / "cost_events.jsonl"
+        own, follower, seen, written = EventLog(log, fsync="never"), LogFollower(log), 0, 0
+        own.open()
+        follower.spend_since(MONTH)
+        for number, step in enumerate([*steps, "look"]):
+            if step == "own":
+                own.append(own_line())
+            elif step == "other":
+                append(log, line(1))
+                written += 1
+            elif step == "rotate":
+                log.rename(log.with_name(f"{log.name}.{number}"))
+                own.tick()
+                seen += others(follower)
+            elif follower.has_news(own.written):
+                seen += follower.others_spend(own.written).of(("t", ""), MONTH)
+        assert seen == written
+        own.close()
+        follower.close()

@@ -2,16 +2,19 @@
 
 import time
 import timeit
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any
 
 import pytest
-from hypothesis import given
+from genai_prices.data_snapshot import get_snapshot
+from genai_prices.types import ClauseEquals, ConditionalPrice, ModelInfo
+from genai_prices.types import ModelPrice as GenaiPrice
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from addons.llm.pricing import Prices, PricingFile
+from addons.llm.pricing import Priced, Prices, PricingFile, _calculated, _genai_cost
 from addons.llm.usage import Usage
 
 WHEN = datetime(2026, 11, 24, tzinfo=UTC)
@@ -254,3 +257,39 @@ def test_a_cost_is_rounded_once_half_to_even(inputs: int, outputs: int, read: in
         + Decimal(write) * 7 / 10**6
     )
     assert cost("openai", "m", Usage(inputs, outputs, read, write), [price]) == round(usd * 10**9)
+
+
+LISTS = [get_snapshot().find_provider("", price_id, None) for price_id in PRICE_IDS.values()]
+LISTED = {f"{found.id} {model.id}": Priced(model, found) for found in LISTS for model in found.models}
+TOKENS = st.integers(0, 400_000) | st.sampled_from([0, 1, 128_000, 199_999, 200_000, 200_001, 272_000, 272_001])
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from([*LISTED]), TOKENS, TOKENS, TOKENS, TOKENS, st.integers(0, 400_000))
+def test_the_rates_of_a_model_say_what_genai_prices_says(
+    name: str, inputs: int, output: int, read: int, write: int, write_1h: int
+) -> None:
+    usage = Usage(inputs, output, read, write, min(write, write_1h))
+    assert _genai_cost(LISTED[name], usage, WHEN) == _calculated(LISTED[name], usage, WHEN, None)
+
+
+def test_nearly_all_models_have_rates_so_that_their_prices_are_not_taken_apart_for_each_call() -> None:
+    for price in LISTED.values():
+        _genai_cost(price, Usage(1, 1), WHEN)
+    assert sum(any(price.rates.values()) for price in LISTED.values()) > len(LISTED) * 0.9
+
+
+def test_a_price_that_changes_with_the_time_changes_with_it() -> None:
+    class Later:
+        @staticmethod
+        def active(when: datetime) -> bool:
+            return when > WHEN
+
+    prices = [
+        ConditionalPrice(prices=GenaiPrice(input_mtok=Decimal(1))),
+        ConditionalPrice(Later(), prices=GenaiPrice(input_mtok=Decimal(3))),
+    ]  # type: ignore[arg-type]
+    model = ModelInfo("m", ClauseEquals("m"), prices=prices)
+    price = Priced(model, LISTS[0])
+    costs = [_genai_cost(price, Usage(1000), WHEN + timedelta(seconds=late)) for late in (0, 1, 0)]
+    assert costs == [Decimal("0.001"), Decimal("0.003"), Decimal("0.001")]

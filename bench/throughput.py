@@ -1,0 +1,109 @@
+"""Requests a second of ModelTrack against bare mitmdump's, before one provider, in turns within one run."""
+
+import asyncio
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from bench.load import Result, load, request
+from bench.targets import APP, TEAM, Target
+
+PATH, MODEL = "/v1/messages", "claude-haiku-4-5"
+_NUMBER = "%012d"
+_TURN = 'She said: "the quick brown fox"\njumps over the lazy dog, again. ' * 30
+_numbers = itertools.count(1)
+
+
+def prepared(size: int, stream: bool = False) -> bytes:
+    """A POST with a body of about so many bytes, in which `%012d` makes it another one."""
+    turns = [{"role": "user", "content": f"question {_NUMBER} "}]
+    while (missing := size - len(orjson.dumps(turns)) - 150) > 0:
+        role = "assistant" if len(turns) % 2 else "user"
+        turns.append({"role": role, "content": [{"type": "text", "text": _TURN[:missing]}]})  # type: ignore[dict-item]
+    body = {"model": MODEL, "max_tokens": 100, "stream": stream, "system": "Be brief.", "messages": turns}
+    headers = {"X_ModelTrack_Team": TEAM, "X_ModelTrack_App": APP, "X_Api_Key": "bench", "User_Agent": "bench/1"}
+    content = orjson.dumps(body)
+    made = request(PATH, content.replace(_NUMBER.encode(), b"0" * 12), **headers)
+    head, _, _ = made.partition(b"\r\n\r\n")
+    return head + b"\r\n\r\n" + content
+
+
+def all_different(post: bytes) -> Iterator[bytes]:
+    before, _, after = post.partition(_NUMBER.encode())
+    return (b"%b%012d%b" % (before, number, after) for number in _numbers)
+
+
+def all_the_same(post: bytes) -> Iterator[bytes]:
+    return itertools.repeat(post.replace(_NUMBER.encode(), b"0" * 12))
+
+
+@dataclass(frozen=True)
+class Kind:
+    name: str
+    stream: bool
+    requests: Callable[[bytes], Iterator[bytes]]
+
+
+KINDS = (
+    Kind("misses", False, all_different),
+    Kind("hits", False, all_the_same),
+    Kind("streams", True, all_different),
+)
+
+
+@dataclass
+class Sum:
+    """Of all rounds of one target."""
+
+    answers: int = 0
+    seconds: float = 0.0
+    cpu: float = 0.0
+    rates: list[float] = field(default_factory=list)
+    latencies: list[float] = field(default_factory=list)
+    """Seconds."""
+
+    def add(self, result: Result, cpu: float) -> None:
+        self.answers += len(result.latencies)
+        self.seconds += result.seconds
+        self.cpu += cpu
+        self.rates.append(result.rate)
+        self.latencies += result.latencies
+
+    @property
+    def rate(self) -> float:
+        return self.answers / self.seconds
+
+    @property
+    def cpu_us(self) -> float:
+        """Of one request, of the target's own process."""
+        return self.cpu / self.answers * 1e6
+
+
+def for_a_while(requests: Iterator[bytes], seconds: float) -> Iterator[bytes]:
+    end = time.perf_counter() + seconds
+    return itertools.takewhile(lambda _: time.perf_counter() < end, requests)
+
+
+def run(
+    target: Target, requests: Iterator[bytes], clients: int, seconds: float, how: Callable[..., Any] = load
+) -> Result:
+    result: Result = asyncio.run(how(target.url, for_a_while(requests, seconds), clients, seconds + 60))
+    if set(result.statuses) != {200}:
+        raise RuntimeError(f"{target.name} answered {result.statuses}")
+    return result
+
+
+def compare(targets: list[Target], kind: Kind, size: int, clients: int, seconds: float, rounds: int) -> list[Sum]:
+    post = prepared(size, kind.stream)
+    sums = [Sum() for _ in targets]
+    for number in range(rounds + 1):
+        for target, total in zip(targets, sums, strict=True):
+            before = target.cpu()
+            result = run(target, kind.requests(post), clients, seconds if number else min(seconds, 0.2))
+            if number:  # the first round warms up
+                total.add(result, target.cpu() - before)
+    return sums
