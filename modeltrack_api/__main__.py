@@ -1,10 +1,10 @@
 """`python -m modeltrack_api`: the API, and the dashboard, reports and alerts behind it."""
 
 import logging
+import queue
 import signal
 import sqlite3
 import sys
-import threading
 
 from addons.ledger.events import LOG_NAME
 from addons.ledger.watched import ConfigError
@@ -50,11 +50,12 @@ def main() -> int:
 
 def serve(app: App, server: Server) -> int:
     """Until SIGINT or SIGTERM; a second one ends it at once."""
-    stop = threading.Event()
+    # Not an Event: its lock may be held by the very line that the signal interrupts.
+    stop: queue.SimpleQueue[int] = queue.SimpleQueue()
 
     def on_signal(number: int, _: object) -> None:
         signal.signal(number, signal.SIG_DFL)
-        stop.set()
+        stop.put(number)
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, on_signal)
@@ -63,7 +64,7 @@ def serve(app: App, server: Server) -> int:
     server.start()
     print(f"ModelTrack API on {server.url}", flush=True)
     app.start()
-    stop.wait()
+    stop.get()
     server.stop()
     app.close()
     return 0
