@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
@@ -57,8 +58,17 @@ def address(process: "subprocess.Popen[str]") -> str:
 
 
 def data_of(url: str) -> dict[str, object]:
-    with urlopen(url, timeout=30) as response:
-        return json.loads(response.read(), parse_float=Decimal)["data"]
+    """Asked again for as long as the answer is 503: the log is being read, which takes its time on a busy machine."""
+    for _ in range(10):
+        try:
+            with urlopen(url, timeout=30) as response:
+                return json.loads(response.read(), parse_float=Decimal)["data"]
+        except HTTPError as error:
+            error.close()
+            if error.code != 503:
+                raise
+            threading.Event().wait(float(error.headers["Retry-After"]))
+    raise TimeoutError(url)
 
 
 @pytest.fixture
