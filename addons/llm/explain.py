@@ -131,11 +131,13 @@ def _table(event: CostEvent, lines: list[Line] | None) -> Iterator[str]:
     if event.cache_hit:
         yield "        What the answer cost when it was made, and would have cost again:"
     yield f"        {'':<26}{'count':>12}{'USD per 1M':>14}{'USD':>16}"
-    names = {line.model for line in lines}
+    model = event.model
     for line in lines:
-        name = line.bucket if names == {event.model} else f"{line.bucket} ({line.model[:60]})"
+        if line.model != model:
+            model = line.model
+            yield f"      {model[:60]}:"
         per = f"{line.rate:f} per 1K" if line.bucket == SEARCHES else f"{line.rate:f}"
-        yield f"        {name:<26}{line.quantity:>12,}{per:>14}{_usd(line.usd):>16}"
+        yield f"        {line.bucket:<26}{line.quantity:>12,}{per:>14}{_usd(line.usd):>16}"
     rest = Decimal(due) / NANOS_PER_USD - total
     if abs(rest) >= Decimal("1e-9"):  # passes of other models in a cached answer, or what was reserved for a call
         yield f"        {'other':<26}{'':>26}{_usd(rest):>16}"

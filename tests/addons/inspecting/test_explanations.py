@@ -8,7 +8,7 @@ from addons.core import Core
 from addons.inspector import Watch
 from addons.llm.usage import Usage
 
-from .calls import OUTCOMES, amounts, downgraded, ended, explanation, hit, used
+from .calls import OUTCOMES, amounts, downgraded, ended, explanation, hit, make_call, used
 
 
 def test_a_cost_is_explained_by_bucket_rule_and_cache(core: Core, watch: Watch) -> None:
@@ -19,6 +19,13 @@ def test_a_cost_is_explained_by_bucket_rule_and_cache(core: Core, watch: Watch) 
     assert "'save' gave it claude-haiku-4-5 for claude-sonnet-4-6, budget at 80%" in text.replace("\n", " ")
     assert "cache   MISS" in text
     assert "budget  Team 'product' at 80% of monthly budget ($0.80/$1.00)" in text
+
+
+def test_what_other_models_used_for_an_answer_is_told_apart(core: Core, watch: Watch) -> None:
+    usage = Usage(extra=(("", Usage(1000, 200)), ("claude-sonnet-4-6", Usage(100, 10))))
+    text = explanation(ended(core, used(core, make_call(), usage)))
+    assert amounts(text) == ["0.001", "0.001", "0.0003", "0.00015", "0.00245"]
+    assert "\n      claude-sonnet-4-6:\n" in text
 
 
 def test_a_hit_is_explained_by_what_it_saved(core: Core, watch: Watch) -> None:
