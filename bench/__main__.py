@@ -7,6 +7,8 @@ Anthropic's and OpenAI's paths, and has the provider at `--provider-port` behind
 
 import argparse
 import os
+import signal
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -131,6 +133,7 @@ def tls(plan: Plan, port: int) -> None:
 
 
 def main() -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started ends, too
     parser = argparse.ArgumentParser(prog="python -m bench", description=(__doc__ or "").partition("\n\n")[0])
     parser.add_argument("parts", nargs="*", help="throughput, streams, startup, memory, tls; all where none is named")
     parser.add_argument("--quick", action="store_true", help="tiny numbers: whether it runs, not how fast")
