@@ -14,7 +14,7 @@ from genai_prices.types import ModelPrice as GenaiPrice
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from addons.llm.pricing import Priced, Prices, PricingFile, _calculated, _genai_cost
+from addons.llm.pricing import Priced, Prices, PricingFile, _calculated, genai_cost
 from addons.llm.usage import Usage
 
 WHEN = datetime(2026, 11, 24, tzinfo=UTC)
@@ -270,12 +270,12 @@ def test_the_rates_of_a_model_say_what_genai_prices_says(
     name: str, inputs: int, output: int, read: int, write: int, write_1h: int
 ) -> None:
     usage = Usage(inputs, output, read, write, min(write, write_1h))
-    assert _genai_cost(LISTED[name], usage, WHEN) == _calculated(LISTED[name], usage, WHEN, None)
+    assert genai_cost(LISTED[name], usage, WHEN) == _calculated(LISTED[name], usage, WHEN)
 
 
 def test_nearly_all_models_have_rates_so_that_their_prices_are_not_taken_apart_for_each_call() -> None:
     for price in LISTED.values():
-        _genai_cost(price, Usage(1, 1), WHEN)
+        genai_cost(price, Usage(1, 1), WHEN)
     assert sum(any(price.rates.values()) for price in LISTED.values()) > len(LISTED) * 0.9
 
 
@@ -291,5 +291,5 @@ def test_a_price_that_changes_with_the_time_changes_with_it() -> None:
     ]  # type: ignore[arg-type]
     model = ModelInfo("m", ClauseEquals("m"), prices=prices)
     price = Priced(model, LISTS[0])
-    costs = [_genai_cost(price, Usage(1000), WHEN + timedelta(seconds=late)) for late in (0, 1, 0)]
+    costs = [genai_cost(price, Usage(1000), WHEN + timedelta(seconds=late)) for late in (0, 1, 0)]
     assert costs == [Decimal("0.001"), Decimal("0.003"), Decimal("0.001")]
