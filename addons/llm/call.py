@@ -51,6 +51,7 @@ class LLMCall:
     request: Request | None = None
     """None until the body has been read, and for one that could not be."""
     body: dict[str, Any] = field(default_factory=dict)
+    """Empty once the request is on its way: what is needed later is in `request`."""
     fixed: str = ""
     """Why nothing of the request may be changed, "" if it may: compressed_body, signed_request."""
     adds_stream_usage: bool = False
@@ -113,4 +114,4 @@ class LLMCall:
         """
         if self.request is None:
             return Estimate(0, 0)
-        return Estimate(self.request.input_tokens, self.request.max_output_tokens if self.body.get("background") else 0)
+        return Estimate(self.request.input_tokens, self.request.max_output_tokens if self.request.background else 0)

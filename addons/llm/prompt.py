@@ -28,6 +28,8 @@ class Request:
     user_prompt_tokens: int
     prompt_hash: str
     """First 8 hex digits of SHA-256 of the system prompt, "" without one."""
+    background: bool = False
+    """Whether it is answered where nobody looks (OpenAI's Responses)."""
 
 
 def parse_object(content: bytes) -> dict[str, Any]:
@@ -79,6 +81,7 @@ def read(
         system_prompt_tokens=len(system) // CHARACTERS_PER_TOKEN,
         user_prompt_tokens=user_characters // CHARACTERS_PER_TOKEN,
         prompt_hash=hashlib.sha256(system.encode(errors="replace")).hexdigest()[:8] if system else "",
+        background=bool(body.get("background")),
     )
 
 
