@@ -2,6 +2,7 @@
 
 import queue
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,7 +37,7 @@ class Store:
             raise
 
     def _migrate(self) -> None:
-        self.writer.execute("PRAGMA journal_mode = WAL")
+        self._use_wal()
         with self.writing() as db:
             [version] = db.execute("PRAGMA user_version").fetchone()
             if version > len(MIGRATIONS):
@@ -45,6 +46,18 @@ class Store:
                 for statement in _statements(migration):
                     db.execute(statement)
                 db.execute(f"PRAGMA user_version = {number}")
+
+    def _use_wal(self) -> None:
+        """Where two do it at once SQLite does not wait, but says that the database is busy."""
+        until = time.monotonic() + _BUSY_SECONDS
+        while True:
+            try:
+                self.writer.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                    raise
+            time.sleep(0.01)
 
     def _connect(self, cache_kib: int) -> sqlite3.Connection:
         db = sqlite3.connect(self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)

@@ -1,5 +1,6 @@
 import sqlite3
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -141,3 +142,17 @@ def test_an_error_that_has_ended_the_transaction_is_raised_itself(tmp_path: Path
     with pytest.raises(sqlite3.IntegrityError, match="NOT NULL"), store.writing() as db:
         db.execute("INSERT OR ROLLBACK INTO log_files VALUES (1, 2, NULL, 3)")
     store.close()
+
+
+def test_a_new_database_may_be_opened_by_several_at_once(tmp_path: Path) -> None:
+    together = threading.Barrier(4)
+
+    def opened(path: Path) -> None:
+        together.wait(10)
+        store = Store(path)
+        store.open()
+        store.close()
+
+    with ThreadPoolExecutor(4) as threads:
+        for n in range(30):
+            list(threads.map(opened, [tmp_path / f"{n}.db"] * 4))
