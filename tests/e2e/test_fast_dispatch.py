@@ -72,6 +72,7 @@ def test_mitmwebs_view_has_the_flows_and_its_options_switch_it(make_proxy: Calla
     proxy.use("mitmweb", Path(__file__).with_name("switching.py"))
     proxy.start()
     url = f"http://127.0.0.1:{port}"
+    until(lambda: f"Web server listening at {url}" in proxy.log)
     with requests.Session() as page:
         page.get(url, params={"token": "word"}, timeout=10).raise_for_status()
         page.cookies.set("_mitmproxy_xsrf", "same")
