@@ -7,10 +7,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from watchdog.events import FileSystemEvent, FileSystemEventHandler
-from watchdog.observers import Observer
-from watchdog.observers.api import BaseObserver
+from watchdog.events import FileSystemEvent
 
+from addons.ledger.watching import WatchingThread
 from modeltrack_api.ingest import Ingest, Progress
 
 logger = logging.getLogger(__name__)
@@ -21,40 +20,19 @@ _PAUSE_SECONDS = 0.1
 """Between two looks, so that a busy log does not set off one for each of its lines."""
 
 
-class Follower(FileSystemEventHandler):
-    """`ready` is set once all that was in the log at the start is in the database."""
+class Follower(WatchingThread):
+    """`ready` is set once all that was in the log at the start is in the database. `stop` waits for the batch that is
+    being read.
+    """
 
     def __init__(self, ingest: Ingest, log: Path, progress: Progress | None = None, interval: float = 1.0) -> None:
+        super().__init__("modeltrack-log", [str(log.parent)], "the event log is", interval, stop_seconds=10)
         self.ready = threading.Event()
         self.progress = progress
         """Told how far the first reading is."""
         self._ingest = ingest
         self._log = log
-        self._interval = interval
-        self._wake = threading.Event()
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="modeltrack-log", daemon=True)
-        self._observer: BaseObserver | None = None
         self._problem = ""
-
-    def start(self) -> None:
-        try:
-            self._observer = Observer()
-            self._observer.start()
-            self._observer.schedule(self, str(self._log.parent))
-        except Exception as error:  # no inotify, no more watches, no directory: polling does
-            logger.info("the event log is polled every %g s, not watched: %s", self._interval, error)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Waits for the batch that is being read."""
-        self._stopping.set()
-        self._wake.set()
-        if self._observer and self._observer.is_alive():
-            self._observer.stop()
-            self._observer.join(2)
-        if self._thread.is_alive():
-            self._thread.join(10)
 
     def on_any_event(self, event: FileSystemEvent) -> None:
         """Called by watchdog, in its thread."""

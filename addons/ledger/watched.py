@@ -5,21 +5,13 @@ ConfigMap), changes within one mtime and file systems without inotify need no ca
 """
 
 import logging
-import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from watchdog.events import (
-    FileClosedEvent,
-    FileCreatedEvent,
-    FileDeletedEvent,
-    FileMovedEvent,
-    FileSystemEvent,
-    FileSystemEventHandler,
-)
-from watchdog.observers import Observer
-from watchdog.observers.api import BaseObserver
+from watchdog.events import FileClosedEvent, FileCreatedEvent, FileDeletedEvent, FileMovedEvent, FileSystemEvent
+
+from addons.ledger.watching import WatchingThread
 
 logger = logging.getLogger(__name__)
 
@@ -136,7 +128,7 @@ class WatchedFile[T]:
         return True
 
 
-class Watcher(FileSystemEventHandler):
+class Watcher(WatchingThread):
     """One background thread that checks several files every `interval` seconds, and when their directories change.
 
     `on_change` is called in that thread after each check that returned True.
@@ -148,34 +140,11 @@ class Watcher(FileSystemEventHandler):
         on_change: Callable[[WatchedFile[Any]], None],
         interval: float = 0.5,
     ) -> None:
+        folders = {str(file.path.parent) for file in files}
+        super().__init__("modeltrack-files", folders, "files are", interval, stop_seconds=2, events=_EVENTS)
         self._files = list(files)
         self._on_change = on_change
-        self._interval = interval
         self._names = {file.path.name for file in files} | {"..data"}  # what Kubernetes swaps
-        self._wake = threading.Event()
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="modeltrack-files", daemon=True)
-        self._observer: BaseObserver | None = None
-
-    def start(self) -> None:
-        try:
-            self._observer = Observer()
-            self._observer.start()
-            for directory in {str(file.path.parent) for file in self._files}:
-                self._observer.schedule(self, directory, event_filter=_EVENTS)
-        except Exception as error:  # no inotify, no more watches, no directory: polling does
-            logger.info("files are polled every %g s, not watched: %s", self._interval, error)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Waits for the thread, but no more than 2 s. May be called twice, or without `start`."""
-        self._stopping.set()
-        self._wake.set()
-        if self._observer and self._observer.is_alive():
-            self._observer.stop()
-            self._observer.join(2)
-        if self._thread.is_alive():
-            self._thread.join(2)
 
     def on_any_event(self, event: FileSystemEvent) -> None:
         """Called by watchdog, in its thread."""

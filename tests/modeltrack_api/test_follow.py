@@ -44,7 +44,7 @@ def test_where_files_cannot_be_watched_they_are_polled(app: App, log: Path, monk
     def no_inotify() -> None:
         raise OSError("inotify instance limit reached")
 
-    monkeypatch.setattr(follow, "Observer", no_inotify)
+    monkeypatch.setattr("addons.ledger.watching.Observer", no_inotify)
     with opened(app):
         assert app.follower.ready.wait(10)
         append(log, event())

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from watchdog.observers.api import BaseObserver
 
-from addons.ledger import watched
 from addons.ledger.watched import ConfigError, WatchedFile, Watcher
 
 
@@ -296,7 +295,7 @@ def test_polling(
     file: WatchedFile[int], path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
-    monkeypatch.setattr(watched, "Observer", NoObserver)
+    monkeypatch.setattr("addons.ledger.watching.Observer", NoObserver)
     changes = Changes()
     with watching(Watcher([file], changes, interval=0.02)):
         path.write_bytes(b"2")

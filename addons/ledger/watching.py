@@ -1,0 +1,61 @@
+"""A background thread that watchdog wakes when something in a folder changes, and time where watchdog cannot."""
+
+import logging
+import threading
+from collections.abc import Iterable
+
+from watchdog.events import FileSystemEvent, FileSystemEventHandler
+from watchdog.observers import Observer
+from watchdog.observers.api import BaseObserver
+
+logger = logging.getLogger(__name__)
+
+_OBSERVER_SECONDS = 2
+
+
+class WatchingThread(FileSystemEventHandler):
+    """Its heirs do the work in `_run`, until `_stopping` is set, and set `_wake` in `on_any_event`."""
+
+    def __init__(
+        self,
+        name: str,
+        folders: Iterable[str],
+        what: str,
+        interval: float,
+        *,
+        stop_seconds: float,
+        events: list[type[FileSystemEvent]] | None = None,
+    ) -> None:
+        """`what` is polled each `interval` seconds, as the log then says. `events`: all kinds by default."""
+        self._folders = set(folders)
+        self._what = what
+        self._interval = interval
+        self._stop_seconds = stop_seconds
+        self._events = events
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._observer: BaseObserver | None = None
+
+    def start(self) -> None:
+        try:
+            self._observer = Observer()
+            self._observer.start()
+            for folder in self._folders:
+                self._observer.schedule(self, folder, event_filter=self._events)
+        except Exception as error:  # no inotify, no more watches, no directory: polling does
+            logger.info("%s polled every %g s, not watched: %s", self._what, self._interval, error)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Waits for the thread, but no more than `stop_seconds`. May be called twice, or without `start`."""
+        self._stopping.set()
+        self._wake.set()
+        if self._observer and self._observer.is_alive():
+            self._observer.stop()
+            self._observer.join(_OBSERVER_SECONDS)
+        if self._thread.is_alive():
+            self._thread.join(self._stop_seconds)
+
+    def _run(self) -> None:
+        raise NotImplementedError
