@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 
 from mitmproxy import http
 
 from addons.core import Core
 from addons.flow_call import asks_for_websocket, call_of, open_call, untracked_call
-from addons.guard import describe, guarded_async
+from addons.guard import describe, guarded
 from addons.ledger.spend import WARN_PERCENT, Refusal, highest, refusal_of
 from addons.llm.call import Denial, LLMCall
 from addons.llm.usage import Usage
@@ -42,15 +43,14 @@ class BudgetGate:
         message = "The budget of this request cannot be checked now, so it is refused (BUDGET_FAILURE_MODE=closed)."
         return Denial(503, "budget_check_failed", message, retry_after=5)
 
-    @guarded_async
-    async def requestheaders(self, flow: http.HTTPFlow) -> None:
+    @guarded
+    def requestheaders(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Calls that are only passed on still need a budget that is not spent, unless they merely read."""
         untracked = untracked_call(flow)
         merely_reads = flow.request.method == "GET" and not asks_for_websocket(flow.request)
         if not untracked or flow.response or merely_reads:
-            return
-        await self._until_ready()
-        deny(flow, None, self._spent(untracked.team, untracked.app))
+            return None
+        return self._when_ready(lambda: deny(flow, None, self._spent(untracked.team, untracked.app)))
 
     def _spent(self, team: str, app: str) -> Denial | None:
         refusal = self.core.ledger.refusal(team, app)
@@ -59,14 +59,25 @@ class BudgetGate:
         self.core.counts.blocked += 1
         return self._denial(refusal)
 
-    @guarded_async
-    async def request(self, flow: http.HTTPFlow) -> None:
-        call = open_call(flow)
-        if not call:
-            return
-        await self._until_ready()
-        if open_call(flow):  # the client may have gone, or the proxy be stopping
+    @guarded
+    def request(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
+        return self._when_ready(lambda: self._decide(flow)) if open_call(flow) else None
+
+    def _decide(self, flow: http.HTTPFlow) -> None:
+        if call := open_call(flow):  # the client may have gone meanwhile, or the proxy be stopping
             deny(flow, call, self._admit(call, flow.id))
+
+    def _when_ready(self, act: Callable[[], None]) -> Awaitable[None] | None:
+        """At once if the ledger is, which it is but for the first moments."""
+        if self.core.ready.is_set():
+            act()
+            return None
+
+        async def wait() -> None:
+            await self._until_ready()
+            act()
+
+        return wait()
 
     async def check(self, call: LLMCall, key: str) -> Denial | None:
         """For calls that are not requests of their own: as `request`, whatever goes wrong. `key`: in core.live."""

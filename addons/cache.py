@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from cachetools import TTLCache
@@ -10,7 +10,7 @@ from mitmproxy import http
 
 from addons.core import Core
 from addons.flow_call import call_of, open_call
-from addons.guard import guarded, guarded_async
+from addons.guard import guarded
 from addons.ledger.money import format_usd
 from addons.llm.cache_key import cache_key, key_headers
 from addons.llm.call import LLMCall
@@ -75,31 +75,38 @@ class ResponseCache:
         self.entries().clear()
         return entries
 
-    @guarded_async
-    async def request(self, flow: http.HTTPFlow) -> None:
+    @guarded
+    def request(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         call = open_call(flow)
         if not call or not self.core.settings.cache_enabled or call.no_cache or call.is_stream:
-            return
+            return None
         if call.body.get("stream"):
-            return  # such as 1, which some servers take for true
+            return None  # such as 1, which some servers take for true
         if call.fixed == "signed_request":
-            return  # only AWS can tell whether the caller has the key that the signature names
+            return None  # only AWS can tell whether the caller has the key that the signature names
         call.cache_key = _key(flow, call)
         if call.cache_key is None:
-            return
+            return None
         entry = self.entries().get(call.cache_key)
         if entry is None and (leader := self._in_flight.get(call.cache_key)):
-            entry = await self._answer_of(leader)
-            self.counts.cache_coalesced += entry is not None
-            if not open_call(flow):
-                return  # the client has gone while we waited
+            return self._follow(flow, call, leader)
+        self._decide(flow, call, call.cache_key, entry)
+        return None
+
+    async def _follow(self, flow: http.HTTPFlow, call: LLMCall, leader: asyncio.Future[Entry | None]) -> None:
+        entry = await self._answer_of(leader)
+        self.counts.cache_coalesced += entry is not None
+        if call.cache_key and open_call(flow):  # the client may have gone while we waited
+            self._decide(flow, call, call.cache_key, entry)
+
+    def _decide(self, flow: http.HTTPFlow, call: LLMCall, key: bytes, entry: Entry | None) -> None:
         if entry:
             self._serve(flow, call, entry)
             return
         self.counts.cache_misses += 1
         call.response_headers[CACHE_HEADER] = "MISS"
-        if call.cache_key not in self._in_flight:
-            self._in_flight[call.cache_key] = asyncio.get_running_loop().create_future()
+        if key not in self._in_flight:
+            self._in_flight[key] = asyncio.get_running_loop().create_future()
             call.leads = True
 
     async def _answer_of(self, leader: asyncio.Future[Entry | None]) -> Entry | None:

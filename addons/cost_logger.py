@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 import orjson
 from mitmproxy import connection, ctx, http
@@ -12,7 +12,7 @@ from mitmproxy.proxy.layers.http._hooks import HttpErrorHook
 
 from addons.core import Core
 from addons.flow_call import call_of, open_call
-from addons.guard import describe, guarded, guarded_async
+from addons.guard import describe, guarded
 from addons.headers import header
 from addons.llm import decoding, eventstream
 from addons.llm.attribution import clean
@@ -77,12 +77,13 @@ class CostLogger:
         except ValueError as error:
             logger.warning("a stream is passed on unread, so its usage is estimated: %s", error)
 
-    @guarded_async
-    async def response(self, flow: http.HTTPFlow) -> None:
+    @guarded
+    def response(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """mitmproxy sends the end of the answer, of a stream too, after this."""
-        if call := call_of(flow):
-            self._finish(flow, call)
-            await self.core.make_durable()
+        if not (call := call_of(flow)):
+            return None
+        self._finish(flow, call)
+        return self.core.make_durable() if self.core.settings.fsync == "always" else None
 
     @guarded
     def error(self, flow: http.HTTPFlow) -> None:

@@ -5,7 +5,7 @@ import logging
 import traceback
 from collections.abc import Awaitable, Callable
 from functools import wraps
-from typing import Any, Protocol
+from typing import Protocol
 
 from mitmproxy import http
 
@@ -24,31 +24,31 @@ def describe(error: BaseException) -> str:
     return type(error).__name__ + place
 
 
-def guarded[A: Guarded](hook: Callable[[A, http.HTTPFlow], None]) -> Callable[[A, http.HTTPFlow], None]:
+def guarded[A: Guarded](
+    hook: Callable[[A, http.HTTPFlow], Awaitable[None] | None],
+) -> Callable[[A, http.HTTPFlow], Awaitable[None] | None]:
+    """For a hook that waits for nothing, or gives back what is to be awaited when it has to wait."""
+
     @wraps(hook)
-    def guard(addon: A, flow: http.HTTPFlow) -> None:
+    def guard(addon: A, flow: http.HTTPFlow) -> Awaitable[None] | None:
         try:
-            hook(addon, flow)
+            rest = hook(addon, flow)
         except Exception as error:
             _handle(addon, flow, hook.__name__, error)
+            return None
+        return None if rest is None else _guarded(addon, flow, hook.__name__, rest)
 
     return guard
 
 
-def guarded_async[A: Guarded](
-    hook: Callable[[A, http.HTTPFlow], Awaitable[None]],
-) -> Callable[[A, http.HTTPFlow], Any]:
-    @wraps(hook)
-    async def guard(addon: A, flow: http.HTTPFlow) -> None:
-        try:
-            await hook(addon, flow)
-        except asyncio.CancelledError:
-            addon.failed(flow)
-            raise
-        except Exception as error:
-            _handle(addon, flow, hook.__name__, error)
-
-    return guard
+async def _guarded(addon: Guarded, flow: http.HTTPFlow, hook: str, rest: Awaitable[None]) -> None:
+    try:
+        await rest
+    except asyncio.CancelledError:
+        addon.failed(flow)
+        raise
+    except Exception as error:
+        _handle(addon, flow, hook, error)
 
 
 def _handle(addon: Guarded, flow: http.HTTPFlow, hook: str, error: Exception) -> None:

@@ -6,14 +6,14 @@ a Bearer key, and those that came through HTTPS_PROXY and were signed for AWS it
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from mitmproxy import http
 
 from addons.core import Core
 from addons.flow_call import call_of, open_call, untracked_call
-from addons.guard import guarded, guarded_async
+from addons.guard import guarded
 from addons.llm import eventstream
 from addons.llm.cache_key import SIGV4
 from addons.llm.call import LLMCall
@@ -52,21 +52,22 @@ class BedrockSigner:
     def failed(self, flow: http.HTTPFlow) -> None:
         _refuse(flow, 503, "signing_failed", "ModelTrack could not sign this request for AWS.", 5)
 
-    @guarded_async
-    async def request(self, flow: http.HTTPFlow) -> None:
+    @guarded
+    def request(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         call, untracked = open_call(flow), untracked_call(flow)
         if call and call.provider is BEDROCK:
             if call.is_stream and call.route.model and not eventstream.is_available():
                 _refuse(flow, 503, "not_configured", f"Bedrock's streams cannot be metered: {_NO_EXTRA}.")
             elif call.fixed != "signed_request" and flow.request.headers.get("Authorization", "").startswith(SIGV4):
-                await self._sign(flow, signing_name(call.route.path))
+                return self._sign(flow, signing_name(call.route.path))
         elif untracked and untracked.sign_for and not flow.response:
             limit = self.core.settings.max_request_bytes
             if len(flow.request.raw_content or b"") > limit:
                 message = f"The request body is larger than {limit} bytes, the limit that MAX_REQUEST_BYTES sets."
                 _refuse(flow, 413, "request_too_large", message)
             else:
-                await self._sign(flow, untracked.sign_for)
+                return self._sign(flow, untracked.sign_for)
+        return None
 
     @guarded
     def responseheaders(self, flow: http.HTTPFlow) -> None:

@@ -15,7 +15,7 @@ from mitmproxy.websocket import WebSocketMessage
 
 from addons.core import Core
 from addons.flow_call import socket_of, untracked_call
-from addons.guard import describe, guarded, guarded_async
+from addons.guard import describe, guarded
 from addons.llm.call import Denial, LLMCall
 from addons.llm.json_edit import replace_member
 from addons.llm.prompt import parse_object
@@ -72,7 +72,7 @@ class WebSockets:
         if flow.live and socket_of(flow):
             self._open[flow.client_conn.id] = flow
 
-    @guarded_async
+    @guarded
     async def websocket_message(self, flow: http.HTTPFlow) -> None:
         if not flow.websocket or not flow.live:
             return  # read from a file

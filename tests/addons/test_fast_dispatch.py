@@ -17,7 +17,7 @@ from mitmproxy.addonmanager import AddonManager
 from mitmproxy.proxy.layers.http import HttpRequestHook, HttpResponseHook
 from mitmproxy.test import tflow
 
-from addons import fast_dispatch
+from addons import fast_dispatch, hook_table
 from addons.fast_dispatch import FastDispatch
 
 EVENTS: dict[str, Callable[[], hooks.Hook]] = {
@@ -25,6 +25,7 @@ EVENTS: dict[str, Callable[[], hooks.Hook]] = {
     "response": lambda: HttpResponseHook(tflow.tflow(resp=True)),
     "running": hooks.RunningHook,
 }
+REPLACED = {"handle_lifecycle", "trigger_event"}
 FAILURES = ("raise", "raise later", "not callable")
 
 
@@ -163,8 +164,8 @@ class World:
     def switch(self) -> None:
         """Off and on again, as a user may at any time; nothing in a world that never had it."""
         if self.fast._table:
-            self.fast.uninstall(self.manager)
-            assert not set(fast_dispatch._REPLACED) & set(vars(self.manager))
+            self.fast.uninstall()
+            assert not REPLACED & vars(self.manager).keys()
             self.fast.install(self.manager)
 
 
@@ -190,7 +191,7 @@ def outcome(kind: type[AddonManager], is_fast: bool, steps: list[tuple[Any, ...]
     finally:
         addonmanager.logger.removeHandler(handler)
         addonmanager.logger.propagate = True
-        world.fast.uninstall(world.manager)
+        world.fast.uninstall()
     return world.seen
 
 
@@ -255,7 +256,7 @@ def test_an_addon_whose_addons_cannot_be_had_is_logged_and_the_next_one_goes_on(
     broken: Any = type("Broken", (), {"addons": property(lambda self: [1 / 0])})()
     world.manager.chain += [broken, world.make(Made({"request": "note"}))]
     asyncio.run(world.fire("request"))
-    world.fast.uninstall(world.manager)
+    world.fast.uninstall()
     assert world.seen == ["a0.request(HTTPFlow)", "request is through"]
 
 
@@ -267,7 +268,7 @@ def test_it_ends_while_an_event_is_under_way() -> None:
         )
         event = asyncio.create_task(world.fire("request"))
         await asyncio.sleep(0)
-        world.fast.uninstall(world.manager)
+        world.fast.uninstall()
         await event
         return world.seen
 
@@ -280,7 +281,7 @@ def test_it_skips_the_checks_of_a_messages_types_and_gives_them_back() -> None:
     fields |= dict.fromkeys(("timestamp_start", "timestamp_end"), "no time")
     world = World(AddonManager, is_fast=True)
     assert http.MessageData(**fields).timestamp_start == "no time"
-    world.fast.uninstall(world.manager)
+    world.fast.uninstall()
     with pytest.raises(TypeError):
         http.MessageData(**fields)
 
@@ -295,11 +296,10 @@ def test_it_leaves_a_mitmproxy_that_it_does_not_know_alone(
     monkeypatch.setattr(fast_dispatch, "_RELIED_ON", changed)
     world = World(AddonManager, is_fast=False)
     world.fast.install(world.manager)
-    assert not set(fast_dispatch._REPLACED) & set(vars(world.manager))
+    assert not REPLACED & vars(world.manager).keys()
+    world.fast.uninstall()
     assert [record.levelname for record in caplog.records] == ["WARNING"]
-    assert caplog.messages == [
-        "this mitmproxy is not one that modeltrack_fast_dispatch knows: its events go the slower way"
-    ]
+    assert caplog.messages == ["modeltrack_fast_dispatch does not know this mitmproxy's dispatch: no faster there"]
 
 
 def test_it_leaves_a_manager_that_others_have_changed_alone() -> None:
@@ -308,7 +308,7 @@ def test_it_leaves_a_manager_that_others_have_changed_alone() -> None:
     world.manager.trigger_event = theirs  # type: ignore[method-assign]
     for each in (world, subclass):
         each.fast.install(each.manager)
-        each.fast.uninstall(each.manager)
+        each.fast.uninstall()
         assert "handle_lifecycle" not in vars(each.manager)
     assert world.manager.trigger_event is theirs
 
@@ -318,12 +318,13 @@ def test_what_others_put_on_top_of_it_stays() -> None:
     below = world.manager.trigger_event
     theirs: Any = lambda event: below(event)  # noqa: E731
     world.manager.trigger_event = theirs  # type: ignore[method-assign]
-    world.fast.uninstall(world.manager)
+    world.fast.uninstall()
     assert world.manager.trigger_event is theirs and "handle_lifecycle" not in vars(world.manager)
 
 
-def test_it_knows_the_mitmproxy_that_is_installed() -> None:
-    assert fast_dispatch.fingerprint() in fast_dispatch._KNOWN
+def test_it_knows_the_mitmproxy_that_is_installed(caplog: pytest.LogCaptureFixture) -> None:
+    World(AddonManager, is_fast=True).fast.uninstall()
+    assert not caplog.messages
 
 
 def test_mitmproxys_own_addons_have_no_hooks_but_those_of_their_classes() -> None:
@@ -333,5 +334,5 @@ def test_mitmproxys_own_addons_have_no_hooks_but_those_of_their_classes() -> Non
         from mitmproxy.tools.web import webaddons
 
     for addon in [*default_addons(), webaddons.WebAddon()]:
-        if fast_dispatch._is_fixed(addon):
+        if type(addon).__module__.startswith(hook_table._DECLARING):
             assert not set(hooks.all_hooks) & set(getattr(addon, "__dict__", {})), addon

@@ -1,0 +1,53 @@
+"""Chunks: read a chunked body in as few pieces as it came in, and without its trailers.
+
+mitmproxy takes each chunk through all of its layers, and writes it, on its own, though several come at once as a rule.
+Trailers, fields after the last chunk, make its layer crash and leave the connection hanging; they are discarded, as
+RFC 9112 (section 7.1.2) lets one do who forwards a body by its length.
+"""
+
+from typing import Any
+
+from h11 import Data, EndOfMessage, ProtocolError
+from h11._readers import ChunkedReader
+from h11._receivebuffer import ReceiveBuffer
+from mitmproxy.proxy.layers import http
+
+_http1: Any = http._http1
+
+
+class _Reader(ChunkedReader):
+    """mitmproxy calls it until it has nothing more to give."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._next: EndOfMessage | ProtocolError | None = None
+
+    def __call__(self, buffer: ReceiveBuffer) -> Data | EndOfMessage | None:
+        """All data that is there, then what comes after it."""
+        pieces = []
+        event = self._next or self._read(buffer)
+        while isinstance(event, Data):
+            pieces.append(event.data)
+            event = self._read(buffer)
+        if pieces:
+            self._next = event
+            return Data(data=b"".join(pieces) if len(pieces) > 1 else pieces[0])
+        if isinstance(event, ProtocolError):
+            raise event
+        return event
+
+    def _read(self, buffer: ReceiveBuffer) -> Data | EndOfMessage | ProtocolError | None:
+        try:
+            event = super().__call__(buffer)
+        except ProtocolError as error:
+            return error
+        return EndOfMessage() if isinstance(event, EndOfMessage) else event
+
+
+class Chunks:
+    def load(self, _: object) -> None:
+        self._original = _http1.ChunkedReader
+        _http1.ChunkedReader = _Reader
+
+    def done(self) -> None:
+        _http1.ChunkedReader = self._original

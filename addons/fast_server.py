@@ -1,0 +1,112 @@
+"""A layer around all of a connection's, with less of asyncio for each hook and fewer writes.
+
+mitmproxy makes a task for each hook, four or more for a request, whose end waits for a lock and for the event loop's
+next turn. Here hooks that wait for nothing are called at once, and what their end leads to is handled right after. What
+is to be sent goes out in one piece: a head with its body, and all the chunks of a stream that have come together.
+"""
+
+import logging
+from asyncio import StreamWriter
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+from mitmproxy import hooks
+from mitmproxy.flow import Flow
+from mitmproxy.proxy import commands, events
+from mitmproxy.proxy.layer import Layer
+from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
+from mitmproxy.proxy.server import ConnectionHandler
+from mitmproxy.utils import asyncio_utils
+
+from addons.replacing import Part
+
+_JOINED_BYTES = 65536
+"""More than this is sent as it comes: copying it would cost more than a write."""
+
+Begin = Callable[[hooks.Hook], Awaitable[None] | None]
+"""`HookTable.begin_lifecycle`."""
+
+
+def part() -> Part:
+    """Nothing is replaced, but `handler.layer` for each connection."""
+    relies_on = (ConnectionHandler.server_event, ConnectionHandler.hook_task, ProxyConnectionHandler.handle_hook)
+    return Part("connections", relies_on, {"05e4ae6d1274e796"}, ())
+
+
+class FastLayer:
+    """`handler.layer`, for the one caller it has: `handler.server_event`, which holds a lock while it goes through the
+    commands.
+    """
+
+    def __init__(self, handler: ProxyConnectionHandler, begin: Callable[[], Begin | None]) -> None:
+        """`begin` gives None while hooks are to go mitmproxy's own way."""
+        self._handler = handler
+        self._layer: Layer = handler.layer
+        self._begin = begin
+        self._waiting: deque[events.Event] | None = None
+        """While events are handled: those that come of them."""
+
+    def handle_event(self, event: events.Event) -> Iterator[commands.Command]:
+        begin = self._begin()
+        if begin is None:
+            yield from self._layer.handle_event(event)
+            return
+        waiting = self._waiting = deque((event,))
+        unsent: list[commands.SendData] = []
+        try:
+            while waiting:
+                try:
+                    for command in self._layer.handle_event(waiting.popleft()):
+                        if isinstance(command, commands.StartHook):
+                            self._start(command, begin, waiting)
+                        elif isinstance(command, commands.SendData):
+                            unsent.append(command)
+                        else:
+                            if unsent and not isinstance(command, commands.Log):
+                                yield from self._joined(unsent)
+                            yield command
+                except Exception:
+                    self._handler.log("mitmproxy has crashed!", logging.ERROR, exc_info=True)
+            yield from self._joined(unsent)
+        finally:
+            self._waiting = None
+            for left in waiting:  # a command could not be carried out
+                self._later(self._handler.server_event(left))
+
+    def _start(self, hook: commands.StartHook, begin: Begin, waiting: deque[events.Event]) -> None:
+        (data,) = hook.args()
+        rest = begin(hook)
+        if rest or (isinstance(data, Flow) and data.intercepted):
+            self._later(self._finish(hook, rest, data))
+        elif hook.blocking:
+            waiting.append(events.HookCompleted(hook))
+
+    async def _finish(self, hook: commands.StartHook, rest: Awaitable[None] | None, data: Any) -> None:
+        with self._handler.timeout_watchdog.disarm():
+            if rest:
+                await rest
+            if isinstance(data, Flow):
+                await data.wait_for_resume()
+        if not hook.blocking:
+            return
+        completed = events.HookCompleted(hook)
+        if self._waiting is None:
+            await self._handler.server_event(completed)
+        else:  # it has waited for nothing after all
+            self._waiting.append(completed)
+
+    def _later(self, work: Any) -> None:
+        asyncio_utils.create_task(work, name="handle_hook", keep_ref=True, client=self._handler.client.peername)
+
+    def _joined(self, unsent: list[commands.SendData]) -> Iterator[commands.Command]:
+        by_connection: dict[Any, list[bytes]] = {}
+        for command in unsent:
+            by_connection.setdefault(command.connection, []).append(command.data)
+        unsent.clear()
+        for connection, pieces in by_connection.items():
+            io = self._handler.transports.get(connection)
+            if len(pieces) > 1 and io and isinstance(io.writer, StreamWriter) and sum(map(len, pieces)) < _JOINED_BYTES:
+                pieces = [b"".join(pieces)]
+            for piece in pieces:
+                yield commands.SendData(connection, piece)

@@ -1,0 +1,190 @@
+"""HookTable: in place of the two methods of mitmproxy's AddonManager that give an event to all addons.
+
+Which addons have a hook for an event is looked up once, where it cannot change: mitmproxy's own addons and ModelTrack's
+have their hooks in their classes. Other scripts and what they bring are asked at every event, as AddonManager does.
+"""
+
+import inspect
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from functools import partial
+from types import ModuleType
+from typing import Any
+
+from mitmproxy import addonmanager, exceptions, flow, hooks
+
+_DECLARING = ("mitmproxy.", "addons.")
+"""Packages, mitmproxy's and this one, whose addons have all their hooks in their classes."""
+_ABSENT: Any = object()
+
+_Call = Callable[..., Any]
+
+
+class HookTable:
+    """`begin` and `begin_lifecycle` call the hooks up to the first that waits, without a coroutine of their own, and
+    give back what is then to be awaited; None where no hook waits, and all is done.
+    """
+
+    def __init__(self, manager: addonmanager.AddonManager) -> None:
+        self.manager = manager
+        self._chain: list[Any] = []
+        self._entries: dict[str, tuple[_Entry, ...]] = {}
+
+    async def handle_lifecycle(self, event: hooks.Hook) -> None:
+        if rest := self.begin_lifecycle(event):
+            await rest
+
+    async def trigger_event(self, event: hooks.Hook) -> None:
+        """Raises OptionsError, if a hook does; other errors are logged."""
+        if rest := self.begin(event):
+            await rest
+
+    def begin_lifecycle(self, event: hooks.Hook) -> Awaitable[None] | None:
+        rest = self.begin(event)
+        message = event.args()[0]
+        if not isinstance(message, flow.Flow):
+            return rest
+        return self._update_after(rest, message) if rest else self._update(message)
+
+    async def _update_after(self, rest: Awaitable[None], message: flow.Flow) -> None:
+        await rest
+        if update := self._update(message):
+            await update
+
+    def _update(self, message: flow.Flow) -> Awaitable[None] | None:
+        if any(entry.calls() for entry in self._find("update")):
+            return self.begin(hooks.UpdateHook([message]))
+        return None
+
+    def begin(self, event: hooks.Hook) -> Awaitable[None] | None:
+        """Raises OptionsError, if a hook does; other errors are logged."""
+        return _go_on(self._calls(event.name), event.args())
+
+    def _calls(self, name: str) -> Iterator[_Call]:
+        chain = self.manager.chain
+        size = len(chain)
+        for entry in self._find(name):
+            yield from entry.calls()
+            if len(chain) != size:  # a hook has added addons, which still get the event that it was called for
+                position = entry.position
+                while (position := position + 1) < len(chain):
+                    yield from _below(chain[position], name)
+                return
+
+    def _find(self, name: str) -> "tuple[_Entry, ...]":
+        chain = self.manager.chain
+        if chain != self._chain:
+            self._chain, self._entries = list(chain), {}
+        entries = self._entries.get(name)
+        if entries is None:
+            found = (_Entry(position, addon, name) for position, addon in enumerate(chain))
+            entries = self._entries[name] = tuple(entry for entry in found if entry.may_call)
+        return entries
+
+
+class _Entry:
+    """What one addon of the manager's chain and those below it have for one event."""
+
+    def __init__(self, position: int, addon: Any, name: str) -> None:
+        self.position = position
+        self._addon = addon
+        self._name = name
+        self._look()
+
+    def _look(self) -> None:
+        self._known: tuple[_Call, ...] | None = None
+        """What to call, None where it has to be asked each time."""
+        self._watched: list[tuple[Any, Any, bool]] = []
+        """What that depends on: an addon, a copy of those below it, and whether it might get a hook."""
+        known: list[_Call] = []
+        try:
+            for addon in addonmanager.traverse([self._addon]):
+                hook, below = _hook(addon, self._name), getattr(addon, "addons", _ABSENT)
+                is_fixed = type(addon).__module__.startswith(_DECLARING)
+                if hook and (not is_fixed or not callable(hook) or below is not _ABSENT):
+                    return
+                if hook:
+                    known.append(hook)
+                if not is_fixed or below is not _ABSENT:
+                    self._watched.append((addon, below if below is _ABSENT else [*below], not is_fixed))
+        except Exception:  # in a property of an addon's; when it is asked, that is logged
+            return
+        self._known = tuple(known)
+
+    @property
+    def may_call(self) -> bool:
+        return self._known != () or bool(self._watched)
+
+    def calls(self) -> Iterable[_Call]:
+        if self._known is not None and self._watched and not self._holds():
+            self._look()
+        return _below(self._addon, self._name) if self._known is None else self._known
+
+    def _holds(self) -> bool:
+        try:
+            return all(self._is_same(*each) for each in self._watched)
+        except Exception:
+            return False
+
+    def _is_same(self, addon: Any, before: Any, may_change: bool) -> bool:
+        if may_change and _hook(addon, self._name):
+            return False
+        now = getattr(addon, "addons", _ABSENT)
+        return now is before if now is _ABSENT or before is _ABSENT else [*now] == before
+
+
+def _go_on(calls: Iterator[_Call], args: list[Any]) -> Awaitable[None] | None:
+    try:
+        for call in calls:
+            try:
+                result = call(*args)
+                if result is not None and inspect.isawaitable(result):
+                    return _wait(result, calls, args)
+            except (exceptions.AddonHalt, exceptions.OptionsError):
+                raise
+            except Exception as error:
+                _report(error, "_go_on")
+    except exceptions.AddonHalt:
+        pass
+    return None
+
+
+async def _wait(result: Awaitable[Any], calls: Iterator[_Call], args: list[Any]) -> None:
+    """For what `_go_on` has got, and what comes after it."""
+    try:
+        await result
+    except exceptions.AddonHalt:
+        return
+    except exceptions.OptionsError:
+        raise
+    except Exception as error:
+        _report(error, "_wait")
+    if rest := _go_on(calls, args):
+        await rest
+
+
+def _below(addon: Any, name: str) -> Iterator[_Call]:
+    """The hooks of an addon and all below it. Lazy: what one of them changes holds for the rest of the event."""
+    try:
+        for owner in addonmanager.traverse([addon]):
+            if hook := _hook(owner, name):
+                yield hook if callable(hook) else partial(_cannot_call, name, owner)
+    except (exceptions.AddonHalt, exceptions.OptionsError):
+        raise
+    except Exception as error:  # in a property of an addon's, such as `addons`
+        _report(error, "_below")
+
+
+def _cannot_call(name: str, owner: Any, *_: Any) -> None:
+    raise exceptions.AddonManagerError(f"Addon handler {name} ({owner}) not callable")
+
+
+def _report(error: Exception, caller: str) -> None:
+    """As AddonManager does, in its own name, with the traceback from below `caller`."""
+    trace = addonmanager.cut_traceback(error.__traceback__, caller)
+    addonmanager.logger.error(f"Addon error: {error}", exc_info=(type(error), error, trace))
+
+
+def _hook(addon: Any, name: str) -> Any:
+    """None where there is none; a module that was imported and is called like a hook is none."""
+    hook = getattr(addon, name, None)
+    return hook if hook and not isinstance(hook, ModuleType) else None

@@ -1,0 +1,61 @@
+"""Replace parts of mitmproxy by faster ones that do the same, as long as they are what they are known to be."""
+
+import hashlib
+import inspect
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+_ABSENT: Any = object()
+
+
+class Replacement(NamedTuple):
+    owner: Any
+    """A module, a class or an object; the name may be one that it only inherits."""
+    name: str
+    value: Any
+
+
+class Part:
+    """What is replaced together, if `known` has the fingerprint of the functions that it `relies_on`."""
+
+    def __init__(
+        self, what: str, relies_on: Iterable[Any], known: Iterable[str], replacements: Iterable[Replacement]
+    ) -> None:
+        self.what = what
+        self._relies_on = tuple(relies_on)
+        self._known = frozenset(known)
+        self._replacements = tuple(replacements)
+        self._originals: list[tuple[Replacement, Any]] = []
+
+    @property
+    def is_in_force(self) -> bool:
+        return bool(self._originals)
+
+    def apply(self) -> bool:
+        """False where mitmproxy's part is another one, or somebody has replaced it: then it stays. Once only."""
+        if fingerprint(self._relies_on) not in self._known:
+            return False
+        for each in self._replacements:
+            self._originals.append((each, vars(each.owner).get(each.name, _ABSENT)))
+            setattr(each.owner, each.name, each.value)
+        return True
+
+    def undo(self) -> None:
+        """What others have put on top stays."""
+        for (owner, name, value), original in self._originals:
+            if vars(owner).get(name) != value:
+                continue
+            if original is _ABSENT:
+                delattr(owner, name)
+            else:
+                setattr(owner, name, original)
+        self._originals.clear()
+
+
+def fingerprint(functions: Iterable[Any]) -> str:
+    """Of their source; "" where that is not there to be looked at."""
+    try:
+        source = "".join(map(inspect.getsource, functions))
+    except (OSError, TypeError):
+        return ""
+    return hashlib.sha256(source.encode()).hexdigest()[:16]

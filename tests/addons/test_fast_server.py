@@ -1,0 +1,236 @@
+"""FastLayer beside mitmproxy's own way: the same hooks in the same order, the same bytes, the same ends."""
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mitmproxy import hooks, options
+from mitmproxy.addonmanager import AddonManager
+from mitmproxy.connection import Server
+from mitmproxy.proxy import commands, events, layer
+from mitmproxy.proxy.layers.http import HttpRequestHook, HttpResponseHook
+from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
+from mitmproxy.proxy.mode_specs import ProxyMode
+from mitmproxy.proxy.server import ConnectionIO
+from mitmproxy.test import tflow
+
+from addons.fast_server import FastLayer
+from addons.hook_table import HookTable
+
+Step = tuple[str, Any]
+
+
+class Transport(asyncio.Transport):
+    def __init__(self, seen: list[Any]) -> None:
+        super().__init__({"peername": ("127.0.0.1", 1), "sockname": ("127.0.0.1", 2)})
+        self.seen = seen
+        self.is_over = False
+
+    def write(self, data: Any) -> None:
+        self.seen.append(bytes(data))
+
+    def is_closing(self) -> bool:
+        return self.is_over or "end" in self.seen
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        self.seen.append("eof")
+
+
+class ScriptedLayer(layer.Layer):
+    """For each event the next of a list of plans; commands that block pause it, as they do real layers."""
+
+    def __init__(self, context: Any, plans: list[list[Step]], world: "World") -> None:
+        super().__init__(context)
+        self._plans = iter(plans)
+        self._world = world
+
+    def _handle_event(self, event: events.Event) -> Iterator[Any]:
+        if not isinstance(event, events.DataReceived):
+            return
+        self._world.seen["layer"].append(event.data)
+        for what, value in next(self._plans, []):
+            connection = self._world.server if str(value).startswith("server") else self._world.client
+            match what:
+                case "send":
+                    yield commands.SendData(connection, value.encode())
+                case "hook":
+                    yield self._world.hook(value)
+                case "log":
+                    yield commands.Log(value, logging.INFO)
+                case "half-close":
+                    yield commands.CloseTcpConnection(connection, half_close=True)
+                case "close":
+                    yield commands.CloseConnection(connection)
+                case "crash":
+                    raise ValueError("a layer's")
+                case "impossible":
+                    yield "no command"
+
+
+class World:
+    """One connection with a client and one with a server, and an addon; with FastLayer or without."""
+
+    def __init__(self, plans: list[list[Step]], is_fast: bool) -> None:
+        self.seen: dict[str, list[Any]] = {"layer": [], "hooks": [], "client": [], "server": [], "log": []}
+        opts = options.Options()
+        opts.add_option("onboarding", bool, False, "")
+        master: Any = SimpleNamespace(options=opts)
+        master.addons = AddonManager(master)
+        master.addons.chain.append(SimpleNamespace(request=self.called, response=self.called))
+        loop = asyncio.get_running_loop()
+        self.transports: list[Transport] = []
+
+        def writer(name: str) -> asyncio.StreamWriter:
+            protocol = asyncio.StreamReaderProtocol(asyncio.StreamReader())
+            self.transports.append(Transport(self.seen[name]))
+            return asyncio.StreamWriter(self.transports[-1], protocol, None, loop)
+
+        self.handler = ProxyConnectionHandler(
+            master, asyncio.StreamReader(), writer("client"), opts, ProxyMode.parse("regular")
+        )
+        self.client = self.handler.client
+        self.server = Server(address=("127.0.0.1", 3))
+        for name, connection in (("client", self.client), ("server", self.server)):
+            task: Any = SimpleNamespace(cancel=lambda _, name=name: self.seen[name].append("end"))
+            if connection is self.server:
+                self.handler.transports[connection] = ConnectionIO(writer=writer(name))
+            self.handler.transports[connection].handler = task
+        self.handler.log = self.logged  # type: ignore[method-assign]
+        self.handler.layer = ScriptedLayer(self.handler.layer.context, plans, self)
+        if is_fast:
+            table = HookTable(master.addons)
+            self.handler.layer = FastLayer(self.handler, lambda: table.begin_lifecycle)  # type: ignore[assignment]
+
+    def hook(self, kind: str) -> hooks.Hook:
+        self.flow = tflow.tflow(resp=True)
+        self.flow.id = kind
+        return HttpResponseHook(self.flow) if kind.startswith("response") else HttpRequestHook(self.flow)
+
+    def called(self, flow: Any) -> Any:
+        self.seen["hooks"].append(flow.id)
+        if "fails" in flow.id:
+            raise ValueError(flow.id)
+        if "intercepts" in flow.id:
+            flow.intercept()
+            asyncio.get_running_loop().call_soon(flow.resume)
+        return self.wait(flow.id) if "waits" in flow.id or "returns" in flow.id else None
+
+    async def wait(self, name: str) -> None:
+        if "waits" in name:
+            await asyncio.sleep(0)
+        self.seen["hooks"].append(f"{name} is through")
+
+    def logged(self, message: str, level: int = 0, exc_info: Any = None) -> None:
+        self.seen["log"].append(message)
+
+    async def run(self, count: int, at_once: bool) -> dict[str, list[Any]]:
+        others = asyncio.all_tasks()
+        for number in range(count):
+            await self.handler.server_event(events.DataReceived(self.client, b"%d" % number))
+            while not at_once and (left := asyncio.all_tasks() - others):
+                await asyncio.wait(left)
+        while left := asyncio.all_tasks() - others:
+            await asyncio.wait(left)
+        for transport in self.transports:
+            transport.is_over = True  # StreamWriter warns of one that is not closed
+        return self.seen
+
+
+def outcome(plans: list[list[Step]], is_fast: bool, at_once: bool) -> dict[str, list[Any]]:
+    async def run() -> dict[str, list[Any]]:
+        asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)  # as mitmproxy does
+        return await World(plans, is_fast).run(len(plans) + 1, at_once)
+
+    logging.disable(logging.CRITICAL)
+    try:
+        seen = asyncio.run(run())
+    finally:
+        logging.disable(logging.NOTSET)
+    for name in ("client", "server"):
+        seen[name] = joined(seen[name])
+    return seen
+
+
+def joined(pieces: list[Any]) -> list[Any]:
+    """Bytes in one piece up to whatever else happens."""
+    found: list[Any] = []
+    for piece in pieces:
+        if found and isinstance(piece, bytes) and isinstance(found[-1], bytes):
+            found[-1] += piece
+        else:
+            found.append(piece)
+    return found
+
+
+HOOKS = st.sampled_from(
+    ["request", "response", "response waits", "request returns", "request fails", "response intercepts"]
+)
+USUAL = st.one_of(
+    st.tuples(st.just("send"), st.sampled_from(["client a", "client b", "server c", "server" + "d" * 70_000])),
+    st.tuples(st.just("hook"), HOOKS),
+    st.tuples(st.just("hook"), HOOKS),
+    st.tuples(st.sampled_from(["log", "half-close", "close"]), st.sampled_from(["client", "server"])),
+)
+UNUSUAL = st.tuples(st.sampled_from(["crash", "impossible"]), st.none())
+
+
+def plans(steps: st.SearchStrategy[Step]) -> st.SearchStrategy[list[list[Step]]]:
+    return st.lists(st.lists(steps, max_size=6), max_size=4)
+
+
+@settings(max_examples=150, deadline=None)
+@given(plans(USUAL | UNUSUAL))
+def test_the_same_comes_of_the_same_events(plans: list[list[Step]]) -> None:
+    assert outcome(plans, True, at_once=False) == outcome(plans, False, at_once=False)
+
+
+@settings(max_examples=150, deadline=None)
+@given(plans(USUAL))
+def test_the_same_comes_of_events_that_come_while_hooks_wait(plans: list[list[Step]]) -> None:
+    """But for a layer that crashes, where it is a matter of time which events are lost."""
+    assert outcome(plans, True, at_once=True) == outcome(plans, False, at_once=True)
+
+
+async def test_what_an_event_leads_to_is_written_in_one_piece() -> None:
+    plan: list[Step] = [("send", "client head"), ("hook", "response"), ("log", "x"), ("send", "client body")]
+    world = World([plan, [("send", "client" + "a" * 70_000), ("send", "client b")]], is_fast=True)
+    seen = await world.run(2, at_once=False)
+    assert seen["client"] == [b"client headclient body", b"client" + b"a" * 70_000, b"client b"]
+
+
+async def test_what_is_no_stream_keeps_its_boundaries() -> None:
+    """Datagrams, of which each is a message."""
+    world = World([[("send", "client a"), ("send", "client b")]], is_fast=True)
+    sent: list[bytes] = []
+    io = world.handler.transports[world.client]
+    stream, io.writer = io.writer, SimpleNamespace(write=sent.append, is_closing=lambda: False)  # type: ignore[assignment]
+    await world.run(1, at_once=False)
+    io.writer = stream
+    assert sent == [b"client a", b"client b"]
+
+
+@pytest.mark.parametrize(("is_on", "tasks"), [(True, 0), (False, 2)])
+async def test_a_hook_that_does_not_wait_makes_no_task(is_on: bool, tasks: int) -> None:
+    world = World([[("hook", "request"), ("hook", "response")]], is_fast=True)
+    made: list[Any] = []
+
+    def factory(loop: Any, work: Any, **more: Any) -> Any:
+        made.append(work)
+        return asyncio.eager_task_factory(loop, work, **more)
+
+    begin = HookTable(world.handler.master.addons).begin_lifecycle
+    world.handler.layer._begin = lambda: begin if is_on else None  # type: ignore[attr-defined]
+    asyncio.get_running_loop().set_task_factory(factory)
+    await world.handler.server_event(events.DataReceived(world.client, b""))
+    while len(world.seen["hooks"]) < 2:
+        await asyncio.sleep(0)
+    assert world.seen["hooks"] == ["request", "response"] and len(made) == tasks
+    await world.run(0, at_once=False)
