@@ -12,11 +12,13 @@ from typing import Any
 from mitmproxy import ctx, http, optmanager
 from mitmproxy.addons.maplocal import MapLocal
 from mitmproxy.addons.onboarding import Onboarding
+from mitmproxy.addons.tlsconfig import TlsConfig
 from mitmproxy.coretypes.multidict import _MultiDict
 from mitmproxy.hooks import Hook
 from mitmproxy.http import Headers
 from mitmproxy.net import check
 from mitmproxy.net.http import url
+from mitmproxy.proxy.commands import StartHook
 from mitmproxy.proxy.context import Context
 from mitmproxy.utils import strutils
 
@@ -58,6 +60,20 @@ def _args(self: Hook) -> list[Any]:
     return [getattr(self, name) for name in names]
 
 
+_complete: set[type] = set()
+
+
+def _new(cls: type[StartHook], *_: Any, **__: Any) -> StartHook:
+    """Without checking of each hook again that its class is one that may be made. Raises TypeError."""
+    if cls not in _complete:
+        _new_start_hook(cls)
+        _complete.add(cls)
+    return object.__new__(cls)
+
+
+_new_start_hook: Any = StartHook.__new__
+
+
 _IMMUTABLE = frozenset({str, int, bool, type(None)})
 
 
@@ -92,8 +108,15 @@ def _map_local_request(self: MapLocal, flow: http.HTTPFlow) -> None:
         _map_local(self, flow)
 
 
+def _tls_config_request(self: TlsConfig, flow: http.HTTPFlow) -> None:
+    """Without making the path of the list of revoked certificates for a path that cannot be it."""
+    if flow.request.data.path.endswith(b".crl"):
+        _tls_config(self, flow)
+
+
 _onboarding: Any = Onboarding.request
 _map_local: Any = MapLocal.request
+_tls_config: Any = TlsConfig.request
 
 
 def parts() -> list[Part]:
@@ -119,14 +142,20 @@ def parts() -> list[Part]:
             {"1553daf3b118b3b3"},
             (Replacement(optmanager._Option, "current", _current),),
         ),
-        Part("hooks", (Hook.args,), {"5bab95f7aa358e18"}, (Replacement(Hook, "args", _args),)),
+        Part(
+            "hooks",
+            (Hook.args, Hook.__new__, StartHook.__new__),
+            {"1f29b108fe9fe939"},
+            (Replacement(Hook, "args", _args), Replacement(StartHook, "__new__", staticmethod(_new))),
+        ),
         Part(
             "addons",
-            (Onboarding.request, MapLocal.request),
-            {"ae69578fdd12b7db"},
+            (Onboarding.request, MapLocal.request, TlsConfig.request, TlsConfig.crl_path),
+            {"bde56585e61df7b4"},
             (
                 Replacement(Onboarding, "request", _onboarding_request),
                 Replacement(MapLocal, "request", _map_local_request),
+                Replacement(TlsConfig, "request", _tls_config_request),
             ),
         ),
         Part(

@@ -12,19 +12,19 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 from mitmproxy import hooks
-from mitmproxy.flow import Flow
 from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.layer import Layer
 from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
 from mitmproxy.proxy.server import ConnectionHandler
 from mitmproxy.utils import asyncio_utils
 
+from addons.hook_table import is_flow
 from addons.replacing import Part
 
 _JOINED_BYTES = 65536
 """More than this is sent as it comes: copying it would cost more than a write."""
 
-Begin = Callable[[hooks.Hook], Awaitable[None] | None]
+Begin = Callable[[hooks.Hook, list[Any]], Awaitable[None] | None]
 """`HookTable.begin_lifecycle`."""
 
 
@@ -75,10 +75,10 @@ class FastLayer:
                 self._later(self._handler.server_event(left))
 
     def _start(self, hook: commands.StartHook, begin: Begin, waiting: deque[events.Event]) -> None:
-        (data,) = hook.args()
-        rest = begin(hook)
-        if rest or (isinstance(data, Flow) and data.intercepted):
-            self._later(self._finish(hook, rest, data))
+        args = hook.args()
+        rest = begin(hook, args)
+        if rest or (is_flow(args[0]) and args[0].intercepted):
+            self._later(self._finish(hook, rest, args[0]))
         elif hook.blocking:
             waiting.append(events.HookCompleted(hook))
 
@@ -86,7 +86,7 @@ class FastLayer:
         with self._handler.timeout_watchdog.disarm():
             if rest:
                 await rest
-            if isinstance(data, Flow):
+            if is_flow(data):
                 await data.wait_for_resume()
         if not hook.blocking:
             return

@@ -19,6 +19,17 @@ _ABSENT: Any = object()
 _Call = Callable[..., Any]
 
 
+_flow_classes: dict[type, bool] = {}
+
+
+def is_flow(message: object) -> bool:
+    """As isinstance(message, Flow), which is slow for a class that is abstract."""
+    kind = type(message)
+    if kind not in _flow_classes:
+        _flow_classes[kind] = issubclass(kind, flow.Flow)
+    return _flow_classes[kind]
+
+
 class HookTable:
     """`begin` and `begin_lifecycle` call the hooks up to the first that waits, without a coroutine of their own, and
     give back what is then to be awaited; None where no hook waits, and all is done.
@@ -30,18 +41,18 @@ class HookTable:
         self._entries: dict[str, tuple[_Entry, ...]] = {}
 
     async def handle_lifecycle(self, event: hooks.Hook) -> None:
-        if rest := self.begin_lifecycle(event):
+        if rest := self.begin_lifecycle(event, event.args()):
             await rest
 
     async def trigger_event(self, event: hooks.Hook) -> None:
         """Raises OptionsError, if a hook does; other errors are logged."""
-        if rest := self.begin(event):
+        if rest := self.begin(event.name, event.args()):
             await rest
 
-    def begin_lifecycle(self, event: hooks.Hook) -> Awaitable[None] | None:
-        rest = self.begin(event)
-        message = event.args()[0]
-        if not isinstance(message, flow.Flow):
+    def begin_lifecycle(self, event: hooks.Hook, args: list[Any]) -> Awaitable[None] | None:
+        rest = self.begin(event.name, args)
+        message = args[0]
+        if not is_flow(message):
             return rest
         return self._update_after(rest, message) if rest else self._update(message)
 
@@ -52,12 +63,12 @@ class HookTable:
 
     def _update(self, message: flow.Flow) -> Awaitable[None] | None:
         if any(entry.calls() for entry in self._find("update")):
-            return self.begin(hooks.UpdateHook([message]))
+            return self.begin("update", [[message]])
         return None
 
-    def begin(self, event: hooks.Hook) -> Awaitable[None] | None:
+    def begin(self, name: str, args: list[Any]) -> Awaitable[None] | None:
         """Raises OptionsError, if a hook does; other errors are logged."""
-        return _go_on(self._calls(event.name), event.args())
+        return _go_on(self._calls(name), args)
 
     def _calls(self, name: str) -> Iterator[_Call]:
         chain = self.manager.chain
@@ -105,7 +116,7 @@ class _Entry:
                 if hook:
                     known.append(hook)
                 if not is_fixed or below is not _ABSENT:
-                    self._watched.append((addon, below if below is _ABSENT else [*below], not is_fixed))
+                    self._watched.append((addon, _listed(below), not is_fixed))
         except Exception:  # in a property of an addon's; when it is asked, that is logged
             return
         self._known = tuple(known)
@@ -121,15 +132,20 @@ class _Entry:
 
     def _holds(self) -> bool:
         try:
-            return all(self._is_same(*each) for each in self._watched)
+            for addon, before, may_change in self._watched:
+                now = getattr(addon, "addons", _ABSENT)
+                if (now if type(now) is list else _listed(now)) != before:
+                    return False
+                if may_change and _hook(addon, self._name):
+                    return False
         except Exception:
             return False
+        return True
 
-    def _is_same(self, addon: Any, before: Any, may_change: bool) -> bool:
-        if may_change and _hook(addon, self._name):
-            return False
-        now = getattr(addon, "addons", _ABSENT)
-        return now is before if now is _ABSENT or before is _ABSENT else [*now] == before
+
+def _listed(below: Any) -> list[Any] | None:
+    """A copy; None for an addon that has none below it, and cannot have any."""
+    return None if below is _ABSENT else [*below]
 
 
 def _go_on(calls: Iterator[_Call], args: list[Any]) -> Awaitable[None] | None:

@@ -1,10 +1,12 @@
 """Cost events: the one schema that the proxy and the collector write and the API reads, one JSON object a line."""
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
+from operator import attrgetter
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -34,7 +36,7 @@ def is_of_this_process(line: bytes) -> bool:
     return _PROCESS.encode() in line[:64]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # frozen, it would take 5 us more to make
 class CostEvent:
     """One call. Money in nano-USD here, in USD (exact decimals) on the line. Empty fields are left out of the line."""
 
@@ -79,7 +81,7 @@ class CostEvent:
 
     def line(self) -> bytes:
         """The JSON object, without a newline."""
-        return _line(self, _CALL_FIELDS)
+        return _line(self, *_CALL_FIELDS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,25 +117,36 @@ class InfraEvent:
 
     def line(self) -> bytes:
         """The JSON object, without a newline."""
-        return _line(self, _INFRA_FIELDS)
+        return _line(self, *_INFRA_FIELDS)
+
+
+class _Fields(NamedTuple):
+    names: tuple[str, ...]
+    """On the line."""
+    values: Callable[[Any], tuple[Any, ...]]
+    """All of them at once, of an event."""
 
 
 _MONEY = {"cost_nanos": "cost_usd", "saved_nanos": "saved_usd"}
 _ALWAYS_THERE = {"event_id", "timestamp", "event_type", "provider", "model", "input_tokens", "output_tokens"} | {
     *("cache_read_tokens", "cache_write_tokens", "cost_nanos", "latency_ms", "status_code", "is_streaming", "cache_hit")
 }
-_CALL_FIELDS, _INFRA_FIELDS = (
-    tuple((item.name, _MONEY.get(item.name, item.name), item.name in _ALWAYS_THERE) for item in fields(kind))
-    for kind in (CostEvent, InfraEvent)
-)
+_NUMBERS = frozenset({int, float})
 
 
-def _line(event: CostEvent | InfraEvent, names: tuple[tuple[str, str, bool], ...]) -> bytes:
-    members: dict[str, Any] = {}
-    for name, written, is_kept in names:
-        value = getattr(event, name)
-        if is_kept or not (value is None or value is False or value == ""):
-            members[written] = value
+def _fields(kind: type[CostEvent] | type[InfraEvent], are_always_there: bool) -> _Fields:
+    names = [item.name for item in fields(kind) if (item.name in _ALWAYS_THERE) == are_always_there]
+    return _Fields(tuple(_MONEY.get(name, name) for name in names), attrgetter(*names))
+
+
+_CALL_FIELDS, _INFRA_FIELDS = ((_fields(kind, True), _fields(kind, False)) for kind in (CostEvent, InfraEvent))
+
+
+def _line(event: CostEvent | InfraEvent, always: _Fields, others: _Fields) -> bytes:
+    members: dict[str, Any] = dict(zip(always.names, always.values(event), strict=True))
+    for name, value in zip(others.names, others.values(event), strict=True):
+        if value or type(value) in _NUMBERS:
+            members[name] = value
     members["timestamp"] = rfc3339(event.timestamp)
     for written in _MONEY.values():
         if (nanos := members.get(written)) is not None:
@@ -143,4 +156,5 @@ def _line(event: CostEvent | InfraEvent, names: tuple[tuple[str, str, bool], ...
 
 def rfc3339(moment: datetime) -> str:
     """UTC, to the microsecond, ending in Z."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+    utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return utc.isoformat(timespec="microseconds")[:-6] + "Z"

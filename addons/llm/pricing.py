@@ -9,10 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import Annotated
+from typing import Annotated, Any
 
 import genai_prices
-from cachetools import LRUCache
 from genai_prices.data_snapshot import get_snapshot
 from genai_prices.types import ModelInfo, PriceCalculation, TieredPrices
 from genai_prices.types import ModelPrice as GenaiPrice
@@ -26,6 +25,7 @@ _LONGEST_MODEL_NAME = 256
 SEARCH_FEE = Decimal(10)
 """USD per thousand web searches: what Anthropic and OpenAI ask for any model, where a model's prices leave it out."""
 _REMEMBERED_MODELS = 4096
+_NOT_YET: Any = object()
 
 PerMillion = Annotated[Decimal, Field(ge=0, le=10**9, allow_inf_nan=False)]
 
@@ -96,13 +96,14 @@ class Rates:
 
     def cost(self, usage: Usage) -> Decimal:
         """Nano-USD."""
-        return (
-            usage.input_tokens * self.input
-            + usage.output_tokens * self.output
-            + usage.cache_read_tokens * self.cache_read
-            + usage.cache_write_tokens * self.cache_write
-            + usage.cache_write_1h_tokens * self.cache_write_1h
-        )
+        nanos = usage.input_tokens * self.input + usage.output_tokens * self.output
+        if usage.cache_read_tokens or usage.cache_write_tokens:
+            nanos += (
+                usage.cache_read_tokens * self.cache_read
+                + usage.cache_write_tokens * self.cache_write
+                + usage.cache_write_1h_tokens * self.cache_write_1h
+            )
+        return nanos
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,7 @@ class Prices:
 
     def __init__(self, overrides: PricingFile | None = None) -> None:
         self._lock = threading.Lock()  # the API asks from many threads
-        self._found: LRUCache[tuple[str, str], ModelPrice | Priced | None] = LRUCache(_REMEMBERED_MODELS)
+        self._found: dict[tuple[str, str], ModelPrice | Priced | None] = {}
         self._overrides: Mapping[tuple[str, str], ModelPrice] = {}
         self._lists: dict[str, PriceList] = {}
         if overrides:
@@ -156,10 +157,13 @@ class Prices:
     def find(self, provider: str, price_id: str, model: str) -> ModelPrice | Priced | None:
         """`provider` as events spell it, `price_id` as genai-prices does."""
         key = (provider, model)
-        with self._lock:
-            if key not in self._found:
-                self._found[key] = self._look_up(price_id, key)
-            return self._found[key]
+        found: ModelPrice | Priced | None = self._found.get(key, _NOT_YET)
+        if found is _NOT_YET:
+            with self._lock:
+                if len(self._found) >= _REMEMBERED_MODELS:
+                    self._found.clear()  # clients may send any number of names
+                found = self._found[key] = self._look_up(price_id, key)
+        return found
 
     def _look_up(self, price_id: str, key: tuple[str, str]) -> ModelPrice | Priced | None:
         override, model = self._overrides.get(key), key[1]
@@ -181,29 +185,33 @@ class Prices:
 
     def cost(self, provider: str, price_id: str, model: str, usage: Usage, when: datetime) -> int | None:
         """Nano-USD, rounded once, half to even. None where the model, or one of the tokens' kinds, has no price."""
-        usd = Decimal(0)
-        for name, part in ((model, usage), *((other or model, extra) for other, extra in usage.extra)):
-            price = self.find(provider, price_id, name)
-            if price is None:
-                return None
-            cost = price.cost(part) if isinstance(price, ModelPrice) else genai_cost(price, part, when)
-            if cost is None:
-                return None
-            usd += cost
-        return int((usd * NANOS_PER_USD).to_integral_value(ROUND_HALF_EVEN))
+        nanos = self._nanos(provider, price_id, model, usage, when)
+        for other, extra in usage.extra:
+            more = self._nanos(provider, price_id, other or model, extra, when)
+            nanos = None if nanos is None or more is None else nanos + more
+        return None if nanos is None else int(nanos.to_integral_value(ROUND_HALF_EVEN))
+
+    def _nanos(self, provider: str, price_id: str, model: str, usage: Usage, when: datetime) -> Decimal | None:
+        """Not rounded, and without the usage's `extra`."""
+        price = self.find(provider, price_id, model)
+        if isinstance(price, Priced):
+            return genai_cost(price, usage, when)
+        return price.cost(usage) * NANOS_PER_USD if price else None
 
 
 def genai_cost(price: Priced, usage: Usage, when: datetime) -> Decimal | None:
-    """USD; None where one of the tokens' kinds has no price."""
-    if not _context(usage) and not usage.web_searches:
+    """Nano-USD, not rounded; None where one of the tokens' kinds has no price."""
+    if not usage.web_searches and not _context(usage):
         prices = price.model.get_prices(when)
         rates = price.rates.get(id(prices))
         if rates is None:
             rates = price.rates[id(prices)] = _rates(price, prices, when)
         total = usage.total_input_tokens
-        if found := next((rate for rate in rates if total > rate.above), None):
-            return found.cost(usage) / NANOS_PER_USD
-    return _calculated(price, usage, when)
+        for rate in rates:
+            if total > rate.above:
+                return rate.cost(usage)
+    usd = _calculated(price, usage, when)
+    return None if usd is None else usd * NANOS_PER_USD
 
 
 def _rates(price: Priced, prices: GenaiPrice, when: datetime) -> tuple[Rates, ...]:

@@ -86,8 +86,11 @@ def read(
 
 
 def _output_limit(body: Mapping[str, Any], names: Iterable[str]) -> int:
-    limits = (body.get(name) for name in names)
-    limit = next((n for n in limits if type(n) is int and n > 0), _DEFAULT_OUTPUT_TOKENS)
+    limit = _DEFAULT_OUTPUT_TOKENS
+    for name in names:
+        if type(found := body.get(name)) is int and found > 0:
+            limit = found
+            break
     choices = body.get("n")
     return min(limit * (choices if type(choices) is int and choices > 0 else 1), _MAX_OUTPUT_TOKENS)
 
