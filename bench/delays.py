@@ -17,18 +17,13 @@ _SPREAD_SECONDS = 1.0
 
 @dataclass
 class Delays:
-    """Milliseconds."""
+    """Of one round, in milliseconds."""
 
     first: list[float] = field(default_factory=list)
     """From the request to the first chunk."""
     chunks: list[float] = field(default_factory=list)
-    cpu: float = 0.0
-    """Seconds, of the target's process."""
-    seconds: float = 0.0
-
-    @property
-    def cores(self) -> float:
-        return self.cpu / self.seconds if self.seconds else 0.0
+    cores: float = 0.0
+    """CPU of the target's process."""
 
 
 def percentile(values: list[float], percent: float) -> float:
@@ -89,11 +84,12 @@ async def _run(url: str, streams: int, found: Delays, limit_seconds: float) -> N
         await asyncio.gather(*waiting)
 
 
-def measure(target: Target, streams: int, chunks: int, limit_seconds: float, found: Delays) -> None:
-    """Add one round to `found`. RuntimeError where chunks are missing."""
-    before, start, already = target.cpu(), time.monotonic(), len(found.chunks)
+def measure(target: Target, streams: int, chunks: int, limit_seconds: float) -> Delays:
+    """One round. RuntimeError where chunks are missing."""
+    found = Delays()
+    before, start = target.cpu(), time.monotonic()
     asyncio.run(_run(target.url, streams, found, limit_seconds))
-    found.cpu += target.cpu() - before
-    found.seconds += time.monotonic() - start
-    if (came := len(found.chunks) - already) != streams * chunks:
-        raise RuntimeError(f"{target.name}: {came} of {streams * chunks} chunks came")
+    found.cores = (target.cpu() - before) / (time.monotonic() - start)
+    if len(found.chunks) != streams * chunks:
+        raise RuntimeError(f"{target.name}: {len(found.chunks)} of {streams * chunks} chunks came")
+    return found
