@@ -103,7 +103,8 @@ def characters(value: object) -> int:
         for item in waiting.pop():
             kind = type(item)  # of what a JSON parser makes
             if kind is str:
-                total += len(item) if item[:5] != "data:" else min(len(item), _IMAGE_CHARACTERS)
+                length = len(item)
+                total += length if length <= _IMAGE_CHARACTERS or item[:5] != "data:" else _IMAGE_CHARACTERS
             elif kind is dict:
                 if "data" in item and type(data := item["data"]) is str and item.get("type") == "base64":
                     total += min(len(data), _IMAGE_CHARACTERS)
