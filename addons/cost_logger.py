@@ -13,7 +13,7 @@ from mitmproxy.proxy.layers.http._hooks import HttpErrorHook
 from addons.core import Core
 from addons.flow_call import call_of, open_call
 from addons.guard import describe, guarded
-from addons.headers import header
+from addons.headers import header, put
 from addons.llm import decoding, eventstream
 from addons.llm.attribution import clean
 from addons.llm.call import LLMCall
@@ -62,8 +62,7 @@ class CostLogger:
         call = call_of(flow)
         if not call or not flow.response:
             return
-        for name, value in call.response_headers.items():
-            flow.response.headers[name] = clean(value)
+        put(flow.response.headers, {name: clean(value) for name, value in call.response_headers.items()})
         content_type = header(flow.response.headers, b"content-type").partition(";")[0].strip().lower()
         is_error = not 200 <= flow.response.status_code < 300  # not metered, whatever its form: it costs nothing
         if call.sent and not is_error and (parser := _PARSERS.get(content_type)):

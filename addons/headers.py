@@ -1,4 +1,6 @@
-"""Read headers in one pass over what was sent; mitmproxy's own look-ups convert names and values each time."""
+"""Headers in one pass over what was sent; mitmproxy's own ways convert names and values for each of them."""
+
+from collections.abc import Mapping
 
 from mitmproxy.http import Headers
 
@@ -7,3 +9,12 @@ def header(headers: Headers, name: bytes) -> str:
     """Of a name in lower case: the value, "" where there is none, those of several joined as `Headers.get` does."""
     found = [value for key, value in headers.fields if key.lower() == name]
     return b", ".join(found).decode("utf-8", "surrogateescape") if found else ""
+
+
+def put(headers: Headers, values: Mapping[str, str]) -> None:
+    """Set some, in the place of those of the same names."""
+    if not values:
+        return
+    fields = [(name.encode(), value.encode()) for name, value in values.items()]
+    names = {name.lower() for name, _ in fields}
+    headers.fields = (*(field for field in headers.fields if field[0].lower() not in names), *fields)

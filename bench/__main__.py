@@ -22,8 +22,8 @@ from bench.targets import Target, bare, modeltrack, provider, write_settings
 
 @dataclass(frozen=True)
 class Plan:
-    seconds: float = 0.5
-    rounds: int = 3
+    seconds: float = 0.7
+    rounds: int = 7
     sizes: Sequence[int] = (1_000, 200_000)
     clients: Sequence[int] = (1, 16, 128)
     streams: int = 200

@@ -5,6 +5,7 @@ import itertools
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from statistics import median
 from typing import Any
 
 import orjson
@@ -56,31 +57,27 @@ KINDS = (
 
 
 @dataclass
-class Sum:
-    """Of all rounds of one target."""
+class Rounds:
+    """Of one target. What they say is what the middle one says: a machine that pauses spoils some of them."""
 
-    answers: int = 0
-    seconds: float = 0.0
-    cpu: float = 0.0
     rates: list[float] = field(default_factory=list)
+    cpus: list[float] = field(default_factory=list)
+    """us of a request, of the target's own process."""
     latencies: list[float] = field(default_factory=list)
     """Seconds."""
 
     def add(self, result: Result, cpu: float) -> None:
-        self.answers += len(result.latencies)
-        self.seconds += result.seconds
-        self.cpu += cpu
         self.rates.append(result.rate)
+        self.cpus.append(cpu / len(result.latencies) * 1e6)
         self.latencies += result.latencies
 
     @property
     def rate(self) -> float:
-        return self.answers / self.seconds
+        return median(self.rates)
 
     @property
     def cpu_us(self) -> float:
-        """Of one request, of the target's own process."""
-        return self.cpu / self.answers * 1e6
+        return median(self.cpus)
 
 
 def for_a_while(requests: Iterator[bytes], seconds: float) -> Iterator[bytes]:
@@ -97,13 +94,13 @@ def run(
     return result
 
 
-def compare(targets: list[Target], kind: Kind, size: int, clients: int, seconds: float, rounds: int) -> list[Sum]:
+def compare(targets: list[Target], kind: Kind, size: int, clients: int, seconds: float, rounds: int) -> list[Rounds]:
     post = prepared(size, kind.stream)
-    sums = [Sum() for _ in targets]
+    found = [Rounds() for _ in targets]
     for number in range(rounds + 1):
-        for target, total in zip(targets, sums, strict=True):
+        for target, total in zip(targets, found, strict=True):
             before = target.cpu()
             result = run(target, kind.requests(post), clients, seconds if number else min(seconds, 0.2))
             if number:  # the first round warms up
                 total.add(result, target.cpu() - before)
-    return sums
+    return found

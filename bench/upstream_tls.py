@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from bench.load import load, load_once_each
 from bench.targets import Target, modeltrack, write_settings
-from bench.throughput import Sum, all_different, prepared, run
+from bench.throughput import Rounds, all_different, prepared, run
 from modeltrack_api.fake_provider import FakeProvider
 
 CLIENTS = 4
@@ -58,8 +58,8 @@ def targets() -> Iterator[list[Target]]:
         yield found
 
 
-def compare(seconds: float, rounds: int) -> list[tuple[str, Sum]]:
-    sums = {(kept, tls): Sum() for kept in ("kept alive", "one request each") for tls in ("plain", "TLS")}
+def compare(seconds: float, rounds: int) -> list[tuple[str, Rounds]]:
+    sums = {(kept, tls): Rounds() for kept in ("kept alive", "one request each") for tls in ("plain", "TLS")}
     post = prepared(1000)
     with targets() as found:
         for number in range(rounds + 1):

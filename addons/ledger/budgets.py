@@ -65,8 +65,8 @@ class BudgetsFile(BaseModel):
 
     def covering(self, team: str, app: str) -> list[Budget]:
         """The budgets that a request must satisfy: the team's, and the team's and app's."""
-        accounts = [(team, ""), (team, app)] if app else [(team, "")]
-        return [self.by_account[account] for account in accounts if account in self.by_account]
+        found = self.by_account.get((team, "")), self.by_account.get((team, app)) if app else None
+        return [budget for budget in found if budget]
 
 
 @dataclass(frozen=True, slots=True)

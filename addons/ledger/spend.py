@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
+from operator import attrgetter
 from typing import Any
 
 from addons.ledger.budgets import Budget, BudgetsFile, Standing
@@ -201,7 +202,10 @@ def refusal_of(standings: list[Standing]) -> Refusal | None:
 
 
 def highest(standings: list[Standing]) -> Standing | None:
-    return max(standings, key=lambda s: s.exact_percent, default=None)
+    return max(standings, key=_percent) if standings else None
+
+
+_percent = attrgetter("exact_percent")
 
 
 def fold(events: Iterable[Mapping[str, Any]]) -> Spend:
