@@ -4,6 +4,7 @@ import errno
 import fcntl
 import logging
 import os
+import queue
 import signal
 import sys
 import threading
@@ -85,18 +86,19 @@ def start(settings: CollectorSettings) -> Runner:
     return runner
 
 
-def run(runner: Runner, stop: threading.Event) -> None:
+def run(runner: Runner, stop: threading.Event, ended: "queue.SimpleQueue[int]") -> None:
     try:
         runner.run(stop)
     finally:
-        stop.set()
+        ended.put(0)
 
 
 def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    stop = threading.Event()
+    # Not an Event: its lock may be held by the very line that the signal interrupts.
+    asked: queue.SimpleQueue[int] = queue.SimpleQueue()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, lambda number, _: asked.put(number))
     try:
         settings = from_environment(os.environ)
         logging.getLogger().setLevel(_LEVELS[settings.log_level])
@@ -106,9 +108,11 @@ def main() -> int:
         print(f"collector: {error}", file=sys.stderr)
         return 1
     # A thread, so that a question that is not answered yet does not hold up the end: nothing of it has been written.
-    thread = threading.Thread(target=run, args=(runner, stop), name="collector", daemon=True)
+    stop = threading.Event()
+    thread = threading.Thread(target=run, args=(runner, stop, asked), name="collector", daemon=True)
     thread.start()
-    stop.wait()
+    asked.get()
+    stop.set()
     thread.join(_GRACE_SECONDS)
     if not thread.is_alive():
         runner.close()
