@@ -53,8 +53,8 @@ class CostLogger:
         flow.request.headers["Accept-Encoding"] = "identity"
         options = call.wire.stream_options(body)
         if options and not call.fixed and call.provider.takes_stream_options(flow.request.path.partition("?")[2]):
-            put = replace_member if "stream_options" in body else insert_member
-            flow.request.content = put(flow.request.raw_content or b"", "stream_options", orjson.dumps(options))
+            write = replace_member if "stream_options" in body else insert_member
+            flow.request.content = write(flow.request.raw_content or b"", "stream_options", orjson.dumps(options))
             call.adds_stream_usage = True
 
     @guarded

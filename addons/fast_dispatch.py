@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 OPTION = "modeltrack_fast_dispatch"
 
+_REPLACED = ("handle_lifecycle", "trigger_event")
 _RELIED_ON = (
     addonmanager.AddonManager.handle_lifecycle,
     addonmanager.AddonManager.trigger_event,
@@ -34,8 +35,8 @@ _KNOWN = ("39d92a1584707fe0",)
 
 
 def _dispatch(manager: addonmanager.AddonManager, table: HookTable) -> Part:
-    names = ("handle_lifecycle", "trigger_event")
-    return Part("dispatch", _RELIED_ON, _KNOWN, [Replacement(manager, name, getattr(table, name)) for name in names])
+    replacements = [Replacement(manager, name, getattr(table, name)) for name in _REPLACED]
+    return Part("dispatch", _RELIED_ON, _KNOWN, replacements)
 
 
 def _is_plain(manager: addonmanager.AddonManager) -> bool:
@@ -64,8 +65,9 @@ class FastDispatch:
 
     def _begin(self) -> fast_server.Begin | None:
         table = self._table
-        is_in_force = table and table.manager.handle_lifecycle == table.handle_lifecycle  # nothing is on top of it
-        return table.begin_lifecycle if table and is_in_force else None
+        if table is None or any(getattr(table.manager, name) != getattr(table, name) for name in _REPLACED):
+            return None  # somebody has put another on top
+        return table.begin_lifecycle
 
     def done(self) -> None:
         self.uninstall()
@@ -80,7 +82,8 @@ class FastDispatch:
         if dispatch in self._parts:
             self._table = table
         if unknown := [part.what for part in parts if part not in self._parts]:
-            logger.warning("%s does not know this mitmproxy's %s: no faster there", OPTION, ", ".join(unknown))
+            what = ", ".join(unknown)
+            logger.warning("%s does not know this mitmproxy's %s, or finds it changed: no faster there", OPTION, what)
 
     def uninstall(self) -> None:
         self._table = None

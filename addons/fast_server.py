@@ -5,13 +5,14 @@ next turn. Here hooks that wait for nothing are called at once, and what their e
 is to be sent goes out in one piece: a head with its body, and all the chunks of a stream that have come together.
 """
 
+import asyncio
 import logging
 from asyncio import StreamWriter
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
-from mitmproxy import hooks
+from mitmproxy import exceptions, hooks
 from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.layer import Layer
 from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
@@ -21,6 +22,8 @@ from mitmproxy.utils import asyncio_utils
 from addons.hook_table import is_flow
 from addons.replacing import Part
 
+_AT_ONCE = 32
+"""Events handled before others get their turn: a client may send thousands of requests in one piece."""
 _JOINED_BYTES = 65536
 """More than this is sent as it comes: copying it would cost more than a write."""
 
@@ -55,7 +58,9 @@ class FastLayer:
         waiting = self._waiting = deque((event,))
         unsent: list[commands.SendData] = []
         try:
-            while waiting:
+            for _ in range(_AT_ONCE):
+                if not waiting:
+                    break
                 try:
                     for command in self._layer.handle_event(waiting.popleft()):
                         if isinstance(command, commands.StartHook):
@@ -70,13 +75,19 @@ class FastLayer:
                     self._handler.log("mitmproxy has crashed!", logging.ERROR, exc_info=True)
             yield from self._joined(unsent)
         finally:
-            self._waiting = None
-            for left in waiting:  # a command could not be carried out
+            if self._waiting is waiting:
+                self._waiting = None
+            for left in waiting:  # too many, or a command could not be carried out
                 self._later(self._handler.server_event(left))
 
     def _start(self, hook: commands.StartHook, begin: Begin, waiting: deque[events.Event]) -> None:
         args = hook.args()
-        rest = begin(hook, args)
+        try:
+            rest = begin(hook, args)
+        except (exceptions.OptionsError, asyncio.CancelledError) as error:
+            # With a task of its own the hook would end with that, and the connection go on without it.
+            self._handler.log(f"the hook {hook.name} did not end: {error!r}", logging.ERROR)
+            return
         if rest or (is_flow(args[0]) and args[0].intercepted):
             self._later(self._finish(hook, rest, args[0]))
         elif hook.blocking:
@@ -91,10 +102,10 @@ class FastLayer:
         if not hook.blocking:
             return
         completed = events.HookCompleted(hook)
-        if self._waiting is None:
+        if self._waiting is not None and self._handler._server_event_lock.locked():
+            self._waiting.append(completed)  # it has waited for nothing after all
+        else:
             await self._handler.server_event(completed)
-        else:  # it has waited for nothing after all
-            self._waiting.append(completed)
 
     def _later(self, work: Any) -> None:
         asyncio_utils.create_task(work, name="handle_hook", keep_ref=True, client=self._handler.client.peername)

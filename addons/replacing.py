@@ -27,10 +27,6 @@ class Part:
         self._replacements = tuple(replacements)
         self._originals: list[tuple[Replacement, Any]] = []
 
-    @property
-    def is_in_force(self) -> bool:
-        return bool(self._originals)
-
     def apply(self) -> bool:
         """False where mitmproxy's part is another one, or somebody has replaced it: then it stays. Once only."""
         if fingerprint(self._relies_on) not in self._known:

@@ -207,7 +207,7 @@ class Settings:
         "MODELTRACK_FAST_DISPATCH",
         True,
         BOOLEAN,
-        "Give mitmproxy's events only to the addons that implement them; false leaves that to mitmproxy.",
+        "Do with less what mitmproxy does for each event, request and connection; false leaves that to mitmproxy.",
     )
 
     @property

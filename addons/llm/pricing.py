@@ -115,7 +115,7 @@ class Priced:
 
 
 class Prices:
-    """Looks each (provider, model) up once."""
+    """Remembers what it has found for each (provider, model)."""
 
     def __init__(self, overrides: PricingFile | None = None) -> None:
         self._lock = threading.Lock()  # the API asks from many threads

@@ -1,6 +1,7 @@
-"""CostLogger beside what the tests in e2e show: a call that mitmproxy loses."""
+"""CostLogger beside what the tests in e2e show: a call that mitmproxy loses, and one that waits for the disk."""
 
 import asyncio
+import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -63,3 +64,21 @@ async def test_a_call_that_mitmproxy_loses_is_ended_once_its_client_has_gone(
     await asyncio.sleep(0)
     assert len(core.log.path.read_bytes().splitlines()) == 1
     logger.done()
+
+
+@pytest.mark.parametrize("fsync", ["always", "interval"])
+async def test_an_answers_end_waits_for_the_disk_where_that_is_wanted(
+    fsync: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    core = Core()
+    wanted = {"modeltrack_data_dir": str(tmp_path), "modeltrack_fsync": fsync}
+    core.configure(from_options({name: info.default for name, info in SETTINGS.items()} | wanted))
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    flow = flow_of_a_call(core)
+    waits: Any = CostLogger(core).response(flow)
+    assert (waits is not None) == (fsync == "always")
+    if waits:
+        await waits
+    assert len(synced) == (fsync == "always") and core.log.path.read_bytes().count(b"\n") == 1
+    core.log.close()

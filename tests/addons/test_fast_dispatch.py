@@ -299,7 +299,9 @@ def test_it_leaves_a_mitmproxy_that_it_does_not_know_alone(
     assert not REPLACED & vars(world.manager).keys()
     world.fast.uninstall()
     assert [record.levelname for record in caplog.records] == ["WARNING"]
-    assert caplog.messages == ["modeltrack_fast_dispatch does not know this mitmproxy's dispatch: no faster there"]
+    assert caplog.messages == [
+        "modeltrack_fast_dispatch does not know this mitmproxy's dispatch, or finds it changed: no faster there"
+    ]
 
 
 def test_it_leaves_a_manager_that_others_have_changed_alone() -> None:
@@ -313,11 +315,13 @@ def test_it_leaves_a_manager_that_others_have_changed_alone() -> None:
     assert world.manager.trigger_event is theirs
 
 
-def test_what_others_put_on_top_of_it_stays() -> None:
+def test_what_others_put_on_top_of_it_stays_and_is_asked_for_each_connections_events() -> None:
     world = World(AddonManager, is_fast=True)
     below = world.manager.trigger_event
+    assert world.fast._begin()
     theirs: Any = lambda event: below(event)  # noqa: E731
     world.manager.trigger_event = theirs  # type: ignore[method-assign]
+    assert not world.fast._begin()
     world.fast.uninstall()
     assert world.manager.trigger_event is theirs and "handle_lifecycle" not in vars(world.manager)
 

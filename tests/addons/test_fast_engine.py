@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from mitmproxy import addonmanager, ctx, http, optmanager
 from mitmproxy.addons.maplocal import MapLocal
 from mitmproxy.addons.onboarding import Onboarding
+from mitmproxy.addons.tlsconfig import TlsConfig
 from mitmproxy.coretypes.multidict import MultiDict
 from mitmproxy.net.http import url
 from mitmproxy.options import Options
+from mitmproxy.proxy.commands import StartHook
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers.http import HttpRequestHook
 from mitmproxy.proxy.layers.tls import TlsClienthelloHook
@@ -22,12 +24,14 @@ from addons import fast_engine
 from addons.replacing import Part, Replacement, fingerprint
 
 PARTS = {part.what: part for part in fast_engine.parts()}
+REPLACED = [each for part in PARTS.values() for each in part._replacements]
+ORIGINALS = [vars(each.owner).get(each.name) for each in REPLACED]
 
 
 @pytest.fixture(autouse=True)
 def _undone() -> Iterator[None]:
     yield
-    assert not [part for part in PARTS.values() if part.is_in_force]
+    assert [vars(each.owner).get(each.name) for each in REPLACED] == ORIGINALS
 
 
 def both(what: str, ask: Callable[[], Any]) -> tuple[str, str]:
@@ -168,6 +172,29 @@ def test_files_are_served_in_the_place_of_answers_where_they_are_asked_for(is_ma
     assert after == before == repr(b"from a file" if is_mapped else None)
 
 
+@pytest.mark.parametrize("path", ["/v1/messages", "/other.crl", "the list's"])
+def test_the_list_of_revoked_certificates_is_served(path: str, tmp_path: Any) -> None:
+    with taddons.context(addon := TlsConfig()) as context:
+        context.configure(addon, confdir=str(tmp_path))
+
+        def ask() -> Any:
+            flow = tflow.tflow()
+            flow.live = True
+            flow.request.path = addon.crl_path() if path == "the list's" else path
+            TlsConfig.request(addon, flow)
+            return flow.response and flow.response.headers["content-type"]
+
+        before, after = both("addons", ask)
+    assert after == before == repr("application/pkix-crl" if path == "the list's" else None)
+
+
+@pytest.mark.parametrize("kind", [StartHook, type("NoDataclass", (StartHook,), {"name": "no_dataclass"})])
+def test_hooks_that_are_none_cannot_be_made(kind: type) -> None:
+    for _ in range(2):
+        before, after = both("hooks", kind)
+        assert after == before and "TypeError" in after
+
+
 @pytest.mark.parametrize("is_on", [True, False])
 def test_the_onboarding_app_waits_only_where_it_is_on(is_on: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ctx, "options", SimpleNamespace(onboarding=is_on), raising=False)
@@ -190,7 +217,7 @@ def value() -> str:
 def test_a_part_stays_as_it_is_where_it_is_not_known(relied_on: list[Any]) -> None:
     owner = SimpleNamespace(value=value)
     part = Part("values", relied_on, ["0123456789abcdef"], [Replacement(owner, "value", lambda: "faster")])
-    assert not part.apply() and not part.is_in_force
+    assert not part.apply()
     part.undo()
     assert owner.value is value
 
@@ -210,3 +237,14 @@ def test_an_inherited_name_is_inherited_again_afterwards() -> None:
     assert part.apply() and "get" in vars(http.Headers)
     part.undo()
     assert "get" not in vars(http.Headers)
+
+
+@pytest.mark.parametrize("is_first_undone_first", [True, False])
+def test_two_proxies_in_one_process_leave_nothing_behind(is_first_undone_first: bool) -> None:
+    first = fast_engine.parts()
+    assert all([part.apply() for part in first])
+    second = fast_engine.parts()
+    assert [part.what for part in second if part.apply()] == ["checks"], "the others are there already"
+    for parts in (first, second) if is_first_undone_first else (second, first):
+        for part in parts:
+            part.undo()

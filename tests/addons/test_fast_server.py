@@ -17,6 +17,7 @@ from mitmproxy.proxy.layers.http import HttpRequestHook, HttpResponseHook
 from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
 from mitmproxy.proxy.mode_specs import ProxyMode
 from mitmproxy.proxy.server import ConnectionIO
+from mitmproxy.proxy.server_hooks import ClientDisconnectedHook
 from mitmproxy.test import tflow
 
 from addons.fast_server import FastLayer
@@ -69,6 +70,8 @@ class ScriptedLayer(layer.Layer):
                     yield commands.CloseTcpConnection(connection, half_close=True)
                 case "close":
                     yield commands.CloseConnection(connection)
+                case "notice":
+                    yield ClientDisconnectedHook(self._world.client)
                 case "crash":
                     raise ValueError("a layer's")
                 case "impossible":
@@ -79,12 +82,16 @@ class World:
     """One connection with a client and one with a server, and an addon; with FastLayer or without."""
 
     def __init__(self, plans: list[list[Step]], is_fast: bool) -> None:
-        self.seen: dict[str, list[Any]] = {"layer": [], "hooks": [], "client": [], "server": [], "log": []}
+        self.seen: dict[str, list[Any]] = {"layer": [], "hooks": [], "client": [], "server": [], "log": []} | {
+            "watchdog": []
+        }
         opts = options.Options()
         opts.add_option("onboarding", bool, False, "")
         master: Any = SimpleNamespace(options=opts)
         master.addons = AddonManager(master)
-        master.addons.chain.append(SimpleNamespace(request=self.called, response=self.called))
+        notice = lambda _: self.seen["hooks"].append("notice")  # noqa: E731
+        addon = SimpleNamespace(request=self.called, response=self.called, client_disconnected=notice)
+        master.addons.chain.append(addon)
         loop = asyncio.get_running_loop()
         self.transports: list[Transport] = []
 
@@ -118,6 +125,10 @@ class World:
         self.seen["hooks"].append(flow.id)
         if "fails" in flow.id:
             raise ValueError(flow.id)
+        if "stops" in flow.id:
+            raise asyncio.CancelledError
+        if "another" in flow.id:
+            asyncio.get_running_loop().call_soon(self.seen["hooks"].append, "another's turn")
         if "intercepts" in flow.id:
             flow.intercept()
             asyncio.get_running_loop().call_soon(flow.resume)
@@ -126,6 +137,7 @@ class World:
     async def wait(self, name: str) -> None:
         if "waits" in name:
             await asyncio.sleep(0)
+        self.seen["watchdog"].append(self.handler.timeout_watchdog.blocker)
         self.seen["hooks"].append(f"{name} is through")
 
     def logged(self, message: str, level: int = 0, exc_info: Any = None) -> None:
@@ -177,7 +189,7 @@ USUAL = st.one_of(
     st.tuples(st.just("send"), st.sampled_from(["client a", "client b", "server c", "server" + "d" * 70_000])),
     st.tuples(st.just("hook"), HOOKS),
     st.tuples(st.just("hook"), HOOKS),
-    st.tuples(st.sampled_from(["log", "half-close", "close"]), st.sampled_from(["client", "server"])),
+    st.tuples(st.sampled_from(["log", "half-close", "close", "notice"]), st.sampled_from(["client", "server"])),
 )
 UNUSUAL = st.tuples(st.sampled_from(["crash", "impossible"]), st.none())
 
@@ -197,6 +209,47 @@ def test_the_same_comes_of_the_same_events(plans: list[list[Step]]) -> None:
 def test_the_same_comes_of_events_that_come_while_hooks_wait(plans: list[list[Step]]) -> None:
     """But for a layer that crashes, where it is a matter of time which events are lost."""
     assert outcome(plans, True, at_once=True) == outcome(plans, False, at_once=True)
+
+
+def test_a_hook_that_stops_keeps_its_request_waiting_and_nothing_else() -> None:
+    plan: list[Step] = [("send", "client head"), ("hook", "request stops"), ("send", "client body")]
+    seen = outcome([plan], True, at_once=False)
+    assert seen["client"] == [b"client head"] == outcome([plan], False, at_once=False)["client"]
+    assert seen["log"] == ["the hook request did not end: CancelledError()"]
+
+
+def test_others_get_their_turn_however_much_comes_of_an_event() -> None:
+    """A client may send thousands of requests in one piece."""
+    plans: list[list[Step]] = [[("hook", "request another"), *[("hook", "request")] * 200, ("send", "client end")]]
+    seen = outcome(plans, True, at_once=False)
+    assert seen["client"] == [b"client end"] and len(seen["hooks"]) == 202
+    assert seen["hooks"].index("another's turn") < 100
+
+
+class Both(layer.Layer):
+    """Two that do not wait for one another, as the streams of a connection."""
+
+    def __init__(self, context: Any, plans: list[list[list[Step]]], world: World) -> None:
+        super().__init__(context)
+        self._children = [ScriptedLayer(context, each, world) for each in plans]
+
+    def _handle_event(self, event: events.Event) -> Iterator[Any]:
+        for child in self._children:
+            yield from child.handle_event(event)
+
+
+@pytest.mark.parametrize("is_kept", [False, True])
+async def test_a_command_that_cannot_be_carried_out_loses_nothing_of_others(
+    is_kept: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = World([], is_fast=True)
+    layers: Any = world.handler.layer
+    one: list[Step] = [("hook", "request"), ("send", "client one"), ("hook", "response waits"), ("send", "client too")]
+    layers._layer = Both(layers._layer.context, [[one], [[("impossible", None)]]], world)
+    if is_kept:  # with its traceback, and so all that was under way
+        del world.handler.log
+    seen = await world.run(1, at_once=False)
+    assert b"".join(seen["client"]) == b"client oneclient too"
 
 
 async def test_what_an_event_leads_to_is_written_in_one_piece() -> None:

@@ -15,3 +15,5 @@ def requestheaders(flow: http.HTTPFlow) -> None:
 def response(flow: http.HTTPFlow) -> None:
     assert flow.response
     flow.response.headers["x-is-fast"] = str("trigger_event" in vars(ctx.master.addons))
+    handler = ctx.master.addons.get("proxyserver").connections[flow.client_conn.id]
+    flow.response.headers["x-layer"] = type(handler.layer).__name__

@@ -47,7 +47,8 @@ def test_it_may_be_off_from_the_start(make_proxy: Callable[..., Proxy], how: str
     env = {"MODELTRACK_FAST_DISPATCH": "0"} if how == "variable" else {}
     proxy = make_proxy("-s", str(ROOT / "addons/main.py"), *args, start=False, **env)
     proxy.use("mitmdump", Path(__file__).with_name("switching.py"))
-    assert post(proxy.start(), "off").headers["x-is-fast"] == "False"
+    headers = post(proxy.start(), "off").headers
+    assert (headers["x-is-fast"], headers["x-layer"]) == ("False", "ReverseProxy")
 
 
 def test_it_is_there_again_when_the_script_is_loaded_again(make_proxy: Callable[..., Proxy], tmp_path: Path) -> None:
@@ -59,7 +60,8 @@ def test_it_is_there_again_when_the_script_is_loaded_again(make_proxy: Callable[
     script.write_text(script.read_text() + "\n# edited\n")
     until(lambda: proxy.log.count("Loading script") == 3)
     until(lambda: requests.get(proxy.url + "/readyz", timeout=5).ok)
-    assert post(proxy, "a").headers["x-is-fast"] == "True"
+    headers = post(proxy, "a").headers
+    assert (headers["x-is-fast"], headers["x-layer"]) == ("True", "FastLayer")
     assert len(proxy.events(team="a")) == 2
 
 

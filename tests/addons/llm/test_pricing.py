@@ -14,6 +14,7 @@ from genai_prices.types import ModelPrice as GenaiPrice
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from addons.llm import pricing
 from addons.llm.pricing import Priced, Prices, PricingFile, _calculated, genai_cost
 from addons.llm.usage import Usage
 
@@ -294,3 +295,12 @@ def test_a_price_that_changes_with_the_time_changes_with_it() -> None:
     price = Priced(model, LISTS[0])
     costs = [genai_cost(price, Usage(1000), WHEN + timedelta(seconds=late)) for late in (0, 1, 0)]
     assert costs == [10**6, 3 * 10**6, 10**6]
+
+
+def test_models_are_remembered_up_to_a_number() -> None:
+    """Clients may send any number of names."""
+    prices = Prices()
+    for number in range(pricing._REMEMBERED_MODELS + 10):
+        prices._found["openai", f"m{number}"] = None
+    assert prices.known("openai", "openai", "gpt-4o")
+    assert len(prices._found) < 20
