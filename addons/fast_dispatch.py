@@ -9,6 +9,7 @@ one entry of its chain, and an error in the first would let a request past the b
 """
 
 import logging
+from typing import Any
 
 from mitmproxy import addonmanager, connection, ctx
 from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
@@ -34,11 +35,6 @@ _KNOWN = ("39d92a1584707fe0",)
 """Fingerprints of mitmproxy 12.2."""
 
 
-def _dispatch(manager: addonmanager.AddonManager, table: HookTable) -> Part:
-    replacements = [Replacement(manager, name, getattr(table, name)) for name in _REPLACED]
-    return Part("dispatch", _RELIED_ON, _KNOWN, replacements)
-
-
 def _is_plain(manager: addonmanager.AddonManager) -> bool:
     return type(manager) is addonmanager.AddonManager and not vars(addonmanager.AddonManager).keys() & vars(manager)
 
@@ -49,6 +45,8 @@ class FastDispatch:
         """Those in force."""
         self._connections = fast_server.part()
         self._table: HookTable | None = None
+        self._methods: list[tuple[str, Any]] = []
+        """Of the table, and the manager's while it is in force."""
 
     def configure(self, updated: set[str]) -> None:
         if OPTION in updated:
@@ -64,10 +62,13 @@ class FastDispatch:
                 handler.layer = fast_server.FastLayer(handler, self._begin)  # type: ignore[assignment]
 
     def _begin(self) -> fast_server.Begin | None:
+        """Asked at every event of every connection. None where somebody has put another on top of either."""
         table = self._table
-        if table is None or any(getattr(table.manager, name) != getattr(table, name) for name in _REPLACED):
-            return None  # somebody has put another on top
-        return table.begin_lifecycle
+        if table is None:
+            return None
+        state = vars(table.manager)
+        is_in_force = all([state.get(name) is value for name, value in self._methods])
+        return table.begin_lifecycle if is_in_force else None
 
     def done(self) -> None:
         self.uninstall()
@@ -76,7 +77,8 @@ class FastDispatch:
         if self._parts:
             return
         table = HookTable(manager)
-        dispatch = _dispatch(manager, table)
+        self._methods = [(name, getattr(table, name)) for name in _REPLACED]
+        dispatch = Part("dispatch", _RELIED_ON, _KNOWN, [Replacement(manager, *each) for each in self._methods])
         parts = [dispatch, self._connections, *fast_engine.parts()]
         self._parts = [part for part in parts if (part is not dispatch or _is_plain(manager)) and part.apply()]
         if dispatch in self._parts:
