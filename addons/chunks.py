@@ -5,14 +5,12 @@ Trailers, fields after the last chunk, make its layer crash and leave the connec
 RFC 9112 (section 7.1.2) lets one do who forwards a body by its length.
 """
 
-from typing import Any
-
 from h11 import Data, EndOfMessage, ProtocolError
 from h11._readers import ChunkedReader
 from h11._receivebuffer import ReceiveBuffer
-from mitmproxy.proxy.layers import http
+from mitmproxy.proxy.layers.http import _http1
 
-_http1: Any = http._http1
+from addons.replacing import Replacement, ReplacingAddon
 
 
 class _Reader(ChunkedReader):
@@ -44,10 +42,5 @@ class _Reader(ChunkedReader):
         return EndOfMessage() if isinstance(event, EndOfMessage) else event
 
 
-class Chunks:
-    def load(self, _: object) -> None:
-        self._original = _http1.ChunkedReader
-        _http1.ChunkedReader = _Reader
-
-    def done(self) -> None:
-        _http1.ChunkedReader = self._original
+class Chunks(ReplacingAddon):
+    replacements = (Replacement(_http1, "ChunkedReader", _Reader),)

@@ -9,6 +9,7 @@ from mitmproxy.http import Headers, Response
 from mitmproxy.net.http import http1
 from mitmproxy.proxy.layers.http import _http1, _http2
 
+from addons.replacing import Replacement, ReplacingAddon
 from addons.replies import JSON, error_body
 
 
@@ -30,15 +31,8 @@ def make_error_response(status_code: int, message: str = "") -> bytes:
     return assembled
 
 
-_REPLACED = ((_http1, "make_error_response", make_error_response), (_http2, "format_error", format_error))
-
-
-class JsonErrors:
-    def load(self, _: object) -> None:
-        self._saved = [(module, name, getattr(module, name)) for module, name, _ in _REPLACED]
-        for module, name, replacement in _REPLACED:
-            setattr(module, name, replacement)
-
-    def done(self) -> None:
-        for module, name, original in self._saved:
-            setattr(module, name, original)
+class JsonErrors(ReplacingAddon):
+    replacements = (
+        Replacement(_http1, "make_error_response", make_error_response),
+        Replacement(_http2, "format_error", format_error),
+    )

@@ -17,6 +17,8 @@ from mitmproxy.utils import human
 from wsproto.events import CloseConnection, Event, Message, TextMessage
 from wsproto.frame_protocol import CloseReason
 
+from addons.replacing import Replacement, ReplacingAddon
+
 _FRAME_BYTES = 64
 """What a frame costs at least, so that empty ones are not endless."""
 
@@ -64,12 +66,8 @@ class Connection(websocket.WebsocketConnection):
         return sent
 
 
-class WebSocketLayer:
-    def load(self, _: object) -> None:
-        self._saved = websocket.WebsocketConnection, websocket.Fragmentizer.FRAGMENT_SIZE
-        websocket.WebsocketConnection = Connection  # type: ignore[misc]
-        websocket.Fragmentizer.FRAGMENT_SIZE = sys.maxsize
-
-    def done(self) -> None:
-        original, websocket.Fragmentizer.FRAGMENT_SIZE = self._saved
-        websocket.WebsocketConnection = original  # type: ignore[misc]
+class WebSocketLayer(ReplacingAddon):
+    replacements = (
+        Replacement(websocket, "WebsocketConnection", Connection),
+        Replacement(websocket.Fragmentizer, "FRAGMENT_SIZE", sys.maxsize),
+    )

@@ -4,6 +4,7 @@ import * as api from "../api.js";
 import { action, announce, el, field } from "../dom.js";
 import { name, usd } from "../format.js";
 import { table } from "../table.js";
+import { submit } from "./common.js";
 
 const limit = (amount) => (amount === null ? "–" : usd(amount));
 
@@ -31,16 +32,12 @@ function form(reload) {
   const money = (id) => el("input", { id, type: "number", min: 0, step: "any", inputmode: "decimal" });
   const [team, app] = [text("limit_team"), text("limit_app")];
   const [daily, monthly] = [money("limit_daily"), money("limit_monthly")];
-  const add = async (event) => {
+  const add = (event) => {
     event.preventDefault();
     const limits = Object.entries({ daily_limit_usd: daily.value, monthly_limit_usd: monthly.value }).filter(([, value]) => value);
     if (!limits.length) return announce("Give a limit for a day or for a month.", true);
     const body = { team: team.value.trim(), app_id: app.value.trim(), ...Object.fromEntries(limits.map(([key, value]) => [key, Number(value)])) };
-    const { error } = await api.part(api.post("/api/alerts/budgets", body));
-    announce(error ? error.message : "The limit is set.", Boolean(error));
-    if (error) return;
-    event.target.reset();
-    reload();
+    return submit(event.target, "/api/alerts/budgets", body, "The limit is set.", reload);
   };
   return el(
     "form",

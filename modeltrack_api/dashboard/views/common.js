@@ -1,8 +1,9 @@
 /** Pieces that several views have: spend by day, shares by label, what became of a call. */
 
 import { href } from "../address.js";
+import * as api from "../api.js";
 import { area, chart } from "../charts.js";
-import { badge, el } from "../dom.js";
+import { announce, badge, el } from "../dom.js";
 import { count, name, usd } from "../format.js";
 import { table } from "../table.js";
 
@@ -61,3 +62,12 @@ export function outcome(event) {
 }
 
 export const tokens = (event) => (event.input_tokens ?? 0) + (event.output_tokens ?? 0);
+
+/** Posts what a form says and tells what came of it: `said`, or the error. What was entered goes only where it was taken. */
+export async function submit(form, path, body, said, reload) {
+  const { error } = await api.part(api.post(path, body));
+  announce(error ? error.message : said, Boolean(error));
+  if (error) return;
+  form.reset();
+  reload();
+}

@@ -1,9 +1,10 @@
 /** Reports that are sent again and again: those there are, and a form for another. */
 
 import * as api from "../api.js";
-import { action, announce, el, field, option } from "../dom.js";
+import { action, el, field, option } from "../dom.js";
 import { moment } from "../format.js";
 import { table } from "../table.js";
+import { submit } from "./common.js";
 
 const DAYS = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 const PERIODS = { daily: "a day", weekly: "a week", monthly: "a month", quarterly: "a quarter" };
@@ -45,14 +46,11 @@ function form(reload) {
   const period = select("schedule_period", PERIODS);
   const frequency = select("schedule_frequency", FREQUENCIES);
   const hour = el("input", { id: "schedule_hour", type: "number", min: 0, max: 23, value: 9, required: true });
-  const add = async (event) => {
+  const add = (event) => {
     event.preventDefault();
     const body = { name: name.value.trim(), period: period.value, frequency: frequency.value, hour: Number(hour.value) };
-    const { error } = await api.part(api.post("/api/reports/schedules", body));
-    announce(error ? error.message : `${body.name} will be sent ${FREQUENCIES[body.frequency]}.`, Boolean(error));
-    if (error) return;
-    event.target.reset();
-    reload();
+    const said = `${body.name} will be sent ${FREQUENCIES[body.frequency]}.`;
+    return submit(event.target, "/api/reports/schedules", body, said, reload);
   };
   return el(
     "form",

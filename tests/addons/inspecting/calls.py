@@ -142,14 +142,21 @@ def amounts(text: str) -> list[str]:
     return [line.split()[-1] for line in text.splitlines() if line.startswith(" " * 8) and line[-1].isdigit()]
 
 
-def stream(watch: Watch, chunks: list[bytes], kind: str = "text/event-stream", **headers: str) -> http.HTTPFlow:
-    """A streamed answer, passed through and over."""
+def answered(kind: str, headers: dict[str, str], content: bytes | None) -> http.HTTPFlow:
+    """A call with such an answer, as it came; `_` in the names of headers is `-`."""
     flow = make_flow(make_call())
     assert flow.response
     flow.response.headers["content-type"] = kind
     for name, value in headers.items():
         flow.response.headers[name.replace("_", "-")] = value
-    flow.response.raw_content = None
+    flow.response.raw_content = content
+    return flow
+
+
+def stream(watch: Watch, chunks: list[bytes], kind: str = "text/event-stream", **headers: str) -> http.HTTPFlow:
+    """A streamed answer, passed through and over."""
+    flow = answered(kind, headers, None)
+    assert flow.response
     flow.response.stream = True
     watch.responseheaders(flow)
     passed = [flow.response.stream(chunk) for chunk in [*chunks, b""]] if callable(flow.response.stream) else chunks

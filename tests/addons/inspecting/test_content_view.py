@@ -14,7 +14,7 @@ from addons.content_view import LLMContentview
 from addons.core import Core
 from addons.inspector import Watch
 
-from .calls import amounts, ended, make_call, make_flow, served, settings, stream
+from .calls import amounts, answered, ended, make_flow, served, settings, stream
 
 ANSWER = orjson.dumps({"content": [{"type": "text", "text": "It rains."}]})
 VIEW = LLMContentview()
@@ -64,12 +64,7 @@ def test_what_is_no_call_is_shown_as_ever() -> None:
 
 
 def prettify(data: bytes, kind: str = "application/json", **headers: str) -> str:
-    flow = make_flow(make_call())
-    assert flow.response
-    flow.response.headers["content-type"] = kind
-    for name, value in headers.items():
-        flow.response.headers[name.replace("_", "-")] = value
-    flow.response.raw_content = data
+    flow = answered(kind, headers, data)
     return VIEW.prettify(data, Metadata(flow, content_type=kind, http_message=flow.response))
 
 
