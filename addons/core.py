@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from mitmproxy import http
 
-from addons import heap
+from addons import gc_tuning
 from addons.ledger.budgets import BudgetsFile
 from addons.ledger.event_log import EventLog
 from addons.ledger.events import LOG_NAME, CostEvent
@@ -137,7 +137,7 @@ class Core:
         while not self.ready.is_set():
             try:
                 self.ledger.restore(await asyncio.to_thread(self._read_all))
-                heap.settle()
+                gc_tuning.settle()
                 self.ready.set()
             except Exception as error:
                 reason = error.strerror if isinstance(error, OSError) else type(error).__name__
@@ -184,7 +184,7 @@ class Core:
             logger.error("%s: fsync takes over %g s, an answer goes out before its end", self.log.path, _FSYNC_SECONDS)
 
     def close(self) -> None:
-        heap.unsettle()
+        gc_tuning.unsettle()
         for task in self._tasks:
             task.cancel()
         if self._watcher:

@@ -10,12 +10,12 @@ from mitmproxy import connection, ctx, http
 from mitmproxy.flow import Error
 from mitmproxy.proxy.layers.http._hooks import HttpErrorHook
 
+from addons.callers.attribution import clean
 from addons.core import Core
 from addons.flow_call import call_of, open_call
 from addons.guard import describe, guarded
 from addons.headers import header, put
 from addons.llm import decoding, eventstream
-from addons.llm.attribution import clean
 from addons.llm.call import LLMCall
 from addons.llm.eventstream import CorruptStream, EventStreamParser
 from addons.llm.json_edit import insert_member, replace_member

@@ -4,12 +4,12 @@ import time
 
 from mitmproxy import http
 
+from addons.callers.attribution import HEADER_PREFIX, NO_CACHE_HEADER, Attribution, attribute, is_yes
 from addons.core import Core, Tunnel
 from addons.flow_call import asks_for_websocket, attach, call_of, open_call, untracked_call
 from addons.guard import guarded
 from addons.headers import header
 from addons.llm import decoding
-from addons.llm.attribution import HEADER_PREFIX, NO_CACHE_HEADER, Attribution, attribute, is_yes
 from addons.llm.cache_key import SIGV4
 from addons.llm.call import LLMCall, UntrackedCall
 from addons.llm.hosts import Host, is_own, tracked_on, untracked_on

@@ -14,9 +14,9 @@ from mitmproxy.proxy import layer, layers
 from mitmproxy.proxy.layers import modes
 from mitmproxy.proxy.layers.http import HTTPMode
 
+from addons.callers.attribution import clean
 from addons.core import Core, Tunnel
 from addons.guard import guarded
-from addons.llm.attribution import clean
 from addons.llm.hosts import provider_hosts
 from addons.replies import refuse
 

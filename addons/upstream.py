@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from mitmproxy import http
 
-from addons.llm.attribution import HEADER_PREFIX
+from addons.callers.attribution import HEADER_PREFIX
 from addons.llm.call import LLMCall
 from addons.llm.providers import Endpoints
 from addons.llm.providers.base import join

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from addons.callers.attribution import Attribution
 from addons.ledger.budgets import Standing
 from addons.ledger.spend import Ticket
-from addons.llm.attribution import Attribution
 from addons.llm.prompt import Request
 from addons.llm.providers import Provider, StreamMeter, WireFormat
 from addons.llm.routes import Tracked

@@ -12,9 +12,9 @@ from decimal import Decimal, InvalidOperation
 from functools import cache
 from typing import Any
 
+from addons.callers.attribution import clean
 from addons.ledger.events import InfraEvent
 from addons.ledger.money import to_nanos
-from addons.llm.attribution import clean
 from modeltrack_api.collector.source import AWS_INFRASTRUCTURE, SourceError, Window, event_id
 from modeltrack_api.collector.teams import Teams
 

@@ -12,8 +12,8 @@ from itertools import batched, islice
 from statistics import fmean
 from typing import Any, NamedTuple
 
+from addons.callers.attribution import clean
 from addons.ledger.events import InfraEvent
-from addons.llm.attribution import clean
 from modeltrack_api.collector.aws import answering, client
 from modeltrack_api.collector.source import GPU_COMPUTE, SourceError, Window, event_id
 from modeltrack_api.collector.teams import Teams

@@ -15,9 +15,9 @@ import requests
 import urllib3
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from addons.callers.attribution import clean
 from addons.ledger.events import InfraEvent
 from addons.ledger.money import to_nanos
-from addons.llm.attribution import clean
 from modeltrack_api.collector.source import AWS_INFRASTRUCTURE, GPU_COMPUTE, SourceError, Window, event_id
 from modeltrack_api.collector.teams import Teams
 

@@ -10,10 +10,10 @@ from mitmproxy import http
 from mitmproxy.test import tflow
 
 from addons import signing
+from addons.callers.attribution import Attribution
 from addons.core import Core
 from addons.flow_call import attach
 from addons.llm import eventstream
-from addons.llm.attribution import Attribution
 from addons.llm.call import LLMCall
 from addons.llm.routes import Tracked, resolve
 from addons.signing import BedrockSigner, sign

@@ -6,11 +6,11 @@ from typing import Any
 from mitmproxy import http
 from mitmproxy.test import tflow
 
+from addons.callers.attribution import Attribution
 from addons.core import Core
 from addons.flow_call import attach
 from addons.inspector import Watch
 from addons.ledger.budgets import Budget, Standing
-from addons.llm.attribution import Attribution
 from addons.llm.call import LLMCall
 from addons.llm.routes import Tracked, resolve
 from addons.llm.usage import Usage

@@ -6,7 +6,7 @@ import openai.types.responses.responses_server_event as sdk
 import pytest
 from openai.types.responses import ResponseSteerFailedEvent
 
-from addons.llm.attribution import Attribution
+from addons.callers.attribution import Attribution
 from addons.llm.call import Denial, LLMCall
 from addons.llm.providers.openai import OPENAI
 from addons.llm.providers.responses import RESPONSES, ResponsesMeter

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from addons.llm.attribution import Attribution, attribute, clean, is_yes
+from addons.callers.attribution import Attribution, attribute, clean, is_yes
 
 ALL = {
     "x-modeltrack-team": "t",
