@@ -10,18 +10,18 @@ if ROOT not in sys.path:  # mitmproxy puts this file's folder there, which `from
 from addons.bootstrap import Bootstrap  # noqa: E402
 from addons.budget import BudgetGate  # noqa: E402
 from addons.cache import ResponseCache  # noqa: E402
-from addons.chunks import Chunks  # noqa: E402
 from addons.core import Core  # noqa: E402
 from addons.cost_logger import CostLogger  # noqa: E402
-from addons.fast_dispatch import FastDispatch  # noqa: E402
+from addons.engine.fixes.chunks import Chunks  # noqa: E402
+from addons.engine.fixes.json_errors import JsonErrors  # noqa: E402
+from addons.engine.fixes.websocket_layer import WebSocketLayer  # noqa: E402
+from addons.engine.speed.dispatch import FastDispatch  # noqa: E402
 from addons.inspector import Inspector  # noqa: E402
-from addons.json_errors import JsonErrors  # noqa: E402
 from addons.routing import Routing  # noqa: E402
 from addons.rules import RoutingRules  # noqa: E402
 from addons.signing import BedrockSigner  # noqa: E402
 from addons.status import StatusPages  # noqa: E402
 from addons.tunnels import Tunnels  # noqa: E402
-from addons.websocket_layer import WebSocketLayer  # noqa: E402
 from addons.websockets import WebSockets  # noqa: E402
 
 core = Core()

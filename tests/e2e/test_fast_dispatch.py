@@ -1,4 +1,4 @@
-"""Fast dispatch in running proxies. tests/addons/test_fast_dispatch.py compares it with what mitmproxy does."""
+"""Fast dispatch in running proxies. tests/addons/engine/speed/test_dispatch.py compares it with what mitmproxy does."""
 
 import socket
 from collections.abc import Callable

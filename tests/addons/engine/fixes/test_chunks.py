@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mitmproxy.proxy.layers import http
 
-from addons.chunks import Chunks, _Reader
+from addons.engine.fixes.chunks import Chunks, _Reader
 
 END = b"0\r\n\r\n"
 

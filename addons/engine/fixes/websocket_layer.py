@@ -17,7 +17,7 @@ from mitmproxy.utils import human
 from wsproto.events import CloseConnection, Event, Message, TextMessage
 from wsproto.frame_protocol import CloseReason
 
-from addons.replacing import Replacement, ReplacingAddon
+from addons.engine.replacing import Replacement, ReplacingAddon
 
 _FRAME_BYTES = 64
 """What a frame costs at least, so that empty ones are not endless."""

@@ -17,8 +17,8 @@ from mitmproxy.addonmanager import AddonManager
 from mitmproxy.proxy.layers.http import HttpRequestHook, HttpResponseHook
 from mitmproxy.test import tflow
 
-from addons import fast_dispatch, hook_table
-from addons.fast_dispatch import FastDispatch
+from addons.engine.speed import dispatch, hook_table
+from addons.engine.speed.dispatch import FastDispatch
 
 EVENTS: dict[str, Callable[[], hooks.Hook]] = {
     "request": lambda: HttpRequestHook(tflow.tflow()),
@@ -291,9 +291,9 @@ def test_it_leaves_a_mitmproxy_that_it_does_not_know_alone(
     part: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     another = (lambda *_: None, len)[part is None]  # of `len` there is no source at all
-    known = fast_dispatch._RELIED_ON
+    known = dispatch._RELIED_ON
     changed = [another if item is part else item for item in known] if part else [*known, another]
-    monkeypatch.setattr(fast_dispatch, "_RELIED_ON", changed)
+    monkeypatch.setattr(dispatch, "_RELIED_ON", changed)
     world = World(AddonManager, is_fast=False)
     world.fast.install(world.manager)
     assert not REPLACED & vars(world.manager).keys()

@@ -2,7 +2,7 @@
 
 AddonManager visits every addon, about 45, for every event, with a context manager, a generator and a coroutine each:
 half of what a request costs. hook_table.py takes the place of two of its methods, on its instance and nowhere else;
-fast_engine.py and fast_server.py do what mitmproxy does else for a request, with less.
+lookups.py and layer.py do what mitmproxy does else for a request, with less.
 
 In one thing it differs on purpose: an error in a script's addon skips no other addon. With AddonManager all scripts are
 one entry of its chain, and an error in the first would let a request past the budgets of the next.
@@ -14,9 +14,9 @@ from typing import Any
 from mitmproxy import addonmanager, connection, ctx
 from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
 
-from addons import fast_engine, fast_server
-from addons.hook_table import HookTable
-from addons.replacing import Part, Replacement
+from addons.engine.replacing import Part, Replacement
+from addons.engine.speed import layer, lookups
+from addons.engine.speed.hook_table import HookTable
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ class FastDispatch:
     def __init__(self) -> None:
         self._parts: list[Part] = []
         """Those in force."""
-        self._connections = fast_server.part()
+        self._connections = layer.part()
         self._table: HookTable | None = None
         self._methods: list[tuple[str, Any]] = []
         """Of the table, and the manager's while it is in force."""
@@ -59,9 +59,9 @@ class FastDispatch:
         if self._table and self._connections in self._parts:
             handler = ctx.master.addons.get("proxyserver").connections.get(client.id)
             if type(handler) is ProxyConnectionHandler:
-                handler.layer = fast_server.FastLayer(handler, self._begin)  # type: ignore[assignment]
+                handler.layer = layer.FastLayer(handler, self._begin)  # type: ignore[assignment]
 
-    def _begin(self) -> fast_server.Begin | None:
+    def _begin(self) -> layer.Begin | None:
         """Asked at every event of every connection. None where somebody has put another on top of either."""
         table = self._table
         if table is None:
@@ -79,7 +79,7 @@ class FastDispatch:
         table = HookTable(manager)
         self._methods = [(name, getattr(table, name)) for name in _REPLACED]
         dispatch = Part("dispatch", _RELIED_ON, _KNOWN, [Replacement(manager, *each) for each in self._methods])
-        parts = [dispatch, self._connections, *fast_engine.parts()]
+        parts = [dispatch, self._connections, *lookups.parts()]
         self._parts = [part for part in parts if (part is not dispatch or _is_plain(manager)) and part.apply()]
         if dispatch in self._parts:
             self._table = table

@@ -1,7 +1,7 @@
 """Functions that mitmproxy calls dozens of times for each request, and that can do the same with less.
 
-They are in force together with fast_dispatch.py. Each part stands for itself: where a mitmproxy has another one, that
-part stays as it is. tests/addons/test_fast_engine.py compares each with what it replaces.
+They are in force together with dispatch.py. Each part stands for itself: where a mitmproxy has another one, that
+part stays as it is. tests/addons/engine/speed/test_lookups.py compares each with what it replaces.
 """
 
 import copy
@@ -22,7 +22,7 @@ from mitmproxy.proxy.commands import StartHook
 from mitmproxy.proxy.context import Context
 from mitmproxy.utils import strutils
 
-from addons.replacing import Part, Replacement
+from addons.engine.replacing import Part, Replacement
 
 
 def _values(headers: Headers, name: str | bytes) -> list[bytes]:

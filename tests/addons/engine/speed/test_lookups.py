@@ -20,10 +20,10 @@ from mitmproxy.proxy.layers.http import HttpRequestHook
 from mitmproxy.proxy.layers.tls import TlsClienthelloHook
 from mitmproxy.test import taddons, tflow
 
-from addons import fast_engine
-from addons.replacing import Part, Replacement, fingerprint
+from addons.engine.replacing import Part, Replacement, fingerprint
+from addons.engine.speed import lookups
 
-PARTS = {part.what: part for part in fast_engine.parts()}
+PARTS = {part.what: part for part in lookups.parts()}
 REPLACED = [each for part in PARTS.values() for each in part._replacements]
 ORIGINALS = [vars(each.owner).get(each.name) for each in REPLACED]
 
@@ -36,7 +36,7 @@ def _undone() -> Iterator[None]:
 
 def both(what: str, ask: Callable[[], Any]) -> tuple[str, str]:
     """What comes of it without a part and with it: a value or an error."""
-    part = next(part for part in fast_engine.parts() if part.what == what)
+    part = next(part for part in lookups.parts() if part.what == what)
     before = outcome(ask)
     assert part.apply()
     try:
@@ -241,9 +241,9 @@ def test_an_inherited_name_is_inherited_again_afterwards() -> None:
 
 @pytest.mark.parametrize("is_first_undone_first", [True, False])
 def test_two_proxies_in_one_process_leave_nothing_behind(is_first_undone_first: bool) -> None:
-    first = fast_engine.parts()
+    first = lookups.parts()
     assert all([part.apply() for part in first])
-    second = fast_engine.parts()
+    second = lookups.parts()
     assert [part.what for part in second if part.apply()] == ["checks"], "the others are there already"
     for parts in (first, second) if is_first_undone_first else (second, first):
         for part in parts:

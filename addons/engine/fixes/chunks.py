@@ -10,7 +10,7 @@ from h11._readers import ChunkedReader
 from h11._receivebuffer import ReceiveBuffer
 from mitmproxy.proxy.layers.http import _http1
 
-from addons.replacing import Replacement, ReplacingAddon
+from addons.engine.replacing import Replacement, ReplacingAddon
 
 
 class _Reader(ChunkedReader):

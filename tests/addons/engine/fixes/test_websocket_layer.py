@@ -8,7 +8,7 @@ from wsproto.connection import Connection as Peer
 from wsproto.connection import ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Message, TextMessage
 
-from addons import websocket_layer
+from addons.engine.fixes import websocket_layer
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from mitmproxy.http import Headers, Response
 from mitmproxy.net.http import http1
 from mitmproxy.proxy.layers.http import _http1, _http2
 
-from addons.replacing import Replacement, ReplacingAddon
+from addons.engine.replacing import Replacement, ReplacingAddon
 from addons.replies import JSON, error_body
 
 

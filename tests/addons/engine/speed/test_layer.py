@@ -21,8 +21,8 @@ from mitmproxy.proxy.mode_specs import ProxyMode
 from mitmproxy.proxy.server import ConnectionIO
 from mitmproxy.test import tflow
 
-from addons.fast_server import FastLayer
-from addons.hook_table import HookTable
+from addons.engine.speed.hook_table import HookTable
+from addons.engine.speed.layer import FastLayer
 
 Step = tuple[str, Any]
 

@@ -19,8 +19,8 @@ from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
 from mitmproxy.proxy.server import ConnectionHandler
 from mitmproxy.utils import asyncio_utils
 
-from addons.hook_table import is_flow
-from addons.replacing import Part
+from addons.engine.replacing import Part
+from addons.engine.speed.hook_table import is_flow
 
 _AT_ONCE = 32
 """Events handled before others get their turn: a client may send thousands of requests in one piece."""
