@@ -7,12 +7,12 @@ from collections.abc import Awaitable, Callable
 from mitmproxy import http
 
 from addons.core import Core
-from addons.flow_call import asks_for_websocket, call_of, open_call, untracked_call
-from addons.guard import describe, guarded
+from addons.flow.attached import asks_for_websocket, call_of, open_call, untracked_call
+from addons.flow.guard import describe, guarded
+from addons.flow.replies import deny
 from addons.ledger.spend import WARN_PERCENT, Refusal, highest, refusal_of
 from addons.llm.call import Denial, LLMCall
 from addons.llm.usage import Usage
-from addons.replies import deny
 
 logger = logging.getLogger(__name__)
 

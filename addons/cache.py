@@ -9,13 +9,13 @@ from cachetools import TTLCache
 from mitmproxy import http
 
 from addons.core import Core
-from addons.flow_call import call_of, open_call
-from addons.guard import guarded
+from addons.flow.attached import call_of, open_call
+from addons.flow.guard import guarded
+from addons.flow.measure import answer_body, measure
 from addons.ledger.money import format_usd
 from addons.llm.cache_key import cache_key, key_headers
 from addons.llm.call import LLMCall
 from addons.llm.usage import Usage
-from addons.meter import answer_body, measure
 
 CACHE_HEADER = "X-ModelTrack-Cache"
 SAVINGS_HEADER = "X-ModelTrack-Cache-Savings"

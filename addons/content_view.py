@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 from mitmproxy import contentviews, flow, http
 
-from addons.flow_call import call_of
+from addons.flow.attached import call_of
 from addons.llm import decoding, eventstream, reassembly, transcript
 from addons.llm.eventstream import CorruptStream, EventStreamParser
 from addons.llm.sse import SSEParser

@@ -12,16 +12,16 @@ from mitmproxy.proxy.layers.http._hooks import HttpErrorHook
 
 from addons.callers.attribution import clean
 from addons.core import Core
-from addons.flow_call import call_of, open_call
-from addons.guard import describe, guarded
-from addons.headers import header, put
+from addons.flow.attached import call_of, open_call
+from addons.flow.finish import CLIENT_GONE, finish
+from addons.flow.guard import describe, guarded
+from addons.flow.headers import header, put
+from addons.flow.measure import CLIENT_DISCONNECTED, PROXY_STOPPED, REQUEST_TOO_LARGE
 from addons.llm import decoding, eventstream
 from addons.llm.call import LLMCall
 from addons.llm.eventstream import CorruptStream, EventStreamParser
 from addons.llm.json_edit import insert_member, replace_member
 from addons.llm.sse import EventTooLarge, SSEParser
-from addons.meter import CLIENT_DISCONNECTED, PROXY_STOPPED, REQUEST_TOO_LARGE
-from addons.record import CLIENT_GONE, finish
 
 logger = logging.getLogger(__name__)
 

@@ -13,8 +13,8 @@ from mitmproxy import addonmanager, contentviews, ctx, flow, http
 
 from addons.content_view import LLMContentview
 from addons.core import Core
-from addons.flow_call import call_of, untracked_call
-from addons.guard import describe, guarded
+from addons.flow.attached import call_of, untracked_call
+from addons.flow.guard import describe, guarded
 from addons.kept_streams import KeptStreams, Tee
 from addons.ledger.events import CostEvent
 from addons.llm import explain

@@ -6,9 +6,11 @@ from mitmproxy import http
 
 from addons.callers.attribution import HEADER_PREFIX, NO_CACHE_HEADER, Attribution, attribute, is_yes
 from addons.core import Core, Tunnel
-from addons.flow_call import asks_for_websocket, attach, call_of, open_call, untracked_call
-from addons.guard import guarded
-from addons.headers import header
+from addons.flow.attached import asks_for_websocket, attach, call_of, open_call, untracked_call
+from addons.flow.guard import guarded
+from addons.flow.headers import header
+from addons.flow.replies import refuse
+from addons.flow.upstream import aim, send_to
 from addons.llm import decoding
 from addons.llm.cache_key import SIGV4
 from addons.llm.call import LLMCall, UntrackedCall
@@ -19,8 +21,6 @@ from addons.llm.providers.bedrock import BEDROCK, signing_name
 from addons.llm.providers.responses import RESPONSES
 from addons.llm.routes import PassedThrough, Status, Tracked, passed_to, resolve
 from addons.llm.socket import Socket
-from addons.replies import refuse
-from addons.upstream import aim, send_to
 
 _OWN_PREFIX = HEADER_PREFIX.encode()
 

@@ -7,14 +7,14 @@ import orjson
 from mitmproxy import http
 
 from addons.core import Core
-from addons.flow_call import open_call
-from addons.guard import guarded
+from addons.flow.attached import open_call
+from addons.flow.guard import guarded
+from addons.flow.replies import deny
+from addons.flow.upstream import aim
 from addons.ledger.spend import highest
 from addons.llm.call import Denial, LLMCall
 from addons.llm.json_edit import replace_member
 from addons.llm.rules import Decision, choose
-from addons.replies import deny
-from addons.upstream import aim
 
 logger = logging.getLogger(__name__)
 

@@ -11,10 +11,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from addons.core import Core
-from addons.flow_call import status_page
-from addons.guard import guarded
+from addons.flow.attached import status_page
+from addons.flow.guard import guarded
+from addons.flow.replies import refuse, reply
 from addons.ledger.money import NANOS_PER_USD, to_decimal_text
-from addons.replies import refuse, reply
 
 
 def usd(nanos: int) -> orjson.Fragment:

@@ -16,9 +16,9 @@ from mitmproxy.proxy.layers.http import HTTPMode
 
 from addons.callers.attribution import clean
 from addons.core import Core, Tunnel
-from addons.guard import guarded
+from addons.flow.guard import guarded
+from addons.flow.replies import refuse
 from addons.llm.hosts import provider_hosts
-from addons.replies import refuse
 
 logger = logging.getLogger(__name__)
 

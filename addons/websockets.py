@@ -14,16 +14,16 @@ from mitmproxy import connection, ctx, http
 from mitmproxy.websocket import WebSocketMessage
 
 from addons.core import Core
-from addons.flow_call import socket_of, untracked_call
-from addons.guard import describe, guarded
+from addons.flow.attached import socket_of, untracked_call
+from addons.flow.finish import CLIENT_GONE, finish
+from addons.flow.guard import describe, guarded
+from addons.flow.measure import CLIENT_DISCONNECTED, PROXY_STOPPED, UPSTREAM_DISCONNECTED
+from addons.flow.replies import retry_headers
 from addons.llm.call import Denial, LLMCall
 from addons.llm.json_edit import replace_member
 from addons.llm.prompt import parse_object
 from addons.llm.providers.responses import CREATED, error_name
 from addons.llm.socket import CREATE, Socket, Turn, begins, error_event, lane_of, refusal_event
-from addons.meter import CLIENT_DISCONNECTED, PROXY_STOPPED, UPSTREAM_DISCONNECTED
-from addons.record import CLIENT_GONE, finish
-from addons.replies import retry_headers
 
 logger = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from addons.cache import ResponseCache
 from addons.callers.attribution import Attribution
 from addons.core import Core
 from addons.cost_logger import CostLogger
-from addons.flow_call import attach, call_of
+from addons.flow.attached import attach, call_of
 from addons.llm.call import LLMCall
 from addons.llm.routes import Tracked, resolve
 from addons.settings import SETTINGS, from_options

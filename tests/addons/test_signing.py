@@ -12,7 +12,7 @@ from mitmproxy.test import tflow
 from addons import signing
 from addons.callers.attribution import Attribution
 from addons.core import Core
-from addons.flow_call import attach
+from addons.flow.attached import attach
 from addons.llm import eventstream
 from addons.llm.call import LLMCall
 from addons.llm.routes import Tracked, resolve

@@ -25,22 +25,22 @@ FAULTS: dict[str, tuple[int, int]] = {
     "addons.cache:_key": (200, 200),
     "addons.cache:ResponseCache.entries": (200, 200),
     "addons.cache:ResponseCache._entry": (200, 200),
-    "addons.record:measure": (200, 200),
+    "addons.flow.finish:measure": (200, 200),
     "addons.cost_logger:_Stream._read": (200, 200),
     "addons.cost_logger:SSEParser": (200, 200),
-    "addons.record:_count_savings": (200, 200),
+    "addons.flow.finish:_count_savings": (200, 200),
     "addons.cost_logger:clean": (200, 200),
     "addons.cost_logger:insert_member": (200, 200),
     "addons.cost_logger:_status": (200, 200),
-    "addons.record:_event": (200, 200),
-    "addons.meter:_usage": (200, 200),
+    "addons.flow.finish:_event": (200, 200),
+    "addons.flow.measure:_usage": (200, 200),
     "addons.llm.pricing:Prices.cost": (503, 503),
 }
 
 
 # Fails before it is known for what it is, or in the making of the event.
 WITHOUT_EVENT = {"addons.routing:resolve", "addons.routing:attribute"} | {
-    *("addons.cost_logger:_status", "addons.record:_event")
+    *("addons.cost_logger:_status", "addons.flow.finish:_event")
 }
 
 

@@ -454,7 +454,7 @@ FAULTS = {
     "addons.websockets:parse_object": "proxy_error",
     "addons.websockets:socket_of": "proxy_error",
     "addons.rules:choose": "",
-    "addons.record:measure": "",
+    "addons.flow.finish:measure": "",
 }
 
 

@@ -10,7 +10,7 @@ from mitmproxy.net.http import http1
 from mitmproxy.proxy.layers.http import _http1, _http2
 
 from addons.engine.replacing import Replacement, ReplacingAddon
-from addons.replies import JSON, error_body
+from addons.flow.replies import JSON, error_body
 
 
 def _kind(status: int) -> str:

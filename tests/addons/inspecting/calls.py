@@ -8,13 +8,13 @@ from mitmproxy.test import tflow
 
 from addons.callers.attribution import Attribution
 from addons.core import Core
-from addons.flow_call import attach
+from addons.flow.attached import attach
+from addons.flow.finish import finish
 from addons.inspector import Watch
 from addons.ledger.budgets import Budget, Standing
 from addons.llm.call import LLMCall
 from addons.llm.routes import Tracked, resolve
 from addons.llm.usage import Usage
-from addons.record import finish
 from addons.seen import seen
 from addons.settings import SETTINGS, Settings, from_options
 

@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mitmproxy.http import Headers
 
-from addons.headers import header, put
+from addons.flow.headers import header, put
 
 NAMES = st.sampled_from([b"Content-Type", b"content-type", b"X-Other", b"CONTENT-TYPE"])
 

@@ -6,8 +6,8 @@ import orjson
 from mitmproxy import http
 
 from addons.core import Core
-from addons.guard import describe
-from addons.headers import header
+from addons.flow.guard import describe
+from addons.flow.headers import header
 from addons.llm import decoding
 from addons.llm.call import LLMCall
 from addons.llm.providers.base import error_type

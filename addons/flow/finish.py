@@ -9,10 +9,10 @@ from datetime import datetime
 from mitmproxy import http
 
 from addons.core import Core
-from addons.guard import describe
+from addons.flow.guard import describe
+from addons.flow.measure import measure
 from addons.ledger.events import CostEvent
 from addons.llm.call import LLMCall
-from addons.meter import measure
 
 logger = logging.getLogger(__name__)
 
