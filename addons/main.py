@@ -16,7 +16,7 @@ from addons.engine.fixes.chunks import Chunks  # noqa: E402
 from addons.engine.fixes.json_errors import JsonErrors  # noqa: E402
 from addons.engine.fixes.websocket_layer import WebSocketLayer  # noqa: E402
 from addons.engine.speed.dispatch import FastDispatch  # noqa: E402
-from addons.inspector import Inspector  # noqa: E402
+from addons.inspecting.inspector import Inspector  # noqa: E402
 from addons.routing import Routing  # noqa: E402
 from addons.rules import RoutingRules  # noqa: E402
 from addons.signing import BedrockSigner  # noqa: E402

@@ -10,12 +10,12 @@ from addons.callers.attribution import Attribution
 from addons.core import Core
 from addons.flow.attached import attach
 from addons.flow.finish import finish
-from addons.inspector import Watch
+from addons.inspecting.inspector import Watch
+from addons.inspecting.seen import seen
 from addons.ledger.budgets import Budget, Standing
 from addons.llm.call import LLMCall
 from addons.llm.routes import Tracked, resolve
 from addons.llm.usage import Usage
-from addons.seen import seen
 from addons.settings import SETTINGS, Settings, from_options
 
 SECRET = "s3cr3t-f00"

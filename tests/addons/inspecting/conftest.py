@@ -8,7 +8,7 @@ from mitmproxy.addons.view import View
 from mitmproxy.test import taddons
 
 from addons.core import Core
-from addons.inspector import Watch
+from addons.inspecting.inspector import Watch
 
 from .calls import settings
 

@@ -10,9 +10,9 @@ from mitmproxy.contentviews import Metadata
 from mitmproxy.contentviews._registry import ContentviewRegistry
 from mitmproxy.test import taddons
 
-from addons.content_view import LLMContentview
 from addons.core import Core
-from addons.inspector import Watch
+from addons.inspecting.content_view import LLMContentview
+from addons.inspecting.inspector import Watch
 
 from .calls import amounts, answered, ended, make_flow, served, settings, stream
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from addons.core import Core
-from addons.inspector import Watch
+from addons.inspecting.inspector import Watch
 from addons.llm.usage import Usage
 
 from .calls import OUTCOMES, amounts, downgraded, ended, explanation, hit, make_call, used

@@ -9,8 +9,8 @@ from mitmproxy.addons.view import View
 from mitmproxy.test import taddons
 
 from addons.core import Core
-from addons.inspector import Inspector, Watch
-from addons.seen import seen
+from addons.inspecting.inspector import Inspector, Watch
+from addons.inspecting.seen import seen
 
 from .calls import BUDGET, OUTCOMES, SECRET, downgraded, ended, hit, make_flow, over_budget, served, settings
 
@@ -67,7 +67,7 @@ def test_a_failure_to_comment_is_logged_without_the_prompt_and_harms_no_call(
     def fail(*_: object) -> None:
         raise ValueError(SECRET)
 
-    monkeypatch.setattr("addons.inspector.bill", fail)
+    monkeypatch.setattr("addons.inspecting.inspector.bill", fail)
     call = served(core)
     ended(core, call)
     assert call.logged

@@ -5,8 +5,8 @@ import weakref
 from pathlib import Path
 
 from addons.core import Core
-from addons.inspector import Watch
-from addons.kept_streams import KeptStreams, Tee
+from addons.inspecting.inspector import Watch
+from addons.inspecting.kept_streams import KeptStreams, Tee
 
 from .calls import (
     kept,

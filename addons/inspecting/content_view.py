@@ -7,10 +7,11 @@ import orjson
 from mitmproxy import contentviews, flow, http
 
 from addons.flow.attached import call_of
-from addons.llm import decoding, eventstream, reassembly, transcript
+from addons.inspecting import reassembly, transcript
+from addons.inspecting.seen import METADATA, RULE, seen
+from addons.llm import decoding, eventstream
 from addons.llm.eventstream import CorruptStream, EventStreamParser
 from addons.llm.sse import SSEParser
-from addons.seen import METADATA, RULE, seen
 
 _MOST_VIEWED = 4 * 2**20
 

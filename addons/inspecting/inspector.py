@@ -11,16 +11,16 @@ from typing import Any
 import orjson
 from mitmproxy import addonmanager, contentviews, ctx, flow, http
 
-from addons.content_view import LLMContentview
 from addons.core import Core
 from addons.flow.attached import call_of, untracked_call
 from addons.flow.guard import describe, guarded
-from addons.kept_streams import KeptStreams, Tee
+from addons.inspecting import explain
+from addons.inspecting.bill import bill
+from addons.inspecting.content_view import LLMContentview
+from addons.inspecting.kept_streams import KeptStreams, Tee
+from addons.inspecting.seen import METADATA, MOST_EXPLAINED, RULE, seen, seen_on
 from addons.ledger.events import CostEvent
-from addons.llm import explain
-from addons.llm.bill import bill
 from addons.llm.call import LLMCall
-from addons.seen import METADATA, MOST_EXPLAINED, RULE, seen, seen_on
 
 logger = logging.getLogger(__name__)
 

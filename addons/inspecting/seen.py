@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 from mitmproxy import flow
 
+from addons.inspecting import explain
+from addons.inspecting.transcript import WIDTH
 from addons.ledger.events import CostEvent
-from addons.llm import explain
 from addons.llm.call import LLMCall
-from addons.llm.transcript import WIDTH
 
 METADATA = "modeltrack"
 """Key in a flow's metadata: a string of `name=value` lines, so that `~meta team=product` finds it. This is saved."""

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from addons.llm.transcript import (
+from addons.inspecting.transcript import (
     ERROR,
     OTHER,
     REFUSAL,

@@ -5,10 +5,10 @@ from collections.abc import Iterable
 import orjson
 import pytest
 
+from addons.inspecting.reassembly import of_stream
+from addons.inspecting.transcript import ERROR, REFUSAL, TEXT, THINKING, TOOL_CALL, Message, Part
 from addons.llm.eventstream import EventStreamParser
-from addons.llm.reassembly import of_stream
 from addons.llm.sse import Event, SSEParser
-from addons.llm.transcript import ERROR, REFUSAL, TEXT, THINKING, TOOL_CALL, Message, Part
 from modeltrack_api import fake_bedrock, fake_openai
 from modeltrack_api.fake_answers import Api, Reply, anthropic_events, anthropic_message
 

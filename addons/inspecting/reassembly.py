@@ -10,9 +10,9 @@ from typing import Any
 
 import orjson
 
+from addons.inspecting.transcript import ERROR, REFUSAL, TEXT, THINKING, TOOL_CALL, Message, Part, of_answer, part_of
 from addons.llm.providers.responses import FINAL
 from addons.llm.sse import Event
-from addons.llm.transcript import ERROR, REFUSAL, TEXT, THINKING, TOOL_CALL, Message, Part, of_answer, part_of
 
 _Key = tuple[object, ...]
 

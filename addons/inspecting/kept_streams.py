@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 
 from mitmproxy import http
 
-from addons.seen import Seen, seen_on
+from addons.inspecting.seen import Seen, seen_on
 
 
 class KeptStreams:

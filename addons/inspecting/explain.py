@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
+from addons.inspecting.bill import SEARCHES, Line
+from addons.inspecting.transcript import wrapped
 from addons.ledger.events import CostEvent
 from addons.ledger.money import NANOS_PER_USD, format_usd
 from addons.ledger.spend import highest
-from addons.llm.bill import SEARCHES, Line
 from addons.llm.call import LLMCall
-from addons.llm.transcript import wrapped
 
 REFUSED = "refused"
 FAILED = "failed"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from addons.llm.bill import Line, bill
+from addons.inspecting.bill import Line, bill
 from addons.llm.pricing import Prices, PricingFile
 from addons.llm.usage import Usage
 
