@@ -17,11 +17,11 @@ from addons.flow.finish import CLIENT_GONE, finish
 from addons.flow.guard import describe, guarded
 from addons.flow.headers import header, put
 from addons.flow.measure import CLIENT_DISCONNECTED, PROXY_STOPPED, REQUEST_TOO_LARGE
-from addons.llm import decoding, eventstream
 from addons.llm.call import LLMCall
-from addons.llm.eventstream import CorruptStream, EventStreamParser
-from addons.llm.json_edit import insert_member, replace_member
-from addons.llm.sse import EventTooLarge, SSEParser
+from addons.llm.parsing import decoding, eventstream
+from addons.llm.parsing.eventstream import CorruptStream, EventStreamParser
+from addons.llm.parsing.json_edit import insert_member, replace_member
+from addons.llm.parsing.sse import EventTooLarge, SSEParser
 
 logger = logging.getLogger(__name__)
 

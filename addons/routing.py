@@ -11,16 +11,16 @@ from addons.flow.guard import guarded
 from addons.flow.headers import header
 from addons.flow.replies import refuse
 from addons.flow.upstream import aim, send_to
-from addons.llm import decoding
 from addons.llm.cache_key import SIGV4
 from addons.llm.call import LLMCall, UntrackedCall
 from addons.llm.hosts import Host, is_own, tracked_on, untracked_on
-from addons.llm.prompt import parse_object
+from addons.llm.parsing import decoding
 from addons.llm.providers import NotConfigured
 from addons.llm.providers.bedrock import BEDROCK, signing_name
 from addons.llm.providers.responses import RESPONSES
+from addons.llm.request import parse_object
+from addons.llm.responses_socket import Socket
 from addons.llm.routes import PassedThrough, Status, Tracked, passed_to, resolve
-from addons.llm.socket import Socket
 
 _OWN_PREFIX = HEADER_PREFIX.encode()
 

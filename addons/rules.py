@@ -13,7 +13,7 @@ from addons.flow.replies import deny
 from addons.flow.upstream import aim
 from addons.ledger.spend import highest
 from addons.llm.call import Denial, LLMCall
-from addons.llm.json_edit import replace_member
+from addons.llm.parsing.json_edit import replace_member
 from addons.llm.rules import Decision, choose
 
 logger = logging.getLogger(__name__)

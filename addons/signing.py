@@ -15,10 +15,10 @@ from addons.core import Core
 from addons.flow.attached import call_of, open_call, untracked_call
 from addons.flow.guard import guarded
 from addons.flow.replies import refuse
-from addons.llm import eventstream
 from addons.llm.cache_key import SIGV4
 from addons.llm.call import LLMCall
 from addons.llm.hosts import aws_region
+from addons.llm.parsing import eventstream
 from addons.llm.providers.bedrock import BEDROCK, signing_name
 from addons.llm.providers.bedrock_runtime import CONVERSE
 

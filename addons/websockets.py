@@ -20,10 +20,10 @@ from addons.flow.guard import describe, guarded
 from addons.flow.measure import CLIENT_DISCONNECTED, PROXY_STOPPED, UPSTREAM_DISCONNECTED
 from addons.flow.replies import retry_headers
 from addons.llm.call import Denial, LLMCall
-from addons.llm.json_edit import replace_member
-from addons.llm.prompt import parse_object
+from addons.llm.parsing.json_edit import replace_member
 from addons.llm.providers.responses import CREATED, error_name
-from addons.llm.socket import CREATE, Socket, Turn, begins, error_event, lane_of, refusal_event
+from addons.llm.request import parse_object
+from addons.llm.responses_socket import CREATE, Socket, Turn, begins, error_event, lane_of, refusal_event
 
 logger = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ It is kept beside mitmproxy's own attributes rather than in `flow.metadata`, whi
 from mitmproxy import http
 
 from addons.llm.call import LLMCall, UntrackedCall
+from addons.llm.responses_socket import Socket
 from addons.llm.routes import Status
-from addons.llm.socket import Socket
 
 _NAME = "modeltrack"
 

@@ -8,8 +8,8 @@ from mitmproxy import http
 from addons.core import Core
 from addons.flow.guard import describe
 from addons.flow.headers import header
-from addons.llm import decoding
 from addons.llm.call import LLMCall
+from addons.llm.parsing import decoding
 from addons.llm.providers.base import error_type
 from addons.llm.providers.bedrock_runtime import usage_in_headers
 from addons.llm.usage import NOTHING, Usage

@@ -9,9 +9,9 @@ from mitmproxy import contentviews, flow, http
 from addons.flow.attached import call_of
 from addons.inspecting import reassembly, transcript
 from addons.inspecting.seen import METADATA, RULE, seen
-from addons.llm import decoding, eventstream
-from addons.llm.eventstream import CorruptStream, EventStreamParser
-from addons.llm.sse import SSEParser
+from addons.llm.parsing import decoding, eventstream
+from addons.llm.parsing.eventstream import CorruptStream, EventStreamParser
+from addons.llm.parsing.sse import SSEParser
 
 _MOST_VIEWED = 4 * 2**20
 

@@ -11,8 +11,8 @@ from typing import Any
 import orjson
 
 from addons.inspecting.transcript import ERROR, REFUSAL, TEXT, THINKING, TOOL_CALL, Message, Part, of_answer, part_of
+from addons.llm.parsing.sse import Event
 from addons.llm.providers.responses import FINAL
-from addons.llm.sse import Event
 
 _Key = tuple[object, ...]
 

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 from addons.callers.attribution import Attribution
 from addons.ledger.budgets import Standing
 from addons.ledger.spend import Ticket
-from addons.llm.prompt import Request
 from addons.llm.providers import Provider, StreamMeter, WireFormat
+from addons.llm.request import LLMRequest
 from addons.llm.routes import Tracked
 from addons.llm.usage import NOTHING, Estimate, Usage
 
@@ -48,7 +48,7 @@ class LLMCall:
     no_route: bool = False
     """Whether the client asked for its model, whatever the routing rules say."""
 
-    request: Request | None = None
+    request: LLMRequest | None = None
     """None until the body has been read, and for one that could not be."""
     body: dict[str, Any] = field(default_factory=dict)
     """Empty once the request is on its way: what is needed later is in `request`."""

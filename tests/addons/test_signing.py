@@ -13,8 +13,8 @@ from addons import signing
 from addons.callers.attribution import Attribution
 from addons.core import Core
 from addons.flow.attached import attach
-from addons.llm import eventstream
 from addons.llm.call import LLMCall
+from addons.llm.parsing import eventstream
 from addons.llm.routes import Tracked, resolve
 from addons.signing import BedrockSigner, sign
 

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
-from addons.llm.prompt import Request
-from addons.llm.sse import Event
+from addons.llm.parsing.sse import Event
+from addons.llm.request import LLMRequest
 from addons.llm.usage import Estimate, Usage
 
 
@@ -51,7 +51,7 @@ class WireFormat(Protocol):
     filing: frozenset[str]
     """Fields of a request that say how to file it and leave the answer as it is: no part of the cache's key."""
 
-    def request(self, body: Mapping[str, Any], model: str) -> Request:
+    def request(self, body: Mapping[str, Any], model: str) -> LLMRequest:
         """`model` is the one that the path names, "" if it names none. Raises ValueError where there is none at all."""
 
     def stream_options(self, body: Mapping[str, Any]) -> dict[str, Any] | None:

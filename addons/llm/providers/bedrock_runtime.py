@@ -10,9 +10,9 @@ from typing import Any
 
 import orjson
 
-from addons.llm import prompt
+from addons.llm.parsing.sse import Event
 from addons.llm.providers.anthropic import AnthropicMeter, Messages
-from addons.llm.sse import Event
+from addons.llm.request import LLMRequest, characters
 from addons.llm.usage import Estimate, Usage, count, details
 
 _DELTA_TEXT = re.compile(rb'"(?:text|input)": ?"((?:[^"\\]++|\\.)*+)"')
@@ -37,7 +37,7 @@ class InvokeMeter(AnthropicMeter):
             self._metrics = metrics
             self.complete = True
         if not kind:
-            self.text_bytes += prompt.characters(content)  # another model's
+            self.text_bytes += characters(content)  # another model's
         done = self.complete
         super().read(Event(kind if isinstance(kind, str) else "", inner, b""))
         self.complete = done  # message_stop may come before, or with, the metrics
@@ -87,7 +87,7 @@ class Invoke(Messages):
     def __init__(self, stream: bool) -> None:
         self._stream = stream
 
-    def request(self, body: Mapping[str, Any], model: str, stream: bool | None = None) -> prompt.Request:
+    def request(self, body: Mapping[str, Any], model: str, stream: bool | None = None) -> LLMRequest:
         return super().request(body, model, self._stream)
 
     def meter(self, hide_usage: bool) -> AnthropicMeter:
@@ -101,7 +101,7 @@ class Converse(Messages):
     def __init__(self, stream: bool) -> None:
         self._stream = stream
 
-    def request(self, body: Mapping[str, Any], model: str, stream: bool | None = None) -> prompt.Request:
+    def request(self, body: Mapping[str, Any], model: str, stream: bool | None = None) -> LLMRequest:
         limits = {"max_tokens": details(body, "inferenceConfig").get("maxTokens"), "system": body.get("system")}
         return super().request({**body, **limits}, model, self._stream)
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import orjson
 
-from addons.llm import prompt
+from addons.llm.parsing.sse import Event
 from addons.llm.providers.base import Endpoints, Provider, error_type, join, openai_error
 from addons.llm.providers.responses import RESPONSES
-from addons.llm.sse import Event
+from addons.llm.request import LLMRequest, characters, messages_of, read_request
 from addons.llm.usage import Estimate, Usage, count, details, merge, text
 
 _DELTA_TEXT = re.compile(rb'"(?:content|arguments|refusal|reasoning_content|text)": ?"((?:[^"\\]++|\\.)*+)"')
@@ -64,10 +64,10 @@ class ChatCompletions:
     family = "openai"
     filing = frozenset({"user", "safety_identifier", "prompt_cache_key"})  # `metadata` is kept with the answer
 
-    def request(self, body: Mapping[str, Any], model: str) -> prompt.Request:
-        system = "\n".join(prompt.messages_of(body, ("system", "developer")))
-        user = sum(map(len, prompt.messages_of(body, ("user",))))
-        return prompt.read(body, system, user, ("max_completion_tokens", "max_tokens"), model)
+    def request(self, body: Mapping[str, Any], model: str) -> LLMRequest:
+        system = "\n".join(messages_of(body, ("system", "developer")))
+        user = sum(map(len, messages_of(body, ("user",))))
+        return read_request(body, system, user, ("max_completion_tokens", "max_tokens"), model)
 
     def stream_options(self, body: Mapping[str, Any]) -> dict[str, Any] | None:
         options = body.get("stream_options")
@@ -88,15 +88,13 @@ class ChatCompletions:
 class Completions(ChatCompletions):
     """The legacy API: `prompt` in, `choices[].text` out, usage as in chat."""
 
-    def request(self, body: Mapping[str, Any], model: str) -> prompt.Request:
-        return prompt.read(body, "", prompt.characters(body.get("prompt")), ("max_tokens",), model)
+    def request(self, body: Mapping[str, Any], model: str) -> LLMRequest:
+        return read_request(body, "", characters(body.get("prompt")), ("max_tokens",), model)
 
 
 class Embeddings(ChatCompletions):
-    def request(self, body: Mapping[str, Any], model: str) -> prompt.Request:
-        return replace(
-            prompt.read(body, "", prompt.characters(body.get("input")), (), model, False), max_output_tokens=0
-        )
+    def request(self, body: Mapping[str, Any], model: str) -> LLMRequest:
+        return replace(read_request(body, "", characters(body.get("input")), (), model, False), max_output_tokens=0)
 
     def usage(self, answer: Mapping[str, Any], estimate: Estimate) -> Usage:
         """There is no output to count; a bare `total_tokens` would be the input."""

@@ -6,9 +6,9 @@ from typing import Any
 
 import orjson
 
-from addons.llm import prompt
+from addons.llm.parsing.sse import Event
 from addons.llm.providers.base import error_type, openai_error
-from addons.llm.sse import Event
+from addons.llm.request import LLMRequest, messages_of, read_request, text_of
 from addons.llm.usage import Estimate, Usage, count, details, text
 
 _DELTA_TEXT = re.compile(rb'"delta": ?"((?:[^"\\]++|\\.)*+)"')
@@ -61,11 +61,11 @@ class Responses:
     family = "openai"
     filing: frozenset[str] = frozenset()  # the answer repeats them all
 
-    def request(self, body: Mapping[str, Any], model: str) -> prompt.Request:
+    def request(self, body: Mapping[str, Any], model: str) -> LLMRequest:
         given = body.get("input")
-        user = len(given) if isinstance(given, str) else sum(map(len, prompt.messages_of(body, ("user",), "input")))
-        system = [prompt.text_of(body.get("instructions")), *prompt.messages_of(body, ("system", "developer"), "input")]
-        return prompt.read(body, "\n".join(filter(None, system)), user, ("max_output_tokens",), model)
+        user = len(given) if isinstance(given, str) else sum(map(len, messages_of(body, ("user",), "input")))
+        system = [text_of(body.get("instructions")), *messages_of(body, ("system", "developer"), "input")]
+        return read_request(body, "\n".join(filter(None, system)), user, ("max_output_tokens",), model)
 
     def stream_options(self, body: Mapping[str, Any]) -> dict[str, Any] | None:
         return None

@@ -7,8 +7,8 @@ import pytest
 
 from addons.inspecting.reassembly import of_stream
 from addons.inspecting.transcript import ERROR, REFUSAL, TEXT, THINKING, TOOL_CALL, Message, Part
-from addons.llm.eventstream import EventStreamParser
-from addons.llm.sse import Event, SSEParser
+from addons.llm.parsing.eventstream import EventStreamParser
+from addons.llm.parsing.sse import Event, SSEParser
 from modeltrack_api import fake_bedrock, fake_openai
 from modeltrack_api.fake_answers import Api, Reply, anthropic_events, anthropic_message
 

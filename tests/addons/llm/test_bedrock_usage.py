@@ -6,8 +6,8 @@ from typing import Any
 import orjson
 import pytest
 
+from addons.llm.parsing.sse import Event
 from addons.llm.providers.bedrock_runtime import CONVERSE, CONVERSE_STREAM, INVOKE_STREAM, usage_in_headers
-from addons.llm.sse import Event
 from addons.llm.usage import Estimate, Usage
 
 GUESS = Estimate(50, 0)

@@ -5,13 +5,13 @@ from typing import Any
 import orjson
 import pytest
 
+from addons.llm.parsing.sse import SSEParser
 from addons.llm.providers import OPENAI
 from addons.llm.providers.anthropic import MESSAGES
 from addons.llm.providers.azure import AZURE
 from addons.llm.providers.base import WireFormat
 from addons.llm.providers.openai import CHAT_COMPLETIONS, COMPLETIONS, EMBEDDINGS
 from addons.llm.providers.responses import RESPONSES
-from addons.llm.sse import SSEParser
 from addons.llm.usage import Estimate, Usage
 
 ESTIMATE = Estimate(input_tokens=77, output_tokens=33)

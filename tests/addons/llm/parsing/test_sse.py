@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from addons.llm.sse import Event, EventTooLarge, SSEParser
+from addons.llm.parsing.sse import Event, EventTooLarge, SSEParser
 
 ANTHROPIC = (
     b'event: message_start\ndata: {"type":"message_start"}\n\n'

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from addons.llm.json_edit import insert_member, member_spans, replace_member
+from addons.llm.parsing.json_edit import insert_member, member_spans, replace_member
 
 texts = st.text(alphabet='ab"\\/\n{}[],:é\u2028 model')
 values: Any = st.recursive(

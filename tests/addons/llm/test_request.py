@@ -3,9 +3,9 @@ from typing import Any
 
 import pytest
 
-from addons.llm.prompt import characters
 from addons.llm.providers.anthropic import MESSAGES
 from addons.llm.providers.openai import CHAT_COMPLETIONS
+from addons.llm.request import characters
 
 
 def test_anthropics_request_is_read_for_its_sizes_and_the_hash_of_its_system_prompt() -> None:

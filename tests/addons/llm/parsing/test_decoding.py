@@ -9,7 +9,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from addons.llm.decoding import BodyTooLarge, DecodeError, UnknownEncoding, decode_body, make_decoder
+from addons.llm.parsing.decoding import BodyTooLarge, DecodeError, UnknownEncoding, decode_body, make_decoder
 
 BODY = b'{"usage": {"input_tokens": 5}} ' * 40
 MB = 2**20

@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from addons.llm.call import Denial, LLMCall
-from addons.llm.prompt import Request
 from addons.llm.providers.responses import CREATED, FINAL, ResponsesMeter
+from addons.llm.request import LLMRequest
 
 CREATE = "response.create"
 _STEER = "response.steer"
-_UNASKED = Request("", True, 0, 0, 0, 0, "")
+_UNASKED = LLMRequest("", True, 0, 0, 0, 0, "")
 
 
 @dataclass(slots=True, eq=False)

@@ -10,8 +10,8 @@ from addons.callers.attribution import Attribution
 from addons.llm.call import Denial, LLMCall
 from addons.llm.providers.openai import OPENAI
 from addons.llm.providers.responses import RESPONSES, ResponsesMeter
+from addons.llm.responses_socket import Socket, Turn, begins, lane_of, refusal_event
 from addons.llm.routes import Tracked
-from addons.llm.socket import Socket, Turn, begins, lane_of, refusal_event
 from addons.llm.usage import Estimate
 
 DENIAL = Denial(429, "budget_exceeded", "Spent.")

@@ -6,7 +6,7 @@ Format: https://docs.aws.amazon.com/transcribe/latest/dg/streaming-setting-up.ht
 import struct
 from collections.abc import Iterator
 
-from addons.llm.sse import Event
+from addons.llm.parsing.sse import Event
 
 CONTENT_TYPE = "application/vnd.amazon.eventstream"
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from addons.llm import eventstream
-from addons.llm.eventstream import CorruptStream, EventStreamParser
-from addons.llm.sse import Event
+from addons.llm.parsing import eventstream
+from addons.llm.parsing.eventstream import CorruptStream, EventStreamParser
+from addons.llm.parsing.sse import Event
 from modeltrack_api.fake_bedrock import frame
 
 EVENT = {"event_type": "chunk", "message_type": "event", "content_type": "application/json"}

@@ -17,7 +17,7 @@ _MAX_OUTPUT_TOKENS = 128_000  # more than models answer; a client's larger numbe
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class LLMRequest:
     """What one request asks for. Token counts are estimates, in characters / 4."""
 
     model: str
@@ -54,14 +54,14 @@ def _parse(content: bytes) -> Any:
         raise problem from None
 
 
-def read(
+def read_request(
     body: Mapping[str, Any],
     system: str,
     user_characters: int,
     output_limits: Iterable[str],
     model: str = "",
     stream: bool | None = None,
-) -> Request:
+) -> LLMRequest:
     """`output_limits` are the names of the fields that may limit the answer, the first one present counts.
 
     `model` and `stream` are what the path says, where it does.
@@ -73,7 +73,7 @@ def read(
         raise ValueError("the request has no model: set `model` to the name of one")
     if len(model) > _LONGEST_MODEL_NAME or not model.isprintable():
         raise ValueError(f"its model is no name: up to {_LONGEST_MODEL_NAME} characters that can be printed")
-    return Request(
+    return LLMRequest(
         model=model,
         stream=body.get("stream") is True if stream is None else stream,
         input_tokens=tokens_of(characters(body)),
