@@ -8,7 +8,7 @@ READY := .venv/.installed
 .PHONY: demo test bench check check-config ca-bundle lock clean
 
 demo: $(READY)
-	@$(BIN)/python -m modeltrack_api.demo
+	@$(BIN)/python -m demo
 
 test: $(READY)
 	@$(BIN)/python -m pytest -q -n 2

@@ -16,7 +16,7 @@ from pathlib import Path
 import orjson
 
 from addons.settings import MITMPROXY_SETTINGS, SETTINGS
-from modeltrack_api.demo import RULES
+from demo.__main__ import RULES
 
 _ROOT = Path(__file__).resolve().parent.parent
 _MITMDUMP = Path(sys.executable).with_name("mitmdump")
@@ -52,7 +52,7 @@ def resident_mb(pid: int | None) -> float:
 
 
 @contextmanager
-def provider(*args: str, module: str = "modeltrack_api.fake_provider") -> Iterator[Target]:
+def provider(*args: str, module: str = "demo.fake_provider") -> Iterator[Target]:
     """`module` prints its URL and serves until it is terminated."""
     command = [sys.executable, "-m", module, *args]
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=_ROOT) as process:

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from bench.load import load, load_once_each
 from bench.targets import Target, modeltrack, write_settings
 from bench.throughput import Rounds, all_different, prepared, run
-from modeltrack_api.fake_provider import FakeProvider
+from demo.fake_provider.server import FakeProvider
 
 CLIENTS = 4
 

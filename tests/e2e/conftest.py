@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import requests
 
-from modeltrack_api.fake_provider import FakeProvider
+from demo.fake_provider.server import FakeProvider
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "s3cr3t-f00"

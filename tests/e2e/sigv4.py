@@ -7,7 +7,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from modeltrack_api.fake_provider import Request
+from demo.fake_provider.messages import ReceivedRequest
 
 _AUTHORIZATION = re.compile(
     r"AWS4-HMAC-SHA256 Credential=(?P<key>[^/]+)/\d{8}/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request, "
@@ -15,7 +15,7 @@ _AUTHORIZATION = re.compile(
 )
 
 
-def signer_of(request: Request, secrets: dict[str, str], scheme: str = "http") -> tuple[str, str, str]:
+def signer_of(request: ReceivedRequest, secrets: dict[str, str], scheme: str = "http") -> tuple[str, str, str]:
     """Access key, region and service of a valid signature. `secrets` by access key. Else AssertionError."""
     authorization = request.header("authorization") or ""
     scope = _AUTHORIZATION.fullmatch(authorization)

@@ -15,7 +15,7 @@ import requests
 from botocore.config import Config
 from botocore.exceptions import ClientError, EventStreamError
 
-from modeltrack_api.fake_provider import FakeProvider
+from demo.fake_provider.server import FakeProvider
 
 from .conftest import KEY, PROMPT, SECRET, Proxy, until
 from .sigv4 import signer_of

@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from addons.ledger.events import CostEvent
-from modeltrack_api.fake_provider import FakeProvider
+from demo.fake_provider.server import FakeProvider
 
 from .conftest import KEY, PROMPT, Proxy, until
 

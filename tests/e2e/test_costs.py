@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import requests
 
-from modeltrack_api.fake_provider import FakeProvider
+from demo.fake_provider.server import FakeProvider
 
 from .conftest import KEY, PROMPT, Proxy, until
 

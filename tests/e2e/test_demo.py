@@ -21,7 +21,7 @@ def test_the_demo_shows_a_hit_a_downgrade_a_warning_a_refusal_and_a_stream_and_e
     of_the_machine = {"HTTP_PROXY": "http://127.0.0.1:9", "CACHE_ENABLED": "false", "MODELTRACK_DEFAULT_TEAM": "x"}
     env = os.environ | of_the_machine | {"TMPDIR": str(tmp_path)}
     del env["NO_PROXY"], env["no_proxy"]
-    command = [sys.executable, "-m", "modeltrack_api.demo"]
+    command = [sys.executable, "-m", "demo"]
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     for line in ("cache HIT", "downgraded to", "warned:", "refused:", "streamed"):
@@ -33,7 +33,7 @@ def test_the_demo_shows_a_hit_a_downgrade_a_warning_a_refusal_and_a_stream_and_e
 
 def test_on_a_terminal_the_demo_stays_up_with_the_dashboard_and_more_traffic(tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "modeltrack_api.demo"]
+    command = [sys.executable, "-m", "demo"]
     env = os.environ | {"TMPDIR": str(tmp_path)}
     process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=theirs, stderr=theirs, start_new_session=True)
     os.close(theirs)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import requests
 
-from modeltrack_api.fake_provider import FakeProvider
+from demo.fake_provider.server import FakeProvider
 
 from .conftest import PROMPT, Proxy, until
 from .sdk_clients import MESSAGES, claude, only_event, openai_client, told

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from bench.load import load
 from bench.memory import BUDGETS, requests
 from bench.targets import resident_mb
-from modeltrack_api.demo import RULES
+from demo.__main__ import RULES
 
 from .conftest import Proxy
 

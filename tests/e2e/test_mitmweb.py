@@ -10,7 +10,7 @@ import pytest
 import requests
 from playwright.sync_api import Page, expect
 
-from modeltrack_api.fake_provider import FakeProvider
+from demo.fake_provider.server import FakeProvider
 
 from .browser import CHROMIUM, browser
 from .conftest import KEY, PROMPT, ROOT, Proxy, until

@@ -10,7 +10,7 @@ from typing import Any
 import openai
 import pytest
 
-from modeltrack_api.fake_provider import FakeProvider
+from demo.fake_provider.server import FakeProvider
 
 from .conftest import KEY, PROMPT, Proxy
 from .sdk_clients import DATED, MESSAGES, azure_client, foundry, only_event, openai_client, same_as_direct, told

@@ -7,7 +7,7 @@ import anthropic
 import openai
 import pytest
 
-from modeltrack_api.fake_provider import FakeProvider
+from demo.fake_provider.server import FakeProvider
 
 from .conftest import KEY, PROMPT, Proxy
 

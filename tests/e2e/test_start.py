@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from modeltrack_api.fake_provider import FakeProvider
+from demo.fake_provider.server import FakeProvider
 
 from .conftest import KEY, PROMPT, ROOT, Proxy, until
 

@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from addons.ca_bundle import write_bundle
-from modeltrack_api.fake_provider import FakeProvider
+from demo.fake_provider.server import FakeProvider
 
 from .conftest import KEY, PROMPT, Proxy, until
 

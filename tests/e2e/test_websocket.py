@@ -15,7 +15,7 @@ import websockets.exceptions
 from websockets.sync.client import ClientConnection, connect
 
 from addons.ca_bundle import write_bundle
-from modeltrack_api.fake_provider import FakeProvider
+from demo.fake_provider.server import FakeProvider
 
 from .conftest import KEY, PROMPT, Proxy, until
 

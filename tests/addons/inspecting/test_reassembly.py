@@ -9,17 +9,17 @@ from addons.inspecting.reassembly import of_stream
 from addons.inspecting.transcript import ERROR, REFUSAL, TEXT, THINKING, TOOL_CALL, Message, Part
 from addons.llm.parsing.eventstream import EventStreamParser
 from addons.llm.parsing.sse import Event, SSEParser
-from modeltrack_api import fake_bedrock, fake_openai
-from modeltrack_api.fake_answers import Api, Reply, anthropic_events, anthropic_message
+from demo.fake_provider import bedrock, openai
+from demo.fake_provider.answers import Api, Reply, anthropic_events, anthropic_message
 
 ANTHROPIC = Api(anthropic_message, anthropic_events)
 APIS = {
     "anthropic": ANTHROPIC,
-    "chat": fake_openai.CHAT,
-    "legacy": fake_openai.COMPLETIONS,
-    "responses": fake_openai.RESPONSES,
-    "converse": fake_bedrock.CONVERSE_STREAM,
-    "invoke": fake_bedrock.INVOKE_STREAM,
+    "chat": openai.CHAT,
+    "legacy": openai.COMPLETIONS,
+    "responses": openai.RESPONSES,
+    "converse": bedrock.CONVERSE_STREAM,
+    "invoke": bedrock.INVOKE_STREAM,
 }
 REPLY = Reply(text="It rains in Paris — heavily.", chunks=7)
 WHOLE = [Message("assistant", [Part(TEXT, REPLY.text)])]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from addons.llm.parsing import eventstream
 from addons.llm.parsing.eventstream import CorruptStream, EventStreamParser
 from addons.llm.parsing.sse import Event
-from modeltrack_api.fake_bedrock import frame
+from demo.fake_provider.bedrock import frame
 
 EVENT = {"event_type": "chunk", "message_type": "event", "content_type": "application/json"}
 FRAMES = [

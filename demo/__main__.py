@@ -19,8 +19,8 @@ import requests
 from addons.ledger.events import LOG_NAME
 from addons.ledger.log_reader import parse_line
 from addons.ledger.money import format_usd, to_nanos
-from modeltrack_api.demo_processes import api, proxy
-from modeltrack_api.fake_provider import FakeProvider
+from demo.fake_provider.server import FakeProvider
+from demo.processes import api, proxy
 
 _ANTHROPIC, _OPENAI = "/v1/messages", "/v1/chat/completions"
 

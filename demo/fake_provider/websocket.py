@@ -12,8 +12,8 @@ from wsproto.connection import Connection, ConnectionState, ConnectionType
 from wsproto.events import CloseConnection, Message, Ping, TextMessage
 from wsproto.utilities import generate_accept_token
 
-from modeltrack_api.fake_answers import Reply, error
-from modeltrack_api.fake_openai import response_parts
+from demo.fake_provider.answers import Reply, error
+from demo.fake_provider.openai import response_parts
 
 
 def accept(key: str) -> bytes:

@@ -15,8 +15,8 @@ import openai
 import pytest
 import requests
 
-from modeltrack_api.fake_answers import Reply
-from modeltrack_api.fake_provider import FakeProvider
+from demo.fake_provider.answers import Reply
+from demo.fake_provider.server import FakeProvider
 
 ANTHROPIC, OPENAI = "/v1/messages", "/any/prefix/v1/chat/completions?api-version=1"
 MESSAGES: Any = [{"role": "user", "content": "hi"}]
@@ -134,7 +134,7 @@ def test_what_is_no_request_ends_the_connection(fake: FakeProvider, request_: by
 
 
 def test_it_runs_on_its_own_and_ends_when_told_to() -> None:
-    command = [sys.executable, "-m", "modeltrack_api.fake_provider", "--output-tokens", "9", "--gzip", "1"]
+    command = [sys.executable, "-m", "demo.fake_provider", "--output-tokens", "9", "--gzip", "1"]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout
         url = process.stdout.readline().decode().strip()

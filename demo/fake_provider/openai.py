@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from modeltrack_api.fake_answers import Api, Reply, pieces
+from demo.fake_provider.answers import Api, Reply, pieces
 
 
 def _usage(reply: Reply) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from modeltrack_api.fake_answers import Api, Reply, anthropic_events, anthropic_message, pieces
+from demo.fake_provider.answers import Api, Reply, anthropic_events, anthropic_message, pieces
 
 _EVENT_STREAM = "application/vnd.amazon.eventstream"
 _STRING = 7  # the type of a header's value
