@@ -11,11 +11,11 @@ from addons.ledger.watched import ConfigError
 from addons.settings import SettingError
 from modeltrack_api.app import App
 from modeltrack_api.dispatch import Dispatcher, is_loopback
-from modeltrack_api.progress import TerminalProgress
 from modeltrack_api.routes import ROUTES
 from modeltrack_api.server import Server
 from modeltrack_api.settings import current
-from modeltrack_api.store import NewerDatabase
+from modeltrack_api.store.connections import NewerDatabase
+from modeltrack_api.store.progress import TerminalProgress
 
 logger = logging.getLogger(__name__)
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from addons.ledger.money import format_usd, to_nanos
-from modeltrack_api.api import Ask, usd
-from modeltrack_api.queries.common import WORTH_IT, about, percent
+from modeltrack_api.amounts import WORTH_IT, about, percent, usd
+from modeltrack_api.api import Ask
 from modeltrack_api.switches import switches
 
 _MOST_SWITCHES = 3

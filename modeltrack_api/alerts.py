@@ -6,12 +6,13 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from addons.ledger.budgets import Name, Usd
-from addons.ledger.events import rfc3339
 from addons.ledger.money import to_nanos
 from modeltrack_api.alerting import slack
-from modeltrack_api.api import ApiError, Ask, Reply, usd_or_null
+from modeltrack_api.amounts import usd_or_null
+from modeltrack_api.api import ApiError, Ask, Reply
 from modeltrack_api.bodies import checked
-from modeltrack_api.facts import Row, micros, moment
+from modeltrack_api.store.sums import Row
+from modeltrack_api.utc import micros, time
 
 _MOST_SHOWN = 1000
 _PATIENCE_SECONDS = 5.0
@@ -73,10 +74,6 @@ def _alert(row: Row) -> dict[str, Any]:
         "slack": state if row["message_id"] else None,
         "slack_error": row["error"],
     }
-
-
-def time(at: int | None) -> str | None:
-    return None if at is None else rfc3339(moment(at))
 
 
 def dismiss(ask: Ask) -> dict[str, Any]:

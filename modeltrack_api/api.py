@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 
-from addons.ledger.money import NANOS_PER_USD
-from modeltrack_api.facts import ALWAYS, ANY, Filters, Window
+from modeltrack_api.store.sums import ANY, Filters
+from modeltrack_api.utc import ALWAYS, Window
 
 if TYPE_CHECKING:
     from modeltrack_api.app import App
@@ -78,20 +78,6 @@ class Reply:
 
 
 Handler = Callable[[Ask], Any]
-
-
-def usd(nanos: int | None) -> Decimal:
-    """None, a sum of nothing, is 0."""
-    return Decimal(nanos or 0) / NANOS_PER_USD
-
-
-def usd_or_null(nanos: int | None) -> Decimal | None:
-    return None if nanos is None else usd(nanos)
-
-
-def usd_each(nanos: int | None, count: int | None) -> Decimal:
-    """An average, to the nano-dollar; 0 of nothing."""
-    return usd(int((Decimal(nanos or 0) / count).to_integral_value(ROUND_HALF_EVEN))) if count else Decimal(0)
 
 
 def dumps(value: Any) -> bytes:

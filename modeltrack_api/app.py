@@ -16,10 +16,10 @@ from addons.ledger.watched import WatchedFile, Watcher
 from addons.llm.pricing import Prices, PricingFile
 from modeltrack_api.alerting.alerter import Alerter
 from modeltrack_api.api import held
-from modeltrack_api.follow import Follower
-from modeltrack_api.ingest import Ingest
 from modeltrack_api.settings import ApiSettings
-from modeltrack_api.store import Store
+from modeltrack_api.store.connections import Store
+from modeltrack_api.store.follow import Follower
+from modeltrack_api.store.ingest import Ingest
 
 
 def utc_now() -> datetime:

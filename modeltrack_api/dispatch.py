@@ -19,9 +19,9 @@ import orjson
 from modeltrack_api import params
 from modeltrack_api.api import ApiError, Ask, Reply
 from modeltrack_api.app import App
-from modeltrack_api.facts import ANY
 from modeltrack_api.http_types import Answer, Request, envelope, error_answer
 from modeltrack_api.routes import Route
+from modeltrack_api.store.sums import ANY
 
 logger = logging.getLogger(__name__)
 

@@ -9,13 +9,14 @@ from statistics import fmean
 from typing import Any
 
 from addons.ledger.money import NANOS_PER_USD
-from modeltrack_api.api import Ask, usd
-from modeltrack_api.facts import Window, micros, totals
-from modeltrack_api.measures import DAY
-from modeltrack_api.queries.common import COST_AND_TOKENS, about, dearest
+from modeltrack_api.amounts import about, usd
+from modeltrack_api.api import Ask
+from modeltrack_api.queries.common import COST_AND_TOKENS, dearest
 from modeltrack_api.queries.spend import PERIODS
+from modeltrack_api.store.sums import totals
 from modeltrack_api.switches import switches
 from modeltrack_api.trend import INTERVAL, LEAST_FOR_A_LINE, Range, Trend
+from modeltrack_api.utc import DAY, Window, micros
 
 MONTH, QUARTER = 30, 90
 """Days."""

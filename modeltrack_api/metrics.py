@@ -13,7 +13,8 @@ from prometheus_client.registry import Collector
 
 from addons.ledger.money import NANOS_PER_USD
 from modeltrack_api.api import Ask, Reply
-from modeltrack_api.facts import ALWAYS, totals
+from modeltrack_api.store.sums import totals
+from modeltrack_api.utc import ALWAYS
 
 _KEYS = ("team", "app_id", "model")
 _MOST_SERIES = 1000

@@ -8,8 +8,8 @@ from urllib.parse import parse_qsl, unquote
 
 from addons.settings import BOOLEAN, NAME, Kind, one_of, whole
 from modeltrack_api.api import ApiError
-from modeltrack_api.facts import ALWAYS, ANY, FOREVER, Filters, Window, micros
-from modeltrack_api.measures import DAY
+from modeltrack_api.store.sums import ANY, Filters
+from modeltrack_api.utc import ALWAYS, DAY, FOREVER, Window, micros
 
 _MOST_PARAMETERS = 50
 _MOMENT = re.compile(

@@ -6,9 +6,9 @@ from addons.ledger.events import rfc3339
 from modeltrack_api import alerts, estimator, forecast, metrics, queries, reports, schedules
 from modeltrack_api.api import Ask, Handler
 from modeltrack_api.dashboard_files import dashboard_files
-from modeltrack_api.facts import Filters
 from modeltrack_api.params import CURSOR, DATE, FLAG, ID, LIMIT, TEXT, Param, one_of, whole
 from modeltrack_api.queries.prompt_sums import ORDERS
+from modeltrack_api.store.sums import Filters
 
 ALL = Filters._fields
 BUT_FEATURE = tuple(name for name in ALL if name != "feature")

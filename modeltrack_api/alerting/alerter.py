@@ -12,8 +12,7 @@ from modeltrack_api.alerting.due_reports import make_reports
 from modeltrack_api.alerting.rules import Alert, once
 from modeltrack_api.alerting.slack import message
 from modeltrack_api.api import held
-from modeltrack_api.facts import micros, moment
-from modeltrack_api.measures import DAY
+from modeltrack_api.utc import DAY, micros, moment
 
 if TYPE_CHECKING:
     from modeltrack_api.app import App

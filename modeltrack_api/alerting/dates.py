@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
-from modeltrack_api.days import day_start, months_before
-from modeltrack_api.facts import Window, micros
+from modeltrack_api.utc import Window, day_start, micros, months_before
 
 ONE_DAY = timedelta(days=1)
 MONTHS = {"monthly": 1, "quarterly": 3}

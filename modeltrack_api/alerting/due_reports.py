@@ -9,7 +9,7 @@ from modeltrack_api.alerting.dates import Rhythm, covered, due_after, dues
 from modeltrack_api.alerting.report import late_note, report
 from modeltrack_api.alerting.rules import once
 from modeltrack_api.api import Ask
-from modeltrack_api.facts import micros, moment
+from modeltrack_api.utc import micros, moment
 
 if TYPE_CHECKING:
     from modeltrack_api.app import App

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from modeltrack_api.alerting.slack import Outcome, dumps, post
-from modeltrack_api.facts import micros
+from modeltrack_api.utc import micros
 
 if TYPE_CHECKING:
     from modeltrack_api.app import App

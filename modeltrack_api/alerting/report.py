@@ -7,11 +7,10 @@ from typing import Any
 from addons.ledger.money import format_usd
 from modeltrack_api.advice import Sum, actions, recommendations
 from modeltrack_api.alerting.slack import message, short
+from modeltrack_api.amounts import percent
 from modeltrack_api.api import Ask
-from modeltrack_api.days import day_of
-from modeltrack_api.facts import Window
-from modeltrack_api.queries.common import percent
 from modeltrack_api.reports import summed
+from modeltrack_api.utc import Window, day_of
 
 _TOP, _MOST_ADVICE = 5, 3
 

@@ -15,10 +15,9 @@ from addons.ledger.budgets import BudgetsFile
 from addons.ledger.money import format_usd
 from addons.ledger.spend import WARN_PERCENT
 from modeltrack_api.alerting.slack import short
-from modeltrack_api.days import day_start, month_start, next_month
-from modeltrack_api.facts import LLM, Window, micros, moment, totals
-from modeltrack_api.measures import HOUR
-from modeltrack_api.queries.common import about
+from modeltrack_api.amounts import about
+from modeltrack_api.store.sums import LLM, totals
+from modeltrack_api.utc import HOUR, Window, day_start, micros, moment, month_start, next_month
 
 TRAILING_HOURS = 7 * 24
 """Before an hour: those of them in which the team spent anything are what it is compared with."""

@@ -3,15 +3,12 @@
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
-from addons.ledger.money import format_usd
-from modeltrack_api.api import Ask, usd
-from modeltrack_api.facts import LLM, Row, totals
+from modeltrack_api.amounts import usd
+from modeltrack_api.api import Ask
+from modeltrack_api.store.sums import LLM, Row, totals
 
 COST = ("cost_nanos", "requests")
 COST_AND_TOKENS = (*COST, "input_tokens", "output_tokens")
-
-WORTH_IT = 10_000_000
-"""Nano-USD: what saves less than a cent is not worth reading."""
 
 
 def dearest(
@@ -37,17 +34,3 @@ def spend_within(rows: Iterable[Row], outer: str, inner: str) -> dict[str, dict[
 def joined(names: Iterable[str]) -> str:
     """ "a,b": sorted, once each, without "" ones."""
     return ",".join(sorted({name for name in names if name}))
-
-
-def average(total: int | None, count: int | None) -> float:
-    """Of tokens and the like, to two decimals; 0 of nothing."""
-    return round((total or 0) / count, 2) if count else 0.0
-
-
-def percent(part: int, whole: int) -> float:
-    return round(part * 100 / whole, 2) if whole else 0.0
-
-
-def about(nanos: int) -> str:
-    """USD for people: to the cent, but for less than one."""
-    return format_usd(round(nanos, -7) if nanos >= WORTH_IT else nanos)

@@ -3,11 +3,11 @@
 from dataclasses import replace
 from typing import Any
 
-from modeltrack_api.api import ApiError, Ask, usd, usd_each
-from modeltrack_api.days import day_of
-from modeltrack_api.facts import LLM, totals
-from modeltrack_api.measures import DAY
-from modeltrack_api.queries.common import COST_AND_TOKENS, average, dearest
+from modeltrack_api.amounts import average, usd, usd_each
+from modeltrack_api.api import ApiError, Ask
+from modeltrack_api.queries.common import COST_AND_TOKENS, dearest
+from modeltrack_api.store.sums import LLM, totals
+from modeltrack_api.utc import DAY, day_of
 
 
 def features(ask: Ask) -> list[dict[str, Any]]:

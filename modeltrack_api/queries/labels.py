@@ -4,7 +4,8 @@ from collections import defaultdict
 from decimal import Decimal
 from typing import Any
 
-from modeltrack_api.api import Ask, usd, usd_each
+from modeltrack_api.amounts import usd, usd_each
+from modeltrack_api.api import Ask
 from modeltrack_api.queries.common import COST_AND_TOKENS, dearest, spend_by, spend_within
 
 

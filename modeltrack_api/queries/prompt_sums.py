@@ -5,8 +5,8 @@ from itertools import groupby
 from typing import Any
 
 from modeltrack_api.api import Ask
-from modeltrack_api.facts import Row, by_days, series_where
-from modeltrack_api.measures import PROMPT_MEASURES
+from modeltrack_api.store.measures import PROMPT_MEASURES
+from modeltrack_api.store.sums import Row, by_days, series_where
 
 MOST_PROMPTS = 1000
 

@@ -8,9 +8,10 @@ import orjson
 
 from addons.ledger.events import rfc3339
 from addons.llm.usage import Usage
-from modeltrack_api.api import usd_or_null
-from modeltrack_api.facts import LLM, Row, moment
-from modeltrack_api.measures import COUNTS, FLAGS, LABELS, OPTIONAL, TEXTS
+from modeltrack_api.amounts import usd_or_null
+from modeltrack_api.store.measures import COUNTS, FLAGS, LABELS, OPTIONAL, TEXTS
+from modeltrack_api.store.sums import LLM, Row
+from modeltrack_api.utc import moment
 
 COLUMNS = ", ".join(
     [

@@ -7,10 +7,12 @@ from typing import Any
 import orjson
 
 from addons.ledger.events import rfc3339
-from modeltrack_api.api import ApiError, Ask, usd
-from modeltrack_api.facts import ANY, LLM, Row, moment, series_where
+from modeltrack_api.amounts import usd
+from modeltrack_api.api import ApiError, Ask
 from modeltrack_api.queries.common import joined
 from modeltrack_api.queries.rows import COLUMNS, cost_event
+from modeltrack_api.store.sums import ANY, LLM, Row, series_where
+from modeltrack_api.utc import moment
 
 MOST_EVENTS = 1000
 """Of a session that has more, the newest ones are shown."""

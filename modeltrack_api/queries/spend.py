@@ -5,11 +5,11 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from modeltrack_api.api import Ask, usd
-from modeltrack_api.days import day_of, month_start
-from modeltrack_api.facts import FOREVER, Window, micros, moment, totals
-from modeltrack_api.measures import DAY, HOUR
+from modeltrack_api.amounts import usd
+from modeltrack_api.api import Ask
 from modeltrack_api.queries.common import COST_AND_TOKENS, dearest, spend_by
+from modeltrack_api.store.sums import totals
+from modeltrack_api.utc import DAY, FOREVER, HOUR, Window, day_of, micros, moment, month_start
 
 HOURS_SHOWN = 7 * DAY
 """How far back hours go where no start is asked for."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from modeltrack_api.queries.common import WORTH_IT, about
+from modeltrack_api.amounts import WORTH_IT, about
 from modeltrack_api.queries.rates import Rate, Rates
 
 CACHE_MINUTES = 5

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from addons.llm.pricing import PricingFile
-from modeltrack_api.facts import Filters
+from modeltrack_api.store.sums import Filters
 from tests.modeltrack_api.queries.asking import NOW, USD, Asking, Database, line
 from tests.modeltrack_api.queries.log import Log, cost
 from tests.modeltrack_api.queries.made_events import filters, logs

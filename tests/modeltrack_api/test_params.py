@@ -6,8 +6,7 @@ from hypothesis import strategies as st
 
 from modeltrack_api import params
 from modeltrack_api.api import ApiError
-from modeltrack_api.facts import ALWAYS, FOREVER, micros
-from modeltrack_api.measures import DAY, HOUR
+from modeltrack_api.utc import ALWAYS, DAY, FOREVER, HOUR, micros
 
 
 def at(text: str) -> int:

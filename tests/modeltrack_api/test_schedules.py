@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modeltrack_api.alerting.dates import PERIODS, Rhythm, covered, due_after, dues
-from modeltrack_api.facts import moment
+from modeltrack_api.utc import moment
 from tests.modeltrack_api.alerting import Clock, FakeSlack
 from tests.modeltrack_api.conftest import Start
 

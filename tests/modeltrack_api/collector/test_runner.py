@@ -17,10 +17,10 @@ from modeltrack_api.collector.opencost import OpenCost
 from modeltrack_api.collector.runner import Runner
 from modeltrack_api.collector.source import Source, SourceError, Window
 from modeltrack_api.collector.teams import Teams
-from modeltrack_api.facts import ALWAYS, micros, totals
-from modeltrack_api.ingest import Ingest
-from modeltrack_api.measures import DAY
-from modeltrack_api.store import Store
+from modeltrack_api.store.connections import Store
+from modeltrack_api.store.ingest import Ingest
+from modeltrack_api.store.sums import totals
+from modeltrack_api.utc import ALWAYS, DAY, micros
 from tests.modeltrack_api.collector.conftest import HOUR, NOW, events_in, write_map
 from tests.modeltrack_api.collector.fakes import FakeAws, FakeOpenCost, group, idle, pod
 

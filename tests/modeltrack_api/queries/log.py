@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
-from modeltrack_api.facts import ALWAYS, Filters, Window, micros
+from modeltrack_api.store.sums import Filters
+from modeltrack_api.utc import ALWAYS, Window, micros
 
 Event = dict[str, Any]
 NANO = Decimal("1e-9")

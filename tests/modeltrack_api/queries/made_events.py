@@ -8,7 +8,8 @@ from typing import Any
 import orjson
 from hypothesis import strategies as st
 
-from modeltrack_api.facts import Filters, Window, micros
+from modeltrack_api.store.sums import Filters
+from modeltrack_api.utc import Window, micros
 from tests.modeltrack_api.queries.asking import money
 
 FIRST = datetime(2026, 3, 26, tzinfo=UTC)

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from modeltrack_api.facts import Window, micros
+from modeltrack_api.utc import Window, micros
 from tests.modeltrack_api.queries.log import (
     Event,
     Log,

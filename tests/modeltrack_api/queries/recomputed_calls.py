@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
-from modeltrack_api.facts import Filters, micros
+from modeltrack_api.store.sums import Filters
+from modeltrack_api.utc import micros
 from tests.modeltrack_api.queries.log import Event, Log, cost, each, mean, names
 
 

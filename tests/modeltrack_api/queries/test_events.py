@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from modeltrack_api.api import ApiError
-from modeltrack_api.facts import Filters
+from modeltrack_api.store.sums import Filters
 from tests.modeltrack_api.queries.asking import NOW, USD, Asking, Database, at, between, calls, line
 
 

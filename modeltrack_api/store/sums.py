@@ -6,22 +6,11 @@ parts of hours, from the events themselves. So a question costs what its answer 
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from modeltrack_api.measures import DAY, HOUR
+from modeltrack_api.utc import DAY, HOUR, Window
 
 LLM = "llm_api"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-FOREVER = 9999 * 366 * DAY
-
-
-class Window(NamedTuple):
-    """A half-open range of time, in microseconds since 1970."""
-
-    start: int = 0
-    end: int = FOREVER
 
 
 class Filters(NamedTuple):
@@ -35,19 +24,9 @@ class Filters(NamedTuple):
     provider: str | None = None
 
 
-ALWAYS = Window()
 ANY = Filters()
 
 Row = sqlite3.Row
-
-
-def micros(moment: datetime) -> int:
-    return (moment - _EPOCH) // _MICROSECOND
-
-
-def moment(micros: int) -> datetime:
-    """UTC."""
-    return _EPOCH + timedelta(microseconds=micros)
 
 
 def series_where(filters: Filters, event_type: str | None = LLM) -> tuple[str, list[str]]:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from modeltrack_api import follow
 from modeltrack_api.app import App
+from modeltrack_api.store import follow
 from tests.modeltrack_api.serving import append, event, opened, settings
 
 
@@ -70,7 +70,7 @@ def test_a_log_that_cannot_be_read_is_tried_again(app: App, log: Path, caplog: p
 
 def test_progress_goes_on_over_the_slices_of_one_reading(app: App, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(follow, "_SLICE_SECONDS", -1)
-    monkeypatch.setattr("modeltrack_api.ingest._BATCH_LINES", 2)
+    monkeypatch.setattr("modeltrack_api.store.ingest._BATCH_LINES", 2)
     append(log, *[event() for _ in range(5)])
     told: list[int] = []
     app.follower.progress = lambda lines, done, total: told.append(lines)

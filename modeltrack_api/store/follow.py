@@ -10,7 +10,7 @@ from pathlib import Path
 from watchdog.events import FileSystemEvent
 
 from addons.ledger.watching import WatchingThread
-from modeltrack_api.ingest import Ingest, Progress
+from modeltrack_api.store.ingest import Ingest, Progress
 
 logger = logging.getLogger(__name__)
 

@@ -1,9 +1,5 @@
 """What an event is filed under, what is kept of it, and what is summed: names of columns, and how they are made."""
 
-HOUR = 3_600_000_000
-"""In microseconds."""
-DAY = 24 * HOUR
-
 LABELS = (
     "event_type",
     "provider",

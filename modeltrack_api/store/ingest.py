@@ -19,9 +19,9 @@ import orjson
 
 from addons.ledger.log_reader import event_time, parse_line, read_lines
 from addons.ledger.money import NANOS_PER_USD, to_nanos
-from modeltrack_api.measures import COUNTS, EXTRA, FLAGS, LABELS, MONEY, OPTIONAL, TEXTS
-from modeltrack_api.schema import ROLL_UPS
-from modeltrack_api.store import Store
+from modeltrack_api.store.connections import Store
+from modeltrack_api.store.measures import COUNTS, EXTRA, FLAGS, LABELS, MONEY, OPTIONAL, TEXTS
+from modeltrack_api.store.schema import ROLL_UPS
 
 logger = logging.getLogger(__name__)
 

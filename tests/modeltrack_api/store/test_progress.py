@@ -1,6 +1,6 @@
 import io
 
-from modeltrack_api.progress import TerminalProgress
+from modeltrack_api.store.progress import TerminalProgress
 
 MB = 10**6
 

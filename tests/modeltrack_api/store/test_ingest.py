@@ -16,15 +16,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.events import lines
-from modeltrack_api import ingest as ingest_module
 from modeltrack_api.app import utc_now
-from modeltrack_api.facts import ALWAYS, totals
-from modeltrack_api.ingest import Ingest, _nanos
-from modeltrack_api.measures import MEASURES
-from modeltrack_api.store import Store
+from modeltrack_api.store import ingest as ingest_module
+from modeltrack_api.store.connections import Store
+from modeltrack_api.store.ingest import Ingest, _nanos
+from modeltrack_api.store.measures import MEASURES
+from modeltrack_api.store.sums import totals
+from modeltrack_api.utc import ALWAYS
 from tests.modeltrack_api.serving import append, event
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
@@ -264,8 +265,8 @@ def test_threads_that_ask_at_once_each_see_all_that_was_there(store: Store, log:
 _PROCESS = """
 import sys
 from pathlib import Path
-from modeltrack_api.ingest import Ingest
-from modeltrack_api.store import Store
+from modeltrack_api.store.ingest import Ingest
+from modeltrack_api.store.connections import Store
 store = Store(Path(sys.argv[1]))
 store.open()
 sys.stdin.read()

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from modeltrack_api import store as store_module
-from modeltrack_api.schema import MIGRATIONS
-from modeltrack_api.store import NewerDatabase, Store
+from modeltrack_api.store import connections as store_module
+from modeltrack_api.store.connections import NewerDatabase, Store
+from modeltrack_api.store.schema import MIGRATIONS
 
 
 def opened(path: Path) -> Store:

@@ -9,12 +9,10 @@ and sums refer to it by number. So the sums stay small, and grouping by one labe
 
 from collections.abc import Mapping, Sequence
 
-from modeltrack_api.measures import (
+from modeltrack_api.store.measures import (
     COUNTS,
-    DAY,
     FLAGS,
     GPU_MEASURES,
-    HOUR,
     LABELS,
     MEASURES,
     OPTIONAL,
@@ -23,6 +21,7 @@ from modeltrack_api.measures import (
     PROMPT_MEASURES,
     TEXTS,
 )
+from modeltrack_api.utc import DAY, HOUR
 
 
 def _columns(measures: Mapping[str, str]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from modeltrack_api.schema import MIGRATIONS
+from modeltrack_api.store.schema import MIGRATIONS
 
 _BUSY_SECONDS = 30
 _WRITER_CACHE_KIB, _READER_CACHE_KIB = 64 * 1024, 8 * 1024
