@@ -10,12 +10,13 @@ from addons.ledger.events import LOG_NAME
 from addons.ledger.watched import ConfigError
 from addons.settings import SettingError
 from modeltrack_api.app import App
-from modeltrack_api.dispatch import Dispatcher, is_loopback
+from modeltrack_api.background import add_alerter
 from modeltrack_api.routes import ROUTES
-from modeltrack_api.server import Server
 from modeltrack_api.settings import current
 from modeltrack_api.store.connections import NewerDatabase
 from modeltrack_api.store.progress import TerminalProgress
+from modeltrack_api.web.dispatch import Dispatcher, is_loopback
+from modeltrack_api.web.server import Server
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +31,7 @@ def main() -> int:
         print(error, file=sys.stderr)
         return BAD_SETTING
     app = App(settings)
+    add_alerter(app)
     app.follower.progress = TerminalProgress(sys.stderr, LOG_NAME)
     try:
         app.open()

@@ -6,8 +6,8 @@ from typing import Any
 
 from addons.ledger.money import format_usd, to_nanos
 from modeltrack_api.amounts import WORTH_IT, about, percent, usd
-from modeltrack_api.api import Ask
 from modeltrack_api.switches import switches
+from modeltrack_api.web.handler import Ask
 
 _MOST_SWITCHES = 3
 _MUCH_MORE, _MOST_OF_IT, _SOME = 10, 50, 1

@@ -9,10 +9,10 @@ from addons.ledger.budgets import Name, Usd
 from addons.ledger.money import to_nanos
 from modeltrack_api.alerting import slack
 from modeltrack_api.amounts import usd_or_null
-from modeltrack_api.api import ApiError, Ask, Reply
-from modeltrack_api.bodies import checked
 from modeltrack_api.store.sums import Row
 from modeltrack_api.utc import micros, time
+from modeltrack_api.web.handler import ApiError, Ask, Reply
+from modeltrack_api.web.params import checked
 
 _MOST_SHOWN = 1000
 _PATIENCE_SECONDS = 5.0
@@ -48,7 +48,7 @@ def alerts(ask: Ask) -> list[dict[str, Any]]:
 
     What the log gives cause for by now is among them: the background need not have looked yet.
     """
-    ask.app.alerter.raise_alerts(_PATIENCE_SECONDS)
+    ask.app.raise_alerts(_PATIENCE_SECONDS)
     shown = "" if ask.args["include_dismissed"] else "WHERE a.dismissed_at IS NULL"
     rows = ask.db.execute(
         "SELECT a.*, o.id AS message_id, o.sent_at, o.failed_at, o.error"

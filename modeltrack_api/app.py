@@ -14,10 +14,8 @@ from addons.ledger.events import LOG_NAME
 from addons.ledger.validation import parse_model
 from addons.ledger.watched import WatchedFile, Watcher
 from addons.llm.pricing import Prices, PricingFile
-from modeltrack_api.alerting.alerter import Alerter
-from modeltrack_api.api import held
 from modeltrack_api.settings import ApiSettings
-from modeltrack_api.store.connections import Store
+from modeltrack_api.store.connections import Store, held
 from modeltrack_api.store.follow import Follower
 from modeltrack_api.store.ingest import Ingest
 
@@ -47,13 +45,10 @@ class App:
         folder = settings.data_dir
         self.budgets = WatchedFile(folder / "budgets.json", partial(parse_model, BudgetsFile), BudgetsFile)
         self.pricing = WatchedFile(folder / "pricing.json", partial(parse_model, PricingFile), PricingFile)
-        self.alerter = Alerter(self)
-        self.tasks: list[Task] = [
-            Watcher([self.budgets, self.pricing], lambda _: self._apply()),
-            self.follower,
-            self.alerter,
-        ]
-        """In the order in which they start; they stop in the reverse one."""
+        self.tasks: list[Task] = [Watcher([self.budgets, self.pricing], lambda _: self._apply()), self.follower]
+        """In the order in which they start; they stop in the reverse one. `background.py` adds to them."""
+        self.raise_alerts: Callable[[float], None] = lambda patience: None
+        """Raise the alerts that the log gives cause for by now, waiting so many seconds for others; background.py's."""
 
     def open(self) -> None:
         """Raises OSError, sqlite3.Error, NewerDatabase, ConfigError."""
@@ -68,7 +63,7 @@ class App:
 
     @contextmanager
     def writing(self, patience: float = 5) -> Iterator[sqlite3.Connection]:
-        """A transaction for what is not in the log. `patience` is `held`'s. Raises ApiError when others write on."""
+        """A transaction for what is not in the log. `patience` is `held`'s. Raises Busy when others write on."""
         with held(self.ingest.lock, patience), self.store.writing(durable=True) as db:
             yield db
 

@@ -9,12 +9,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from addons.llm.usage import Usage
 from modeltrack_api.amounts import usd, usd_each
-from modeltrack_api.api import ApiError, Ask
-from modeltrack_api.bodies import checked
 from modeltrack_api.catalogue import CATALOGUE, Listed, comparable
 from modeltrack_api.queries.rates import PRICE_IDS
 from modeltrack_api.store.sums import Row, totals
 from modeltrack_api.utc import DAY, Window, micros
+from modeltrack_api.web.handler import ApiError, Ask
+from modeltrack_api.web.params import checked
 
 DEFAULT_CACHE_HIT_RATE = 0.3
 """An assumption, for want of a better one: what ModelTrack's cache really answers is in GET /api/cache."""

@@ -12,9 +12,9 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
 from addons.ledger.money import NANOS_PER_USD
-from modeltrack_api.api import Ask, Reply
 from modeltrack_api.store.sums import totals
 from modeltrack_api.utc import ALWAYS
+from modeltrack_api.web.handler import Ask, Reply
 
 _KEYS = ("team", "app_id", "model")
 _MOST_SERIES = 1000

@@ -1,38 +1,21 @@
 """Every call of the API: its method and path, who answers it, and the parameters it takes. One list an area."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from addons.ledger.events import rfc3339
 from modeltrack_api import alerts, estimator, forecast, metrics, queries, reports, schedules
-from modeltrack_api.api import Ask, Handler
-from modeltrack_api.dashboard_files import dashboard_files
-from modeltrack_api.params import CURSOR, DATE, FLAG, ID, LIMIT, TEXT, Param, one_of, whole
 from modeltrack_api.queries.prompt_sums import ORDERS
 from modeltrack_api.store.sums import Filters
+from modeltrack_api.web.dispatch import Route
+from modeltrack_api.web.handler import Ask
+from modeltrack_api.web.pages import dashboard_files
+from modeltrack_api.web.params import CURSOR, DATE, FLAG, ID, LIMIT, TEXT, Param, one_of, whole
 
 ALL = Filters._fields
 BUT_FEATURE = tuple(name for name in ALL if name != "feature")
 GRANULARITY = Param("granularity", one_of("hour", "day", "week", "month"), "day")
 SORT_BY = Param("sort_by", one_of(*ORDERS), "total_cost")
 A_HUNDRED = Param("limit", LIMIT, 100)
-
-
-class Route(NamedTuple):
-    method: str
-    path: str
-    """`{name}` stands for one part of it; a `Param` of that name says what it may be."""
-    handler: Handler
-    params: tuple[Param, ...] = ()
-    window: bool = False
-    """Whether it takes `start_date` and `end_date`."""
-    filters: tuple[str, ...] = ()
-    """Those it takes, by their names in `Filters`."""
-    takes_body: bool = False
-    """JSON, which is then needed."""
-    catches_up: bool = True
-    """Whether the answer needs all of the log; without, it comes at once even while the log is first read."""
-    any_query: bool = False
-    """Whether unknown parameters are left alone."""
 
 
 def health(ask: Ask) -> dict[str, Any]:

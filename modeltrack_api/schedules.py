@@ -7,10 +7,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from addons.ledger.budgets import Name
 from modeltrack_api.alerting.dates import Rhythm
 from modeltrack_api.alerting.due_reports import add_schedule as insert
-from modeltrack_api.api import ApiError, Ask, Reply
-from modeltrack_api.bodies import checked
 from modeltrack_api.store.sums import Row
 from modeltrack_api.utc import time
+from modeltrack_api.web.handler import ApiError, Ask, Reply
+from modeltrack_api.web.params import checked
 
 _MOST = 100
 _SHOWN = "SELECT * FROM report_schedules WHERE built_in IS NULL"

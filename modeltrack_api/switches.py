@@ -5,9 +5,9 @@ from heapq import nlargest
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from modeltrack_api.api import Ask
 from modeltrack_api.catalogue import CATALOGUE, cheapest
 from modeltrack_api.queries.rates import Rates
+from modeltrack_api.web.handler import Ask
 
 _MOST_MODELS = 20
 """The dearest ones, beyond which there is little left to save."""

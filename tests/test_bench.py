@@ -9,8 +9,7 @@ import pytest
 
 from addons.ledger.follower import LogFollower
 from bench.startup import write_log
-
-ROOT = Path(__file__).resolve().parents[1]
+from tests import ROOT
 
 
 @pytest.mark.parametrize(

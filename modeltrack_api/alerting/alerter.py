@@ -5,17 +5,14 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
 
 from modeltrack_api.alerting import outbox, rules
 from modeltrack_api.alerting.due_reports import make_reports
 from modeltrack_api.alerting.rules import Alert, once
 from modeltrack_api.alerting.slack import message
-from modeltrack_api.api import held
+from modeltrack_api.app import App
+from modeltrack_api.store.connections import held
 from modeltrack_api.utc import DAY, micros, moment
-
-if TYPE_CHECKING:
-    from modeltrack_api.app import App
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +38,7 @@ _UNPRICED_SINCE = "SELECT count(*) FROM alerts WHERE type = 'unknown_model' AND 
 
 
 class Alerter:
-    def __init__(self, app: "App") -> None:
+    def __init__(self, app: App) -> None:
         self.outbox = outbox.Outbox(app)
         self._app = app
         self._raising = threading.Lock()
@@ -98,7 +95,7 @@ class Alerter:
         make_reports(self._app)
 
     def raise_alerts(self, patience: float = -1) -> None:
-        """For any thread. `patience` is `held`'s. Raises sqlite3.Error, ApiError."""
+        """For any thread. `patience` is `held`'s. Raises sqlite3.Error, Busy."""
         with held(self._raising, patience):
             self._raise_alerts(patience)
 

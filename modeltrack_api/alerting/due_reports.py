@@ -2,17 +2,14 @@
 
 import sqlite3
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from modeltrack_api.alerting import outbox
 from modeltrack_api.alerting.dates import Rhythm, covered, due_after, dues
 from modeltrack_api.alerting.report import late_note, report
 from modeltrack_api.alerting.rules import once
-from modeltrack_api.api import Ask
+from modeltrack_api.app import App
 from modeltrack_api.utc import micros, moment
-
-if TYPE_CHECKING:
-    from modeltrack_api.app import App
+from modeltrack_api.web.handler import Ask
 
 _BUILT_IN = {
     "daily": ("Daily summary", "daily", Rhythm("daily", 8)),
@@ -20,7 +17,7 @@ _BUILT_IN = {
 }
 
 
-def make_reports(app: "App") -> None:
+def make_reports(app: App) -> None:
     """Raises sqlite3.Error."""
     now = app.now()
     _add_built_in(app, now)
@@ -32,7 +29,7 @@ def make_reports(app: "App") -> None:
         _make_report(app, row, now)
 
 
-def _add_built_in(app: "App", now: datetime) -> None:
+def _add_built_in(app: App, now: datetime) -> None:
     with app.store.reading() as db:
         known = {row[0] for row in db.execute("SELECT built_in FROM report_schedules WHERE built_in IS NOT NULL")}
     for key in [key for key in _BUILT_IN if key not in known]:
@@ -40,7 +37,7 @@ def _add_built_in(app: "App", now: datetime) -> None:
             add_schedule(db, *_BUILT_IN[key], now, built_in=key)
 
 
-def _make_report(app: "App", row: sqlite3.Row, now: datetime) -> None:
+def _make_report(app: App, row: sqlite3.Row, now: datetime) -> None:
     """Of several that were missed the last one only."""
     rhythm = Rhythm(row["frequency"], row["hour"], row["day_of_week"], row["day_of_month"])
     *missed, due = dues(rhythm, moment(row["next_at"]), now)

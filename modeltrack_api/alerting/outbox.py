@@ -9,13 +9,11 @@ a second one by.
 import logging
 import sqlite3
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from modeltrack_api.alerting.slack import Outcome, dumps, post
+from modeltrack_api.app import App
 from modeltrack_api.utc import micros
-
-if TYPE_CHECKING:
-    from modeltrack_api.app import App
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +56,7 @@ def put(
 class Outbox:
     """For one thread."""
 
-    def __init__(self, app: "App", send: Callable[[str, str], Outcome] = post) -> None:
+    def __init__(self, app: App, send: Callable[[str, str], Outcome] = post) -> None:
         self._app = app
         self._send = send
 

@@ -1,4 +1,4 @@
-"""The API's read calls: each a handler (see `modeltrack_api.api`) that answers from the sums in the database.
+"""The API's read calls: each a handler (see `modeltrack_api.web.handler`) that answers from the sums in the database.
 
 Without dates an answer covers all time, unless its handler says otherwise. Calls to models only, but for
 `infrastructure`, `events` and the `infra_cost` in `teams`. A label that an event lacks is "": what nobody claimed is

@@ -9,9 +9,9 @@ from typing import Any
 from addons.ledger.budgets import Budget
 from addons.ledger.spend import accounts_of
 from modeltrack_api.amounts import percent, usd
-from modeltrack_api.api import Ask
 from modeltrack_api.store.sums import totals
 from modeltrack_api.utc import DAY, Window, day_of, micros, month_start, next_month
+from modeltrack_api.web.handler import Ask
 
 _Days = Mapping[int, int]
 """Nano-USD by the day's first moment, in order."""

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from modeltrack_api.amounts import usd
-from modeltrack_api.api import Ask
 from modeltrack_api.store.sums import LLM, Row, totals
+from modeltrack_api.web.handler import Ask
 
 COST = ("cost_nanos", "requests")
 COST_AND_TOKENS = (*COST, "input_tokens", "output_tokens")

@@ -4,10 +4,10 @@ import re
 import sqlite3
 from typing import Any
 
-from modeltrack_api.api import ApiError, Ask
 from modeltrack_api.queries.rows import COLUMNS, cost_event
 from modeltrack_api.store.sums import ANY, Filters
 from modeltrack_api.utc import DAY, HOUR
+from modeltrack_api.web.handler import ApiError, Ask
 
 _CURSOR = re.compile(r"(-?\d{1,18})\.(\d{1,18})", re.ASCII)
 _HOURS_LOOKED_AT = 2 * DAY

@@ -4,10 +4,10 @@ from dataclasses import replace
 from typing import Any
 
 from modeltrack_api.amounts import average, usd, usd_each
-from modeltrack_api.api import ApiError, Ask
 from modeltrack_api.queries.common import COST_AND_TOKENS, dearest
 from modeltrack_api.store.sums import LLM, totals
 from modeltrack_api.utc import DAY, day_of
+from modeltrack_api.web.handler import ApiError, Ask
 
 
 def features(ask: Ask) -> list[dict[str, Any]]:

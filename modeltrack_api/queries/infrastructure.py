@@ -3,11 +3,11 @@
 from typing import Any
 
 from modeltrack_api.amounts import usd
-from modeltrack_api.api import Ask
 from modeltrack_api.queries.common import COST, dearest
 from modeltrack_api.store.measures import GPU_MEASURES
 from modeltrack_api.store.sums import by_days, series_where, totals
 from modeltrack_api.utc import DAY, day_of
+from modeltrack_api.web.handler import Ask
 
 MOST_GPUS = 1000
 """The dearest ones are listed."""

@@ -5,8 +5,8 @@ from decimal import Decimal
 from typing import Any
 
 from modeltrack_api.amounts import usd, usd_each
-from modeltrack_api.api import Ask
 from modeltrack_api.queries.common import COST_AND_TOKENS, dearest, spend_by, spend_within
+from modeltrack_api.web.handler import Ask
 
 
 def models(ask: Ask) -> list[dict[str, Any]]:

@@ -5,10 +5,10 @@ from datetime import UTC
 from typing import Any
 
 from modeltrack_api.amounts import usd
-from modeltrack_api.api import Ask
 from modeltrack_api.queries.common import COST, dearest
 from modeltrack_api.store.sums import Row, totals
 from modeltrack_api.utc import DAY, Window, day_of, micros, month_start, next_month
+from modeltrack_api.web.handler import Ask
 
 TREND_DAYS = 30
 """Of `spend_trend` without dates, today included."""

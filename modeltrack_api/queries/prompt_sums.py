@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from modeltrack_api.api import Ask
 from modeltrack_api.store.measures import PROMPT_MEASURES
 from modeltrack_api.store.sums import Row, by_days, series_where
+from modeltrack_api.web.handler import Ask
 
 MOST_PROMPTS = 1000
 

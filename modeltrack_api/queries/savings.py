@@ -3,9 +3,9 @@
 from typing import Any
 
 from modeltrack_api.amounts import percent, usd
-from modeltrack_api.api import Ask
 from modeltrack_api.queries.common import dearest
 from modeltrack_api.store.sums import totals
+from modeltrack_api.web.handler import Ask
 
 _CACHE = ("cache_hits", "cache_misses", "saved_by_cache", "requests")
 _ROUTING = ("requests", "blocked_by_rule", "saved_by_routing")

@@ -8,11 +8,11 @@ import orjson
 
 from addons.ledger.events import rfc3339
 from modeltrack_api.amounts import usd
-from modeltrack_api.api import ApiError, Ask
 from modeltrack_api.queries.common import joined
 from modeltrack_api.queries.rows import COLUMNS, cost_event
 from modeltrack_api.store.sums import ANY, LLM, Row, series_where
 from modeltrack_api.utc import moment
+from modeltrack_api.web.handler import ApiError, Ask
 
 MOST_EVENTS = 1000
 """Of a session that has more, the newest ones are shown."""

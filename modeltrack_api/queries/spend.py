@@ -6,10 +6,10 @@ from datetime import timedelta
 from typing import Any
 
 from modeltrack_api.amounts import usd
-from modeltrack_api.api import Ask
 from modeltrack_api.queries.common import COST_AND_TOKENS, dearest, spend_by
 from modeltrack_api.store.sums import totals
 from modeltrack_api.utc import DAY, FOREVER, HOUR, Window, day_of, micros, moment, month_start
+from modeltrack_api.web.handler import Ask
 
 HOURS_SHOWN = 7 * DAY
 """How far back hours go where no start is asked for."""

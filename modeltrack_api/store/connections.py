@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 from modeltrack_api.store.schema import MIGRATIONS
 
@@ -17,6 +18,27 @@ _KEPT_READERS = 8
 
 class NewerDatabase(ValueError):
     """The database was made by a later version of ModelTrack."""
+
+
+class Busy(Exception):
+    """Others have been writing for as long as the caller was willing to wait."""
+
+
+class _Lock(Protocol):
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool: ...
+
+    def release(self) -> None: ...
+
+
+@contextmanager
+def held(lock: _Lock, patience: float) -> Iterator[None]:
+    """Hold the lock; wait `patience` seconds for it, below 0 for as long as it takes. Raises Busy."""
+    if not lock.acquire(timeout=patience):
+        raise Busy("the database is busy with the event log")
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 class Store:

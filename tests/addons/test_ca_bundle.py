@@ -3,8 +3,7 @@ import sys
 from pathlib import Path
 
 from addons.ca_bundle import system_cas
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests import ROOT
 
 
 def test_the_bundle_holds_the_systems_cas_and_mitmproxys(tmp_path: Path) -> None:

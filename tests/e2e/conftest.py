@@ -18,8 +18,8 @@ import pytest
 import requests
 
 from demo.fake_provider.server import FakeProvider
+from tests import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 SECRET = "s3cr3t-f00"
 KEY = f"sk-{SECRET}"
 PROMPT = f"Say hello, {SECRET}."

@@ -12,9 +12,10 @@ from typing import Any
 import orjson
 
 from modeltrack_api.app import App
-from modeltrack_api.dispatch import Dispatcher
-from modeltrack_api.http_types import Answer, Request
+from modeltrack_api.background import add_alerter
 from modeltrack_api.routes import ROUTES
+from modeltrack_api.web.dispatch import Dispatcher
+from modeltrack_api.web.messages import Answer, Request
 from tests.modeltrack_api.serving import append, event, settings
 
 SECRET = "T0SECRET/B0SECRET/s3cr3tw3bh00k"
@@ -108,7 +109,7 @@ class Api:
         self.app = App(settings(folder, slack_webhook_url=webhook), clock)
         self.app.open()
         self.app.follower.ready.set()  # as if it had read the log
-        self.alerter = self.app.alerter
+        self.alerter = add_alerter(self.app)
         self._api = Dispatcher(self.app, ROUTES)
 
     def close(self) -> None:

@@ -12,9 +12,9 @@ from typing import Any
 import orjson
 
 from modeltrack_api.app import App
-from modeltrack_api.http_types import Answer, Request
-from modeltrack_api.server import Limits, Server
 from modeltrack_api.settings import ApiSettings
+from modeltrack_api.web.messages import Answer, Request
+from modeltrack_api.web.server import Limits, Server
 
 TOKEN = "s3cr3t-f00-token"
 

@@ -8,7 +8,7 @@ import pytest
 
 from modeltrack_api import alerts as alerts_module
 from modeltrack_api.alerting import alerter as alerter_module
-from modeltrack_api.api import held
+from modeltrack_api.store.connections import held
 from tests.modeltrack_api.alerting import Clock, FakeSlack
 from tests.modeltrack_api.conftest import Start
 

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from modeltrack_api.check_config import problems
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests import ROOT
 
 
 def run(*arguments: str) -> "subprocess.CompletedProcess[str]":

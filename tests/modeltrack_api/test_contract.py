@@ -13,10 +13,11 @@ from typing import Any, NamedTuple
 import pytest
 
 from bench.events import lines
+from modeltrack_api.background import add_alerter
 from modeltrack_api.app import App, utc_now
-from modeltrack_api.dispatch import Dispatcher
 from modeltrack_api.routes import ROUTES
-from modeltrack_api.server import Server
+from modeltrack_api.web.dispatch import Dispatcher
+from modeltrack_api.web.server import Server
 from tests.modeltrack_api.serving import append, event, opened, serving, settings
 
 Shape = Any
@@ -313,7 +314,9 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     append(log, *_more_events())
     budgets = [{"team": "product", "app": "", "monthly_limit": 0.01, "action": "warn"}]
     (folder / "budgets.json").write_text(json.dumps({"budgets": budgets}))
-    with opened(App(settings(folder))) as app:
+    app = App(settings(folder))
+    add_alerter(app)
+    with opened(app):
         assert app.follower.ready.wait(30)
         yield app
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from addons.llm.pricing import PricingFile
-from modeltrack_api.api import ApiError
+from modeltrack_api.web.handler import ApiError
 from tests.modeltrack_api.queries.asking import NOW, USD, Asking, Database, line
 
 PLAN = {"model": "claude-sonnet-4-6", "avg_input_tokens": 1000, "avg_output_tokens": 200, "requests_per_day": 50}

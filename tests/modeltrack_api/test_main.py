@@ -21,9 +21,9 @@ import pytest
 from bench.events import lines
 from modeltrack_api.app import utc_now
 from modeltrack_api.store.measures import MEASURES
+from tests import ROOT
 from tests.modeltrack_api.serving import TOKEN
 
-ROOT = Path(__file__).resolve().parents[2]
 KILLS = 20
 
 

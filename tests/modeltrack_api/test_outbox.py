@@ -20,11 +20,11 @@ import pytest
 from modeltrack_api.alerting import alerter as alerter_module
 from modeltrack_api.alerting import slack as slack_module
 from modeltrack_api.alerting.slack import Outcome, message, post
+from tests import ROOT
 from tests.modeltrack_api.alerting import SECRET, Api, Clock, FakeSlack
 from tests.modeltrack_api.conftest import Start
 from tests.modeltrack_api.serving import append, event
 
-ROOT = Path(__file__).resolve().parents[2]
 MODELS = ["m0", "m1", "m2"]
 
 

@@ -14,11 +14,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from modeltrack_api.api import Reply
 from modeltrack_api.report_csv import as_csv, harmless
 from modeltrack_api.reports import PERIODS
 from modeltrack_api.store.sums import Filters
 from modeltrack_api.utc import Window, micros
+from modeltrack_api.web.handler import Reply
 from tests.modeltrack_api.queries.asking import NOW, USD, Asking, Database, at, line
 from tests.modeltrack_api.queries.log import Log, cost, groups
 from tests.modeltrack_api.queries.made_events import FIRST, filters, logs

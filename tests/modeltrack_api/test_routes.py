@@ -15,12 +15,13 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from bench.events import lines
+from modeltrack_api.background import add_alerter
 from modeltrack_api.app import App, utc_now
-from modeltrack_api.dispatch import Dispatcher
-from modeltrack_api.http_types import Request
-from modeltrack_api.params import FILTERS, WINDOW
-from modeltrack_api.routes import ROUTES, Route
-from modeltrack_api.server import Server
+from modeltrack_api.routes import ROUTES
+from modeltrack_api.web.dispatch import Dispatcher, Route
+from modeltrack_api.web.messages import Request
+from modeltrack_api.web.params import FILTERS, WINDOW
+from modeltrack_api.web.server import Server
 from tests.modeltrack_api.serving import Client, append, error, event, opened, serving, settings
 
 API_ROUTES = [route for route in ROUTES if not route.any_query]
@@ -36,7 +37,9 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     log.write_bytes(b"".join(line + b"\n" for line in lines(3000, utc_now(), days=20)))
     gpu = {"event_type": "gpu_compute", "service": "ec2", "gpu_type": "h100", "gpu_utilization_pct": 50.5}
     append(log, event(session_id="s/1", feature="a/b"), event(**gpu))
-    with opened(App(settings(folder))) as app:
+    app = App(settings(folder))
+    add_alerter(app)
+    with opened(app):
         assert app.follower.ready.wait(30)
         yield app
 

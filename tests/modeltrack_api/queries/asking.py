@@ -12,11 +12,11 @@ import orjson
 from addons.ledger.budgets import BudgetsFile
 from addons.ledger.money import to_decimal_text
 from modeltrack_api import estimator, forecast, queries, reports
-from modeltrack_api.api import Ask, Reply, dumps
 from modeltrack_api.app import App
 from modeltrack_api.settings import ApiSettings
 from modeltrack_api.store.sums import ANY, Filters
 from modeltrack_api.utc import ALWAYS, Window, micros
+from modeltrack_api.web.handler import Ask, Reply, dumps
 
 NOW = datetime(2026, 4, 3, 15, 30, tzinfo=UTC)
 """A Friday."""

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from modeltrack_api.api import ApiError
 from modeltrack_api.store.sums import Filters
+from modeltrack_api.web.handler import ApiError
 from tests.modeltrack_api.queries.asking import NOW, USD, Asking, Database, at, between, calls, line
 
 

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from modeltrack_api.api import ApiError
+from modeltrack_api.web.handler import ApiError
 from tests.modeltrack_api.queries.asking import USD, Database, between, calls, money
 
 

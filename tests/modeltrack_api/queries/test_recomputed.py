@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from addons.ledger.log_reader import parse_line
 from addons.ledger.spend import fold, month_of
 from modeltrack_api.amounts import usd
-from modeltrack_api.api import ApiError
 from modeltrack_api.store.sums import ANY, Filters
 from modeltrack_api.utc import Window
+from modeltrack_api.web.handler import ApiError
 from tests.modeltrack_api.queries import recomputed, recomputed_calls
 from tests.modeltrack_api.queries.asking import NOW, Asking, as_read
 from tests.modeltrack_api.queries.log import Log

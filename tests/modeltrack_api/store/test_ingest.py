@@ -23,9 +23,8 @@ from modeltrack_api.store.ingest import Ingest, _nanos
 from modeltrack_api.store.measures import MEASURES
 from modeltrack_api.store.sums import totals
 from modeltrack_api.utc import ALWAYS
+from tests import ROOT
 from tests.modeltrack_api.serving import append, event
-
-ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from modeltrack_api.dashboard_files import DASHBOARD, PLOTLY, dashboard_files, plotly_file
+from modeltrack_api.web.pages import DASHBOARD, PLOTLY, dashboard_files, plotly_file
 
 NO_ASK: Any = None
 

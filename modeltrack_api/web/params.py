@@ -1,4 +1,4 @@
-"""Query parameters: which a call takes, how they are read, and what the answer to a wrong one says."""
+"""Parameters and bodies: which a call takes, how they are read, and what the answer to a wrong one says."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -6,10 +6,13 @@ from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote
 
+from pydantic import BaseModel, ValidationError
+
+from addons.ledger.validation import problem
 from addons.settings import BOOLEAN, NAME, Kind, one_of, whole
-from modeltrack_api.api import ApiError
 from modeltrack_api.store.sums import ANY, Filters
 from modeltrack_api.utc import ALWAYS, DAY, FOREVER, Window, micros
+from modeltrack_api.web.handler import ApiError
 
 _MOST_PARAMETERS = 50
 _MOMENT = re.compile(
@@ -120,3 +123,13 @@ def filters(values: dict[str, Any]) -> Filters:
     """Taken out of `values`."""
     given = {name: values.pop(name) for name in Filters._fields if name in values}
     return Filters(**given) if given else ANY
+
+
+def checked[M: BaseModel](model: type[M], body: Any) -> M:
+    """Raises ApiError naming the first field that is wrong."""
+    if not isinstance(body, dict):
+        raise ApiError(400, "the body must be an object")
+    try:
+        return model.model_validate(body)
+    except ValidationError as error:
+        raise ApiError(400, problem(error.errors(include_url=False)[0])) from None

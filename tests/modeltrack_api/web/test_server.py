@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from modeltrack_api.http_types import Answer, Request
-from modeltrack_api.server import Limits, Server
+from modeltrack_api.web.messages import Answer, Request
+from modeltrack_api.web.server import Limits, Server
 from tests.modeltrack_api.serving import Client, error, serving
 
 GET = "GET /a HTTP/1.1\r\nHost: localhost\r\n\r\n"

@@ -5,20 +5,17 @@ money (in USD; `usd` makes it of nano-USD), which goes out as a JSON number with
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 import orjson
 
+from modeltrack_api.app import App
 from modeltrack_api.store.sums import ANY, Filters
 from modeltrack_api.utc import ALWAYS, Window
-
-if TYPE_CHECKING:
-    from modeltrack_api.app import App
 
 
 class ApiError(Exception):
@@ -30,28 +27,11 @@ class ApiError(Exception):
         self.headers = headers or {}
 
 
-class _Lock(Protocol):
-    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool: ...
-
-    def release(self) -> None: ...
-
-
-@contextmanager
-def held(lock: _Lock, patience: float) -> Iterator[None]:
-    """`patience`: seconds to wait for it, below 0 for as long as it takes. Raises ApiError."""
-    if not lock.acquire(timeout=patience):
-        raise ApiError(503, "the database is busy with the event log", {"Retry-After": "5"})
-    try:
-        yield
-    finally:
-        lock.release()
-
-
 @dataclass(frozen=True, slots=True)
 class Ask:
     """One request, checked."""
 
-    app: "App"
+    app: App
     db: sqlite3.Connection
     """Reads one state of the database throughout; rows are sqlite3.Row."""
     now: datetime

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modeltrack_api import params
-from modeltrack_api.api import ApiError
 from modeltrack_api.utc import ALWAYS, DAY, FOREVER, HOUR, micros
+from modeltrack_api.web import params
+from modeltrack_api.web.handler import ApiError
 
 
 def at(text: str) -> int:

@@ -9,9 +9,9 @@ from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
-from modeltrack_api.api import ApiError, Ask, Handler, Reply
+from modeltrack_api.web.handler import ApiError, Ask, Handler, Reply
 
-DASHBOARD = Path(__file__).parent / "dashboard"
+DASHBOARD = Path(__file__).parent.parent / "dashboard"
 _TYPES = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",

@@ -8,12 +8,12 @@ from typing import Any
 import orjson
 import pytest
 
-from modeltrack_api import params
-from modeltrack_api.api import ApiError, Ask, Reply
 from modeltrack_api.app import App
-from modeltrack_api.dispatch import Dispatcher
-from modeltrack_api.http_types import Answer, Request
-from modeltrack_api.routes import Route, health
+from modeltrack_api.routes import health
+from modeltrack_api.web import params
+from modeltrack_api.web.dispatch import Dispatcher, Route
+from modeltrack_api.web.handler import ApiError, Ask, Reply
+from modeltrack_api.web.messages import Answer, Request
 from tests.modeltrack_api.serving import TOKEN, error, opened, settings
 
 

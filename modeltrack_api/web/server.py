@@ -17,8 +17,8 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple, cast
 
-from modeltrack_api.api import ApiError
-from modeltrack_api.http_types import Answer, Request, error_answer
+from modeltrack_api.web.handler import ApiError
+from modeltrack_api.web.messages import Answer, Request, error_answer
 
 logger = logging.getLogger(__name__)
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from modeltrack_api.api import dumps
+from modeltrack_api.web.handler import dumps
 
 JSON = "application/json"
 

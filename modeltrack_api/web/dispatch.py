@@ -11,17 +11,18 @@ import sqlite3
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import orjson
 
-from modeltrack_api import params
-from modeltrack_api.api import ApiError, Ask, Reply
 from modeltrack_api.app import App
-from modeltrack_api.http_types import Answer, Request, envelope, error_answer
-from modeltrack_api.routes import Route
+from modeltrack_api.store.connections import Busy
 from modeltrack_api.store.sums import ANY
+from modeltrack_api.web import params
+from modeltrack_api.web.params import Param
+from modeltrack_api.web.handler import ApiError, Ask, Handler, Reply
+from modeltrack_api.web.messages import Answer, Request, envelope, error_answer
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +38,24 @@ SECURITY_HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
+
+
+class Route(NamedTuple):
+    method: str
+    path: str
+    """`{name}` stands for one part of it; a `Param` of that name says what it may be."""
+    handler: Handler
+    params: tuple[Param, ...] = ()
+    window: bool = False
+    """Whether it takes `start_date` and `end_date`."""
+    filters: tuple[str, ...] = ()
+    """Those it takes, by their names in `Filters`."""
+    takes_body: bool = False
+    """JSON, which is then needed."""
+    catches_up: bool = True
+    """Whether the answer needs all of the log; without, it comes at once even while the log is first read."""
+    any_query: bool = False
+    """Whether unknown parameters are left alone."""
 
 
 class Dispatcher:
@@ -60,6 +79,8 @@ class Dispatcher:
             answer = self._answer(request)
         except ApiError as error:
             answer = error_answer(error.status, str(error), error.headers)
+        except Busy as error:
+            answer = error_answer(503, str(error), {"Retry-After": "5"})
         except Exception:
             logger.exception("%s %s failed", request.method[:20], request.target.partition("?")[0][:200])
             answer = error_answer(500, "internal error; the log says which")
