@@ -6,7 +6,7 @@ from typing import Any
 
 from addons.ledger.money import format_usd, to_nanos
 from modeltrack_api.amounts import WORTH_IT, about, percent, usd
-from modeltrack_api.switches import switches
+from modeltrack_api.prices.cheaper_models import switches
 from modeltrack_api.web.handler import Ask
 
 _MOST_SWITCHES = 3

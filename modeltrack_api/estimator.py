@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from addons.llm.usage import Usage
 from modeltrack_api.amounts import usd, usd_each
-from modeltrack_api.catalogue import CATALOGUE, Listed, comparable
-from modeltrack_api.queries.rates import PRICE_IDS
+from modeltrack_api.prices.catalogue import CATALOGUE, Listed, comparable
+from modeltrack_api.prices.rates import PRICE_IDS
 from modeltrack_api.store.sums import Row, totals
 from modeltrack_api.utc import DAY, Window, micros
 from modeltrack_api.web.handler import ApiError, Ask

@@ -5,10 +5,10 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from modeltrack_api.amounts import average, usd, usd_each
+from modeltrack_api.prices.prompt_savings import Suggestion, Use, suggestions
+from modeltrack_api.prices.rates import Rates
 from modeltrack_api.queries.common import joined
 from modeltrack_api.queries.prompt_sums import MOST_PROMPTS, Prompt, summed
-from modeltrack_api.queries.rates import Rates
-from modeltrack_api.queries.suggestions import Suggestion, Use, suggestions
 from modeltrack_api.store.measures import PROMPT_MEASURES
 from modeltrack_api.store.sums import LLM, Row
 from modeltrack_api.web.handler import Ask

@@ -20,9 +20,9 @@ from modeltrack_api.app import App
 from modeltrack_api.store.connections import Busy
 from modeltrack_api.store.sums import ANY
 from modeltrack_api.web import params
-from modeltrack_api.web.params import Param
 from modeltrack_api.web.handler import ApiError, Ask, Handler, Reply
 from modeltrack_api.web.messages import Answer, Request, envelope, error_answer
+from modeltrack_api.web.params import Param
 
 logger = logging.getLogger(__name__)
 

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from bench.events import lines
-from modeltrack_api.background import add_alerter
 from modeltrack_api.app import App, utc_now
+from modeltrack_api.background import add_alerter
 from modeltrack_api.routes import ROUTES
 from modeltrack_api.web.dispatch import Dispatcher
 from modeltrack_api.web.server import Server

@@ -15,8 +15,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from bench.events import lines
-from modeltrack_api.background import add_alerter
 from modeltrack_api.app import App, utc_now
+from modeltrack_api.background import add_alerter
 from modeltrack_api.routes import ROUTES
 from modeltrack_api.web.dispatch import Dispatcher, Route
 from modeltrack_api.web.messages import Request

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from genai_prices.data_snapshot import get_snapshot
 
 from addons.llm.pricing import ModelPrice, Prices, PricingFile
-from modeltrack_api.queries.rates import PRICE_IDS, Rate, Rates
+from modeltrack_api.prices.rates import PRICE_IDS, Rate, Rates
 
 
 class Listed(NamedTuple):

@@ -7,8 +7,8 @@ import pytest
 from addons.llm.pricing import Prices, PricingFile
 from addons.llm.providers import PROVIDERS
 from addons.llm.usage import Usage
-from modeltrack_api.catalogue import CATALOGUE, PRICE_IDS, Catalogue, cheapest, comparable, family
-from modeltrack_api.queries.rates import Rates
+from modeltrack_api.prices.catalogue import CATALOGUE, PRICE_IDS, Catalogue, cheapest, comparable, family
+from modeltrack_api.prices.rates import Rates
 
 NOW = datetime(2026, 4, 3, 15, 30, tzinfo=UTC)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from modeltrack_api.amounts import WORTH_IT, about
-from modeltrack_api.queries.rates import Rate, Rates
+from modeltrack_api.prices.rates import Rate, Rates
 
 CACHE_MINUTES = 5
 """How long providers keep a prompt that nobody uses; each use begins it anew."""

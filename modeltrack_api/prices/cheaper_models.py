@@ -5,8 +5,8 @@ from heapq import nlargest
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from modeltrack_api.catalogue import CATALOGUE, cheapest
-from modeltrack_api.queries.rates import Rates
+from modeltrack_api.prices.catalogue import CATALOGUE, cheapest
+from modeltrack_api.prices.rates import Rates
 from modeltrack_api.web.handler import Ask
 
 _MOST_MODELS = 20
