@@ -11,8 +11,9 @@ import orjson
 
 from addons.ledger.budgets import BudgetsFile
 from addons.ledger.money import to_decimal_text
-from modeltrack_api import estimator, forecast, queries, reports
+from modeltrack_api import queries, reports
 from modeltrack_api.app import App
+from modeltrack_api.forecasting import estimator, forecast
 from modeltrack_api.settings import ApiSettings
 from modeltrack_api.store.sums import ANY, Filters
 from modeltrack_api.utc import ALWAYS, Window, micros

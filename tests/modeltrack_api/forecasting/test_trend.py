@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modeltrack_api.trend import INTERVAL, LEAST_FOR_A_LINE, Trend, _student
+from modeltrack_api.forecasting.trend import INTERVAL, LEAST_FOR_A_LINE, Trend, _student
 
 WEEK = (20.0, 20, 20, 20, 20, -50, -50)
 

@@ -1,4 +1,4 @@
-"""GET /api/forecast: what will be spent, by the trend of the days before (see `modeltrack_api.trend`)."""
+"""GET /api/forecast: what will be spent, by the trend of the days before (see `modeltrack_api.forecasting.trend`)."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -10,11 +10,11 @@ from typing import Any
 
 from addons.ledger.money import NANOS_PER_USD
 from modeltrack_api.amounts import about, usd
+from modeltrack_api.forecasting.trend import INTERVAL, LEAST_FOR_A_LINE, Range, Trend
 from modeltrack_api.prices.cheaper_models import switches
 from modeltrack_api.queries.common import COST_AND_TOKENS, dearest
 from modeltrack_api.queries.spend import PERIODS
 from modeltrack_api.store.sums import totals
-from modeltrack_api.trend import INTERVAL, LEAST_FOR_A_LINE, Range, Trend
 from modeltrack_api.utc import DAY, Window, micros
 from modeltrack_api.web.handler import Ask
 
