@@ -3,7 +3,8 @@
 from typing import Any
 
 from addons.ledger.events import rfc3339
-from modeltrack_api import alerts, metrics, queries, reports, schedules
+from modeltrack_api import metrics, queries, reports, schedules
+from modeltrack_api.alerting import handlers as alerts
 from modeltrack_api.forecasting import estimator, forecast
 from modeltrack_api.queries.prompt_sums import ORDERS
 from modeltrack_api.store.sums import Filters

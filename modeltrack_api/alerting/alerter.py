@@ -6,11 +6,13 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 
-from modeltrack_api.alerting import outbox, rules
+from modeltrack_api.alerting import conditions
+from modeltrack_api.alerting.conditions import Alert
 from modeltrack_api.alerting.due_reports import make_reports
-from modeltrack_api.alerting.rules import Alert, once
-from modeltrack_api.alerting.slack import message
 from modeltrack_api.app import App
+from modeltrack_api.slack import outbox
+from modeltrack_api.slack.messages import message
+from modeltrack_api.slack.outbox import once
 from modeltrack_api.store.connections import held
 from modeltrack_api.utc import DAY, micros, moment
 
@@ -87,7 +89,7 @@ class Alerter:
 
     def _has_news(self) -> bool:
         with self._app.store.reading() as db:
-            return rules.newest_event(db) != self._events_seen
+            return conditions.newest_event(db) != self._events_seen
 
     def evaluate(self) -> None:
         """All rules and schedules, once. What is in the database by now is what counts. Raises sqlite3.Error."""
@@ -102,11 +104,11 @@ class Alerter:
     def _raise_alerts(self, patience: float) -> None:
         now = self._app.now()
         with self._app.store.reading() as db:
-            newest = rules.newest_event(db)
+            newest = conditions.newest_event(db)
             found = [
-                *rules.budget_alerts(db, rules.limits(self._app.budgets.value, db), now),
-                *rules.anomalies(db, now),
-                *rules.unpriced_models(db, self._events_seen),
+                *conditions.budget_alerts(db, conditions.limits(self._app.budgets.value, db), now),
+                *conditions.anomalies(db, now),
+                *conditions.unpriced_models(db, self._events_seen),
             ]
             new = [alert for alert in found if not _is_known(db, alert)]
         if new:

@@ -16,7 +16,7 @@ from addons.ledger.events import rfc3339
 from addons.ledger.money import NANOS_PER_USD, format_usd
 from bench.events import lines
 from modeltrack_api.app import utc_now
-from tests.modeltrack_api.alerting import FakeSlack, fake_slack
+from tests.modeltrack_api.alerting.started import FakeSlack, fake_slack
 from tests.modeltrack_api.serving import TOKEN, event
 
 from .browser import CHROMIUM, SIZES, Dashboard, api, browser

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.modeltrack_api.alerting import Api, Clock, FakeSlack, fake_slack
+from tests.modeltrack_api.alerting.started import Api, Clock, FakeSlack, fake_slack
 from tests.modeltrack_api.queries.asking import Asking, Database
 
 Start = Callable[..., Api]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from modeltrack_api.alerting.dates import PERIODS, Rhythm, covered, due_after, dues
 from modeltrack_api.utc import moment
-from tests.modeltrack_api.alerting import Clock, FakeSlack
+from tests.modeltrack_api.alerting.started import Clock, FakeSlack
 from tests.modeltrack_api.conftest import Start
 
 DAILY = {"name": "Finance", "period": "daily", "frequency": "daily", "hour": 6}

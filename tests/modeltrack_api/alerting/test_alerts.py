@@ -6,10 +6,10 @@ from typing import Any
 import orjson
 import pytest
 
-from modeltrack_api import alerts as alerts_module
 from modeltrack_api.alerting import alerter as alerter_module
+from modeltrack_api.alerting import handlers as alerts_module
 from modeltrack_api.store.connections import held
-from tests.modeltrack_api.alerting import Clock, FakeSlack
+from tests.modeltrack_api.alerting.started import Clock, FakeSlack
 from tests.modeltrack_api.conftest import Start
 
 TEAM = {"team": "product", "app": "", "monthly_limit": 100, "action": "block"}

@@ -4,7 +4,6 @@ An alert's `once` says what it is about; the database takes no second one with t
 thing again and again.
 """
 
-import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,8 +13,9 @@ from datetime import datetime, timedelta
 from addons.ledger.budgets import BudgetsFile
 from addons.ledger.money import format_usd
 from addons.ledger.spend import WARN_PERCENT
-from modeltrack_api.alerting.slack import short
 from modeltrack_api.amounts import about
+from modeltrack_api.slack.messages import short
+from modeltrack_api.slack.outbox import once
 from modeltrack_api.store.sums import LLM, totals
 from modeltrack_api.utc import HOUR, Window, day_start, micros, moment, month_start, next_month
 
@@ -46,10 +46,6 @@ class Alert:
     avg_nanos: int | None = None
     details: tuple[tuple[str, str], ...] = ()
     """Names and values, for Slack."""
-
-
-def once(*parts: str | int) -> str:
-    return json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
 
 
 # Budgets

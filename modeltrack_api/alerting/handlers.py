@@ -7,8 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from addons.ledger.budgets import Name, Usd
 from addons.ledger.money import to_nanos
-from modeltrack_api.alerting import slack
 from modeltrack_api.amounts import usd_or_null
+from modeltrack_api.slack.messages import dumps, message, post
 from modeltrack_api.store.sums import Row
 from modeltrack_api.utc import micros, time
 from modeltrack_api.web.handler import ApiError, Ask, Reply
@@ -155,7 +155,7 @@ def test_slack(ask: Ask) -> dict[str, str]:
     url = ask.app.settings.slack_webhook_url
     if not url:
         raise ApiError(400, "SLACK_WEBHOOK_URL is not set")
-    outcome = slack.post(url, slack.dumps(slack.message("Test", "ModelTrack can send its alerts and reports here.")))
+    outcome = post(url, dumps(message("Test", "ModelTrack can send its alerts and reports here.")))
     if outcome.kind != "sent":
         raise ApiError(502, f"Slack did not take the message: {outcome.reason}")
     return {"message": "the test message was sent to Slack"}

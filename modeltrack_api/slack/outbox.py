@@ -6,13 +6,14 @@ and the note of it): then it is sent again, since not at all would be worse and 
 a second one by.
 """
 
+import json
 import logging
 import sqlite3
 from collections.abc import Callable
 from typing import Any
 
-from modeltrack_api.alerting.slack import Outcome, dumps, post
 from modeltrack_api.app import App
+from modeltrack_api.slack.messages import Outcome, dumps, post
 from modeltrack_api.utc import micros
 
 logger = logging.getLogger(__name__)
@@ -34,6 +35,11 @@ _SENT = "UPDATE outbox SET sent_at = ?, payload = NULL, error = NULL WHERE id = 
 _REPORTED = "UPDATE report_schedules SET last_sent_at = ? WHERE id = (SELECT schedule_id FROM outbox WHERE id = ?)"
 _FAILED = "UPDATE outbox SET failed_at = ?, error = ? WHERE id = ?"
 _AGAIN = "UPDATE outbox SET next_at = ?, error = ? WHERE id = ?"
+
+
+def once(*parts: str | int) -> str:
+    """Return the name by which a message or an alert is known, so that there is only ever one of it."""
+    return json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
 
 
 def put(

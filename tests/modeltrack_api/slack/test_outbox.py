@@ -18,10 +18,10 @@ import orjson
 import pytest
 
 from modeltrack_api.alerting import alerter as alerter_module
-from modeltrack_api.alerting import slack as slack_module
-from modeltrack_api.alerting.slack import Outcome, message, post
+from modeltrack_api.slack import messages as slack_module
+from modeltrack_api.slack.messages import Outcome, message, post
 from tests import ROOT
-from tests.modeltrack_api.alerting import SECRET, Api, Clock, FakeSlack
+from tests.modeltrack_api.alerting.started import SECRET, Api, Clock, FakeSlack
 from tests.modeltrack_api.conftest import Start
 from tests.modeltrack_api.serving import append, event
 
