@@ -3,10 +3,11 @@
 from typing import Any
 
 from addons.ledger.events import rfc3339
-from modeltrack_api import metrics, queries, reports, schedules
+from modeltrack_api import metrics, queries
 from modeltrack_api.alerting import handlers as alerts
 from modeltrack_api.forecasting import estimator, forecast
 from modeltrack_api.queries.prompt_sums import ORDERS
+from modeltrack_api.reports import executive, schedules
 from modeltrack_api.store.sums import Filters
 from modeltrack_api.web.dispatch import Route
 from modeltrack_api.web.handler import Ask
@@ -66,7 +67,7 @@ ALERTS = [
 ]
 
 HORIZON = Param("horizon_days", whole(1, 365), 90)
-PERIOD = (Param("period", one_of(*reports.PERIODS), "monthly"), Param("end_date", DATE))
+PERIOD = (Param("period", one_of(*executive.PERIODS), "monthly"), Param("end_date", DATE))
 FORECAST = [
     Route(
         "GET",
@@ -80,11 +81,11 @@ FORECAST = [
 ]
 
 REPORTS = [
-    Route("GET", "/api/reports/executive", reports.executive, PERIOD, filters=ALL),
+    Route("GET", "/api/reports/executive", executive.executive, PERIOD, filters=ALL),
     Route(
         "GET",
         "/api/reports/executive/export",
-        reports.executive_export,
+        executive.executive_export,
         (*PERIOD, Param("format", one_of("csv", "json"), "json")),
         filters=ALL,
     ),

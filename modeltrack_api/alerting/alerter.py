@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 
 from modeltrack_api.alerting import conditions
 from modeltrack_api.alerting.conditions import Alert
-from modeltrack_api.alerting.due_reports import make_reports
 from modeltrack_api.app import App
+from modeltrack_api.reports.due import make_reports
 from modeltrack_api.slack import outbox
 from modeltrack_api.slack.messages import message
 from modeltrack_api.slack.outbox import once

@@ -11,9 +11,10 @@ import orjson
 
 from addons.ledger.budgets import BudgetsFile
 from addons.ledger.money import to_decimal_text
-from modeltrack_api import queries, reports
+from modeltrack_api import queries
 from modeltrack_api.app import App
 from modeltrack_api.forecasting import estimator, forecast
+from modeltrack_api.reports import executive
 from modeltrack_api.settings import ApiSettings
 from modeltrack_api.store.sums import ANY, Filters
 from modeltrack_api.utc import ALWAYS, Window, micros
@@ -31,7 +32,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "executive": {"period": "monthly"},
     "executive_export": {"period": "monthly", "format": "json"},
 }
-_MODULES = (queries, forecast, estimator, reports)
+_MODULES = (queries, forecast, estimator, executive)
 
 
 USD = 10**9

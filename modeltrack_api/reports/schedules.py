@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from addons.ledger.budgets import Name
-from modeltrack_api.alerting.dates import Rhythm
-from modeltrack_api.alerting.due_reports import add_schedule as insert
+from modeltrack_api.reports.due import add_schedule as insert
+from modeltrack_api.reports.rhythm import Rhythm
 from modeltrack_api.store.sums import Row
 from modeltrack_api.utc import time
 from modeltrack_api.web.handler import ApiError, Ask, Reply

@@ -5,9 +5,9 @@ from datetime import timedelta
 from typing import Any
 
 from addons.ledger.money import format_usd
-from modeltrack_api.advice import Sum, actions, recommendations
 from modeltrack_api.amounts import percent
-from modeltrack_api.reports import summed
+from modeltrack_api.reports.advice import Sum, actions, recommendations
+from modeltrack_api.reports.executive import summed
 from modeltrack_api.slack.messages import message, short
 from modeltrack_api.utc import Window, day_of
 from modeltrack_api.web.handler import Ask

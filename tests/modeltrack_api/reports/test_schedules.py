@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modeltrack_api.alerting.dates import PERIODS, Rhythm, covered, due_after, dues
+from modeltrack_api.reports.rhythm import PERIODS, Rhythm, covered, due_after, dues
 from modeltrack_api.utc import moment
 from tests.modeltrack_api.alerting.started import Clock, FakeSlack
 from tests.modeltrack_api.conftest import Start

@@ -6,10 +6,10 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
-from modeltrack_api.advice import Sum, Sums, actions, recommendations
 from modeltrack_api.amounts import percent, usd, usd_each
 from modeltrack_api.queries.common import COST, COST_AND_TOKENS
-from modeltrack_api.report_csv import as_csv
+from modeltrack_api.reports.advice import Sum, Sums, actions, recommendations
+from modeltrack_api.reports.spreadsheet import as_csv
 from modeltrack_api.store.sums import Row, totals
 from modeltrack_api.utc import DAY, Window, day_of, micros, moment
 from modeltrack_api.web.handler import Ask, Reply, dumps

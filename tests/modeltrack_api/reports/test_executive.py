@@ -14,8 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from modeltrack_api.report_csv import as_csv, harmless
-from modeltrack_api.reports import PERIODS
+from modeltrack_api.reports.executive import PERIODS
+from modeltrack_api.reports.spreadsheet import as_csv, harmless
 from modeltrack_api.store.sums import Filters
 from modeltrack_api.utc import Window, micros
 from modeltrack_api.web.handler import Reply

@@ -3,9 +3,9 @@
 import sqlite3
 from datetime import UTC, datetime
 
-from modeltrack_api.alerting.dates import Rhythm, covered, due_after, dues
-from modeltrack_api.alerting.report import late_note, report
 from modeltrack_api.app import App
+from modeltrack_api.reports.rhythm import Rhythm, covered, due_after, dues
+from modeltrack_api.reports.slack_report import late_note, report
 from modeltrack_api.slack import outbox
 from modeltrack_api.slack.outbox import once
 from modeltrack_api.utc import micros, moment
