@@ -26,9 +26,9 @@ from addons.ledger.validation import parse_model
 from addons.ledger.watched import WatchedFile, Watcher
 from addons.llm.call import LLMCall
 from addons.llm.hosts import Host
+from addons.llm.model_rules import RoutingFile
 from addons.llm.pricing import Prices, PricingFile
 from addons.llm.providers import PROVIDERS
-from addons.llm.rules import RoutingFile
 from addons.llm.usage import Usage
 from addons.settings import Settings
 

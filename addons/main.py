@@ -18,7 +18,7 @@ from addons.engine.fixes.websocket_layer import WebSocketLayer  # noqa: E402
 from addons.engine.speed.dispatch import FastDispatch  # noqa: E402
 from addons.inspecting.inspector import Inspector  # noqa: E402
 from addons.routing import Routing  # noqa: E402
-from addons.rules import RoutingRules  # noqa: E402
+from addons.rules import ModelRules  # noqa: E402
 from addons.signing import BedrockSigner  # noqa: E402
 from addons.status import StatusPages  # noqa: E402
 from addons.tunnels import Tunnels  # noqa: E402
@@ -26,7 +26,7 @@ from addons.websockets import WebSockets  # noqa: E402
 
 core = Core()
 gate = BudgetGate(core)
-rules = RoutingRules(core)
+rules = ModelRules(core)
 cache = ResponseCache(core)
 status = StatusPages(core, cache.size)
 

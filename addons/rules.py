@@ -1,4 +1,4 @@
-"""RoutingRules: by data/routing.json, give a request a cheaper model or refuse it when a budget is nearly spent."""
+"""ModelRules: by data/routing.json, give a request a cheaper model or refuse it when a budget is nearly spent."""
 
 import logging
 from collections.abc import Callable
@@ -13,13 +13,13 @@ from addons.flow.replies import deny
 from addons.flow.upstream import aim
 from addons.ledger.spend import highest
 from addons.llm.call import Denial, LLMCall
+from addons.llm.model_rules import Decision, choose
 from addons.llm.parsing.json_edit import replace_member
-from addons.llm.rules import Decision, choose
 
 logger = logging.getLogger(__name__)
 
 
-class RoutingRules:
+class ModelRules:
     def __init__(self, core: Core) -> None:
         self.core = core
 

@@ -148,7 +148,7 @@ class WebSockets:
         try:
             return self._rules.apply(call, set_model)
         except Exception as error:
-            logger.error("RoutingRules.apply failed: %s", describe(error))
+            logger.error("ModelRules.apply failed: %s", describe(error))
             return None
 
     def _from_provider(self, flow: http.HTTPFlow, socket: Socket, content: bytes) -> bool:

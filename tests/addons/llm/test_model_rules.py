@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from addons.llm.rules import Decision, RoutingFile, choose
+from addons.llm.model_rules import Decision, RoutingFile, choose
 
 RULE = {
     "name": "down",
