@@ -19,7 +19,7 @@ from addons.llm.providers import NotConfigured
 from addons.llm.providers.bedrock import BEDROCK, signing_name
 from addons.llm.providers.responses import RESPONSES
 from addons.llm.request import parse_object
-from addons.llm.responses_socket import Socket
+from addons.llm.responses_socket import ResponsesSocket
 from addons.llm.routes import PassedThrough, Status, Tracked, passed_to, resolve
 
 _OWN_PREFIX = HEADER_PREFIX.encode()
@@ -101,7 +101,7 @@ class Routing:
     def _open_socket(self, flow: http.HTTPFlow, call: LLMCall) -> None:
         """Uncompressed, as streams are."""
         flow.request.headers.pop("Sec-WebSocket-Extensions", None)
-        attach(flow, Socket(call))
+        attach(flow, ResponsesSocket(call))
         try:
             aim(flow, call, self.core.settings.endpoints)
         except NotConfigured as error:

@@ -23,7 +23,7 @@ from addons.llm.call import Denial, LLMCall
 from addons.llm.parsing.json_edit import replace_member
 from addons.llm.providers.responses import CREATED, error_name
 from addons.llm.request import parse_object
-from addons.llm.responses_socket import CREATE, Socket, Turn, begins, error_event, lane_of, refusal_event
+from addons.llm.responses_socket import CREATE, ResponsesSocket, Turn, begins, error_event, lane_of, refusal_event
 
 logger = logging.getLogger(__name__)
 
@@ -87,7 +87,7 @@ class WebSockets:
             if self._from_provider(flow, socket, message.content):
                 await self.core.make_durable()
 
-    async def _from_client(self, flow: http.HTTPFlow, socket: Socket, message: WebSocketMessage) -> None:
+    async def _from_client(self, flow: http.HTTPFlow, socket: ResponsesSocket, message: WebSocketMessage) -> None:
         call = socket.new_call(time.monotonic())
         event: dict[str, Any] = {"type": CREATE}
         try:
@@ -125,7 +125,7 @@ class WebSockets:
             raise _invalid(error) from None
 
     async def _decide(
-        self, socket: Socket, call: LLMCall, key: str, event: dict[str, Any], message: WebSocketMessage
+        self, socket: ResponsesSocket, call: LLMCall, key: str, event: dict[str, Any], message: WebSocketMessage
     ) -> Denial | None:
         """Raises _Refused."""
         if event.get("type") != CREATE:
@@ -151,7 +151,7 @@ class WebSockets:
             logger.error("ModelRules.apply failed: %s", describe(error))
             return None
 
-    def _from_provider(self, flow: http.HTTPFlow, socket: Socket, content: bytes) -> bool:
+    def _from_provider(self, flow: http.HTTPFlow, socket: ResponsesSocket, content: bytes) -> bool:
         """Whether a call has ended."""
         try:
             event = orjson.loads(content)
@@ -175,7 +175,9 @@ class WebSockets:
             return True
         return self._follow(flow, socket, turn, kind, event)
 
-    def _follow(self, flow: http.HTTPFlow, socket: Socket, turn: Turn, kind: str, event: dict[str, Any]) -> bool:
+    def _follow(
+        self, flow: http.HTTPFlow, socket: ResponsesSocket, turn: Turn, kind: str, event: dict[str, Any]
+    ) -> bool:
         if not turn.has_begun:
             turn.has_begun = True
             turn.call.ttft_ms = round((time.monotonic() - turn.call.started) * 1000)
@@ -185,7 +187,7 @@ class WebSockets:
             return True
         return False
 
-    def _successor(self, flow: http.HTTPFlow, socket: Socket, lane: str) -> Turn:
+    def _successor(self, flow: http.HTTPFlow, socket: ResponsesSocket, lane: str) -> Turn:
         call = socket.new_successor(time.monotonic())
         self._gate.reserve(call, _key(flow, call))
         self.core.live[_key(flow, call)] = flow
@@ -207,12 +209,12 @@ class WebSockets:
             if socket := socket_of(flow):
                 self._close(flow, socket, PROXY_STOPPED)
 
-    def _close(self, flow: http.HTTPFlow, socket: Socket, reason: str) -> None:
+    def _close(self, flow: http.HTTPFlow, socket: ResponsesSocket, reason: str) -> None:
         self._open.pop(flow.client_conn.id, None)
         for turn in list(socket.turns):
             self._end(flow, socket, turn, 502 if reason == UPSTREAM_DISCONNECTED else CLIENT_GONE, reason)
 
-    def _end(self, flow: http.HTTPFlow, socket: Socket, turn: Turn, status: int, error: str = "") -> None:
+    def _end(self, flow: http.HTTPFlow, socket: ResponsesSocket, turn: Turn, status: int, error: str = "") -> None:
         socket.turns.remove(turn)
         turn.call.error = turn.call.error or error
         self._finish(flow, turn.call, status)

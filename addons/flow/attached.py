@@ -7,13 +7,13 @@ It is kept beside mitmproxy's own attributes rather than in `flow.metadata`, whi
 from mitmproxy import http
 
 from addons.llm.call import LLMCall, UntrackedCall
-from addons.llm.responses_socket import Socket
+from addons.llm.responses_socket import ResponsesSocket
 from addons.llm.routes import Status
 
 _NAME = "modeltrack"
 
 
-def attach(flow: http.HTTPFlow, what: LLMCall | UntrackedCall | Socket | Status) -> None:
+def attach(flow: http.HTTPFlow, what: LLMCall | UntrackedCall | ResponsesSocket | Status) -> None:
     flow.__dict__[_NAME] = what
 
 
@@ -33,9 +33,9 @@ def untracked_call(flow: http.HTTPFlow) -> UntrackedCall | None:
     return found if isinstance(found, UntrackedCall) else None
 
 
-def socket_of(flow: http.HTTPFlow) -> Socket | None:
+def socket_of(flow: http.HTTPFlow) -> ResponsesSocket | None:
     found = flow.__dict__.get(_NAME)
-    return found if isinstance(found, Socket) else None
+    return found if isinstance(found, ResponsesSocket) else None
 
 
 def asks_for_websocket(request: http.Request) -> bool:

@@ -8,7 +8,7 @@ from mitmproxy import contentviews, flow, http
 
 from addons.flow.attached import call_of
 from addons.inspecting import reassembly, transcript
-from addons.inspecting.seen import METADATA, RULE, seen
+from addons.inspecting.flow_summary import METADATA, RULE, summary_of
 from addons.llm.parsing import decoding, eventstream
 from addons.llm.parsing.eventstream import CorruptStream, EventStreamParser
 from addons.llm.parsing.sse import SSEParser
@@ -74,7 +74,7 @@ def _raw(data: bytes) -> str:
 
 
 def _footer(flow: flow.Flow) -> str:
-    known = seen(flow)
+    known = summary_of(flow)
     if not known:
         return f"\n{RULE}\n{flow.comment}" if flow.comment else ""
     cut = f"\n[{known.left_out:,} bytes more were not kept: INSPECT_STREAM_BYTES]\n" if known.left_out else ""

@@ -17,8 +17,8 @@ from addons.flow.guard import describe, guarded
 from addons.inspecting import explain
 from addons.inspecting.bill import bill
 from addons.inspecting.content_view import LLMContentview
+from addons.inspecting.flow_summary import METADATA, MOST_EXPLAINED, RULE, make_summary, summary_of
 from addons.inspecting.kept_streams import KeptStreams, Tee
-from addons.inspecting.seen import METADATA, MOST_EXPLAINED, RULE, seen, seen_on
 from addons.ledger.events import CostEvent
 from addons.llm.call import LLMCall
 
@@ -80,7 +80,7 @@ class Inspector:
 
     def explain(self, flows: Sequence[flow.Flow]) -> Sequence[str]:
         """Why these flows cost what they cost."""
-        found = (seen(flow) for flow in flows[:MOST_EXPLAINED])
+        found = (summary_of(flow) for flow in flows[:MOST_EXPLAINED])
         texts = [text for one in found if one for text in one.explanations]
         text = f"\n\n{RULE}\n\n".join(texts)
         return text.splitlines() or ["No call that has ended: nothing is known of its cost."]
@@ -107,7 +107,7 @@ class Watch:
             logger.error("a flow could not be commented on: %s", describe(error))
 
     def _comment(self, flow: http.HTTPFlow, call: LLMCall, event: CostEvent) -> None:
-        known = seen_on(flow)
+        known = make_summary(flow)
         known.add(call, event)
         usage = call.usage if call.cache_hit else call.priced_usage
         provider = call.provider

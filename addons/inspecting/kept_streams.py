@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 
 from mitmproxy import http
 
-from addons.inspecting.seen import Seen, seen_on
+from addons.inspecting.flow_summary import FlowSummary, make_summary
 
 
 class KeptStreams:
@@ -26,7 +26,7 @@ class KeptStreams:
             self.size -= kept
             if (old := reference()) and old.response:
                 old.response.raw_content = None
-                seen_on(old).left_out += kept
+                make_summary(old).left_out += kept
         if self.size + size > limit:
             return False
         self.size += size
@@ -54,7 +54,7 @@ class Tee:
         self._inner = inner
         self._streams = streams
         self._flow = flow
-        self._known: Seen = seen_on(flow)
+        self._known: FlowSummary = make_summary(flow)
         self._limit = limit
         self._total_limit = total_limit
         self._kept = bytearray()

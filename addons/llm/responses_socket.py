@@ -29,7 +29,7 @@ class Turn:
     """Whether any of its answer has come."""
 
 
-class Socket:
+class ResponsesSocket:
     def __init__(self, upgrade: LLMCall) -> None:
         """`upgrade`: where the socket goes and who it is for."""
         self.upgrade = upgrade

@@ -10,8 +10,8 @@ from addons.callers.attribution import Attribution
 from addons.core import Core
 from addons.flow.attached import attach
 from addons.flow.finish import finish
+from addons.inspecting.flow_summary import summary_of
 from addons.inspecting.inspector import Watch
-from addons.inspecting.seen import seen
 from addons.ledger.budgets import Budget, Standing
 from addons.llm.call import LLMCall
 from addons.llm.routes import Tracked, resolve
@@ -132,7 +132,7 @@ OUTCOMES = {
 
 
 def explanation(flow: http.HTTPFlow) -> str:
-    known = seen(flow)
+    known = summary_of(flow)
     assert known
     return known.explanations[-1]
 
@@ -171,5 +171,5 @@ def kept(flow: http.HTTPFlow) -> bytes | None:
 
 
 def left_out(flow: http.HTTPFlow) -> int:
-    known = seen(flow)
+    known = summary_of(flow)
     return known.left_out if known else 0

@@ -9,8 +9,8 @@ from mitmproxy.addons.view import View
 from mitmproxy.test import taddons
 
 from addons.core import Core
+from addons.inspecting.flow_summary import summary_of
 from addons.inspecting.inspector import Inspector, Watch
-from addons.inspecting.seen import seen
 
 from .calls import BUDGET, OUTCOMES, SECRET, downgraded, ended, hit, make_flow, over_budget, served, settings
 
@@ -42,7 +42,7 @@ def test_flows_can_be_filtered(core: Core, watch: Watch, expression: str, is_fou
 
 def test_what_is_shown_in_the_list_or_saved_beside_the_flow_has_no_text_of_the_prompt(core: Core, watch: Watch) -> None:
     flow = ended(core, served(core))
-    assert SECRET not in f"{flow.comment}{flow.metadata}{seen(flow)}"
+    assert SECRET not in f"{flow.comment}{flow.metadata}{summary_of(flow)}"
     assert http.HTTPFlow.from_state(flow.get_state()).metadata == flow.metadata
 
 

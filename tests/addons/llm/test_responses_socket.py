@@ -10,7 +10,7 @@ from addons.callers.attribution import Attribution
 from addons.llm.call import Denial, LLMCall
 from addons.llm.providers.openai import OPENAI
 from addons.llm.providers.responses import RESPONSES, ResponsesMeter
-from addons.llm.responses_socket import Socket, Turn, begins, lane_of, refusal_event
+from addons.llm.responses_socket import ResponsesSocket, Turn, begins, lane_of, refusal_event
 from addons.llm.routes import Tracked
 from addons.llm.usage import Estimate
 
@@ -19,12 +19,12 @@ DELTA = "response.output_text.delta"
 
 
 @pytest.fixture
-def socket() -> Socket:
+def socket() -> ResponsesSocket:
     route = Tracked(OPENAI, RESPONSES, "/v1/responses")
-    return Socket(LLMCall(route, "http://up", Attribution(team="t"), started=1.0, no_route=True))
+    return ResponsesSocket(LLMCall(route, "http://up", Attribution(team="t"), started=1.0, no_route=True))
 
 
-def add(socket: Socket, lane: str = "", has_begun: bool = False, **body: Any) -> Turn:
+def add(socket: ResponsesSocket, lane: str = "", has_begun: bool = False, **body: Any) -> Turn:
     call = socket.new_call(2.0)
     socket.ask(call, {"type": "response.create", "model": "m", "input": "four" * 5} | body)
     turn = socket.add(call, lane)
@@ -32,18 +32,18 @@ def add(socket: Socket, lane: str = "", has_begun: bool = False, **body: Any) ->
     return turn
 
 
-def test_a_call_is_for_whom_the_socket_is_and_always_streams(socket: Socket) -> None:
+def test_a_call_is_for_whom_the_socket_is_and_always_streams(socket: ResponsesSocket) -> None:
     call = add(socket, stream=False).call
     assert (call.attribution.team, call.base_url, call.no_route, call.started) == ("t", "http://up", True, 2.0)
     assert (call.is_stream, call.sent, call.model) == (True, True, "m")
 
 
-def test_a_call_without_a_model_is_refused(socket: Socket) -> None:
+def test_a_call_without_a_model_is_refused(socket: ResponsesSocket) -> None:
     with pytest.raises(ValueError, match="no model"):
         socket.ask(socket.new_call(2.0), {"type": "response.create"})
 
 
-def test_the_turns_of_a_lane_are_answered_in_their_order(socket: Socket) -> None:
+def test_the_turns_of_a_lane_are_answered_in_their_order(socket: ResponsesSocket) -> None:
     first, other, second = add(socket), add(socket, "a"), add(socket)
     assert socket.turn_of(DELTA, {}) is first
     assert socket.turn_of(DELTA, {"stream_id": "a"}) is other
@@ -53,7 +53,7 @@ def test_the_turns_of_a_lane_are_answered_in_their_order(socket: Socket) -> None
 
 
 @pytest.mark.parametrize("kind", ["response.steer.accepted", "response.steer.failed", "codex.rate_limits", "session.x"])
-def test_an_event_of_another_kind_belongs_to_none(socket: Socket, kind: str) -> None:
+def test_an_event_of_another_kind_belongs_to_none(socket: ResponsesSocket, kind: str) -> None:
     add(socket)
     assert socket.turn_of(kind, {}) is None
 
@@ -74,13 +74,13 @@ ERRORS: list[tuple[list[str], dict[str, Any], int | None]] = [
 
 @pytest.mark.parametrize(("lanes", "error", "ended"), ERRORS)
 def test_an_error_belongs_to_the_answer_it_breaks_off_or_the_turn_it_refuses(
-    socket: Socket, lanes: list[str], error: dict[str, Any], ended: int | None
+    socket: ResponsesSocket, lanes: list[str], error: dict[str, Any], ended: int | None
 ) -> None:
     turns = [add(socket, lane.removesuffix("+"), lane.endswith("+")) for lane in lanes]
     assert socket.turn_of("error", error) is (None if ended is None else turns[ended])
 
 
-def test_a_response_that_nobody_created_is_estimated_by_the_one_before(socket: Socket) -> None:
+def test_a_response_that_nobody_created_is_estimated_by_the_one_before(socket: ResponsesSocket) -> None:
     assert socket.new_successor(3.0).is_stream
     before = add(socket).call
     after = socket.new_successor(3.0)

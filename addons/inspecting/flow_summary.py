@@ -23,7 +23,7 @@ MOST_EXPLAINED = 20
 
 
 @dataclass(slots=True)
-class Seen:
+class FlowSummary:
     """What is known of the calls on a flow: one, or those on a WebSocket."""
 
     calls: int = 0
@@ -61,12 +61,12 @@ class Seen:
         return explain.SEPARATOR.join(filter(None, [*parts, explain.money(self.cost_nanos), *special]))
 
 
-def seen(flow: flow.Flow) -> Seen | None:
+def summary_of(flow: flow.Flow) -> FlowSummary | None:
     found = flow.__dict__.get(_NAME)
-    return found if isinstance(found, Seen) else None
+    return found if isinstance(found, FlowSummary) else None
 
 
-def seen_on(flow: flow.Flow) -> Seen:
+def make_summary(flow: flow.Flow) -> FlowSummary:
     """Made where there is none."""
-    found: Seen = flow.__dict__.setdefault(_NAME, Seen())
+    found: FlowSummary = flow.__dict__.setdefault(_NAME, FlowSummary())
     return found
