@@ -11,10 +11,11 @@ from mitmproxy import http
 from addons.core import Core
 from addons.flow.attached import call_of, open_call
 from addons.flow.guard import guarded
+from addons.flow.headers import put
 from addons.flow.measure import answer_body, measure
 from addons.ledger.money import format_usd
 from addons.llm.cache_key import cache_key, key_headers
-from addons.llm.call import LLMCall
+from addons.llm.call import CallState, LLMCall
 from addons.llm.usage import Usage
 
 CACHE_HEADER = "X-ModelTrack-Cache"
@@ -104,7 +105,6 @@ class ResponseCache:
             self._serve(flow, call, entry)
             return
         self.counts.cache_misses += 1
-        call.response_headers[CACHE_HEADER] = "MISS"
         if key not in self._in_flight:
             self._in_flight[key] = asyncio.get_running_loop().create_future()
             call.leads = True
@@ -123,13 +123,20 @@ class ResponseCache:
         headers = http.Headers((*entry.headers, (b"content-length", b"%d" % len(entry.body))))
         flow.response = http.Response(b"HTTP/1.1", 200, b"OK", headers, entry.body, None, now, now)
         call.cache_hit = True
-        call.usage, call.model, call.cost_nanos, call.measured = entry.usage, entry.model, 0, True
+        call.usage, call.model, call.cost_nanos, call.state = entry.usage, entry.model, 0, CallState.MEASURED
         call.saved_nanos = entry.cost_nanos
-        call.response_headers[CACHE_HEADER] = "HIT"
-        if entry.cost_nanos is not None:
-            call.response_headers[SAVINGS_HEADER] = format_usd(entry.cost_nanos)
-            self.counts.cache_savings_nanos += entry.cost_nanos
+        self.counts.cache_savings_nanos += entry.cost_nanos or 0
         self.counts.cache_hits += 1
+
+    @guarded
+    def responseheaders(self, flow: http.HTTPFlow) -> None:
+        call = call_of(flow)
+        if not call or call.cache_key is None or not flow.response:
+            return
+        headers = {CACHE_HEADER: "HIT" if call.cache_hit else "MISS"}
+        if call.cache_hit and call.saved_nanos is not None:
+            headers[SAVINGS_HEADER] = format_usd(call.saved_nanos)
+        put(flow.response.headers, headers)
 
     @guarded
     def response(self, flow: http.HTTPFlow) -> None:

@@ -24,7 +24,7 @@ from addons.ledger.follower import LogFollower
 from addons.ledger.spend import Ledger, Spend, month_of
 from addons.ledger.validation import parse_model
 from addons.ledger.watched import WatchedFile, Watcher
-from addons.llm.call import LLMCall
+from addons.llm.call import CallState, LLMCall
 from addons.llm.hosts import Host
 from addons.llm.model_rules import RoutingFile
 from addons.llm.pricing import Prices, PricingFile
@@ -218,7 +218,7 @@ class Core:
 
     def settle(self, flow_id: str, call: LLMCall, now: datetime) -> None:
         """The one place where a call ends: what it cost takes the place of its reservation."""
-        call.logged = True
+        call.state = CallState.LOGGED
         self.live.pop(flow_id, None)
         who = call.attribution
         self.ledger.settle(call.ticket, who.team, who.app, call.cost_nanos or 0, now)

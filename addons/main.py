@@ -8,7 +8,7 @@ if ROOT not in sys.path:  # mitmproxy puts this file's folder there, which `from
     sys.path.insert(0, ROOT)  # before another ModelTrack that may be installed: this is the one that was asked for
 
 from addons.bootstrap import Bootstrap  # noqa: E402
-from addons.budget import BudgetGate  # noqa: E402
+from addons.budget import Budgets  # noqa: E402
 from addons.cache import ResponseCache  # noqa: E402
 from addons.core import Core  # noqa: E402
 from addons.cost_logger import CostLogger  # noqa: E402
@@ -16,6 +16,7 @@ from addons.engine.fixes.chunks import Chunks  # noqa: E402
 from addons.engine.fixes.json_errors import JsonErrors  # noqa: E402
 from addons.engine.fixes.websocket_layer import WebSocketLayer  # noqa: E402
 from addons.engine.speed.dispatch import FastDispatch  # noqa: E402
+from addons.flow.admission import Admission  # noqa: E402
 from addons.inspecting.inspector import Inspector  # noqa: E402
 from addons.routing import Routing  # noqa: E402
 from addons.rules import ModelRules  # noqa: E402
@@ -25,8 +26,7 @@ from addons.tunnels import Tunnels  # noqa: E402
 from addons.websockets import WebSockets  # noqa: E402
 
 core = Core()
-gate = BudgetGate(core)
-rules = ModelRules(core)
+admission = Admission(core)
 cache = ResponseCache(core)
 status = StatusPages(core, cache.size)
 
@@ -34,10 +34,10 @@ addons = [
     Bootstrap(core),
     Tunnels(core),
     Routing(core),
-    gate,
-    rules,
+    Budgets(core, admission),
+    ModelRules(core),
     cache,
-    WebSockets(core, gate, rules),
+    WebSockets(core, admission),
     CostLogger(core),
     BedrockSigner(core),
     status,

@@ -13,6 +13,7 @@ from addons.flow.replies import refuse
 from addons.flow.upstream import aim, send_to
 from addons.llm.cache_key import SIGV4
 from addons.llm.call import LLMCall, UntrackedCall
+from addons.llm.denial import Denial, invalid, too_large
 from addons.llm.hosts import Host, is_own, tracked_on, untracked_on
 from addons.llm.parsing import decoding
 from addons.llm.providers import NotConfigured
@@ -23,6 +24,7 @@ from addons.llm.responses_socket import ResponsesSocket
 from addons.llm.routes import PassedThrough, Status, Tracked, passed_to, resolve
 
 _OWN_PREFIX = HEADER_PREFIX.encode()
+_FAILED = Denial(500, "proxy_error", "ModelTrack could not handle the request; its log says why.", retry_after=1)
 
 
 class Routing:
@@ -30,14 +32,15 @@ class Routing:
         self.core = core
 
     def failed(self, flow: http.HTTPFlow) -> None:
-        refuse(flow, call_of(flow), 500, "proxy_error", "ModelTrack could not handle the request; its log says why.", 1)
+        refuse(flow, call_of(flow), _FAILED)
 
     @guarded
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         if not flow.live:
             return  # read from a file (`-r`, mitmweb's "open"): it costs nothing again
         if self.core.failure:
-            refuse(flow, None, 503, "not_configured", f"ModelTrack is not serving: {self.core.failure}", retry_after=5)
+            message = f"ModelTrack is not serving: {self.core.failure}"
+            refuse(flow, None, Denial(503, "not_configured", message, retry_after=5))
             return
         path = flow.request.path.partition("?")[0]
         if tunnel := self.core.tunnels.get(flow.client_conn.id):
@@ -48,7 +51,7 @@ class Routing:
                 "ModelTrack is no proxy for plain HTTP: it takes CONNECT, and requests for itself. Set HTTPS_PROXY, not"
                 f" HTTP_PROXY, or put {authority[:200]} in NO_PROXY."
             )
-            refuse(flow, None, 403, "not_a_proxy", message)
+            refuse(flow, None, Denial(403, "not_a_proxy", message))
             return
         route = resolve(path)
         if isinstance(route, Tracked):
@@ -59,11 +62,11 @@ class Routing:
             attach(flow, route)
         else:
             message = f"ModelTrack has no route {path[:200]!r}: its README lists those it has."
-            refuse(flow, None, 404, "not_found", message)
+            refuse(flow, None, Denial(404, "not_found", message))
 
     def _through_tunnel(self, flow: http.HTTPFlow, tunnel: Tunnel, path: str) -> None:
         if not tunnel.hosts:
-            refuse(flow, None, 403, "tunnel_refused", "This connection was made to another host.")
+            refuse(flow, None, Denial(403, "tunnel_refused", "This connection was made to another host."))
         elif (found := tracked_on(tunnel.hosts, path)) and (
             flow.request.method == "POST" or _opens_socket(flow, found[1])
         ):
@@ -78,9 +81,8 @@ class Routing:
         opens_socket = _opens_socket(flow, route)
         if flow.request.method != "POST" and not opens_socket:
             message = f"{route.path} takes POST, not {flow.request.method[:20]}."
-            refuse(flow, None, 405, "method_not_allowed", message, wire=route.wire)
-            assert flow.response
-            flow.response.headers["Allow"] = "POST"
+            denial = Denial(405, "method_not_allowed", message)
+            refuse(flow, None, denial, wire=route.wire, headers={"Allow": "POST"})
             return
         opt_out = self.core.routing.value.opt_out_header.lower()
         headers = _headers_for_us(flow, opt_out)
@@ -105,7 +107,7 @@ class Routing:
         try:
             aim(flow, call, self.core.settings.endpoints)
         except NotConfigured as error:
-            refuse(flow, None, 503, "not_configured", str(error), wire=call.wire)
+            refuse(flow, None, Denial(503, "not_configured", str(error)), wire=call.wire)
 
     def _attribution(self, headers: dict[str, str], tunnel: Tunnel | None) -> Attribution:
         proxy_user = (tunnel.team, tunnel.app) if tunnel else ("", "")
@@ -118,7 +120,7 @@ class Routing:
         try:
             url = provider.url(self.core.settings.endpoints, route.path, "", "")
         except NotConfigured as error:
-            refuse(flow, None, 503, "not_configured", str(error))
+            refuse(flow, None, Denial(503, "not_configured", str(error)))
         else:
             self._send_untracked(flow, url, sign_for=sign_for)
 
@@ -149,12 +151,11 @@ class Routing:
             _read_body(flow, call, limit)
             aim(flow, call, self.core.settings.endpoints)
         except decoding.BodyTooLarge:
-            message = f"The request body is larger than {limit} bytes, the limit that MAX_REQUEST_BYTES sets."
-            refuse(flow, call, 413, "request_too_large", message)
+            refuse(flow, call, too_large("request body", limit))
         except NotConfigured as error:
-            refuse(flow, call, 503, "not_configured", str(error))
+            refuse(flow, call, Denial(503, "not_configured", str(error)))
         except ValueError as error:
-            refuse(flow, call, 400, "invalid_request_error", f"The request cannot be used: {error}.")
+            refuse(flow, call, invalid(error))
 
 
 def _opens_socket(flow: http.HTTPFlow, route: Tracked) -> bool:

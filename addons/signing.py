@@ -16,7 +16,7 @@ from addons.flow.attached import call_of, open_call, untracked_call
 from addons.flow.guard import guarded
 from addons.flow.replies import refuse
 from addons.llm.cache_key import SIGV4
-from addons.llm.call import LLMCall
+from addons.llm.denial import Denial, too_large
 from addons.llm.hosts import aws_region
 from addons.llm.parsing import eventstream
 from addons.llm.providers.bedrock import BEDROCK, signing_name
@@ -50,21 +50,20 @@ class BedrockSigner:
         self._looking = asyncio.Lock()
 
     def failed(self, flow: http.HTTPFlow) -> None:
-        _refuse(flow, 503, "signing_failed", "ModelTrack could not sign this request for AWS.", 5)
+        _refuse(flow, Denial(503, "signing_failed", "ModelTrack could not sign this request for AWS.", retry_after=5))
 
     @guarded
     def request(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         call, untracked = open_call(flow), untracked_call(flow)
         if call and call.provider is BEDROCK:
             if call.is_stream and call.route.model and not eventstream.is_available():
-                _refuse(flow, 503, "not_configured", f"Bedrock's streams cannot be metered: {_NO_EXTRA}.")
+                _refuse(flow, Denial(503, "not_configured", f"Bedrock's streams cannot be metered: {_NO_EXTRA}."))
             elif call.fixed != "signed_request" and flow.request.headers.get("Authorization", "").startswith(SIGV4):
                 return self._sign(flow, signing_name(call.route.path))
         elif untracked and untracked.sign_for and not flow.response:
             limit = self.core.settings.max_request_bytes
             if len(flow.request.raw_content or b"") > limit:
-                message = f"The request body is larger than {limit} bytes, the limit that MAX_REQUEST_BYTES sets."
-                _refuse(flow, 413, "request_too_large", message)
+                _refuse(flow, too_large("request body", limit))
             else:
                 return self._sign(flow, untracked.sign_for)
         return None
@@ -77,11 +76,11 @@ class BedrockSigner:
 
     async def _sign(self, flow: http.HTTPFlow, service: str) -> None:
         if Session is None:
-            _refuse(flow, 503, "not_configured", f"This request cannot be signed for AWS: {_NO_EXTRA}.")
+            _refuse(flow, Denial(503, "not_configured", f"This request cannot be signed for AWS: {_NO_EXTRA}."))
             return
         credentials = await asyncio.wait_for(self._frozen_credentials(), _CREDENTIALS_SECONDS)
         if credentials is None:
-            _refuse(flow, 503, "no_aws_credentials", _NO_CREDENTIALS)
+            _refuse(flow, Denial(503, "no_aws_credentials", _NO_CREDENTIALS))
             return
         region = aws_region(flow.request.host) or self.core.settings.bedrock_region
         sign(flow.request, credentials, service, region)
@@ -119,6 +118,5 @@ def _is_aws(name: str) -> bool:
     return name.lower().startswith("x-amz")
 
 
-def _refuse(flow: http.HTTPFlow, status: int, kind: str, message: str, retry_after: int | None = None) -> None:
-    call: LLMCall | None = call_of(flow)
-    refuse(flow, call, status, kind, message, retry_after, wire=CONVERSE)
+def _refuse(flow: http.HTTPFlow, denial: Denial) -> None:
+    refuse(flow, call_of(flow), denial, wire=CONVERSE)

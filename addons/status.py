@@ -15,6 +15,7 @@ from addons.flow.attached import status_page
 from addons.flow.guard import guarded
 from addons.flow.replies import refuse, reply
 from addons.ledger.money import NANOS_PER_USD, to_decimal_text
+from addons.llm.denial import Denial
 
 
 def usd(nanos: int) -> orjson.Fragment:
@@ -35,7 +36,7 @@ class StatusPages:
         }
 
     def failed(self, flow: http.HTTPFlow) -> None:
-        refuse(flow, None, 500, "proxy_error", "This page could not be made; the log says why.")
+        refuse(flow, None, Denial(500, "proxy_error", "This page could not be made; the log says why."))
 
     @guarded
     def request(self, flow: http.HTTPFlow) -> None:
@@ -43,9 +44,8 @@ class StatusPages:
         if not page or flow.response:
             return
         if flow.request.method not in ("GET", "HEAD"):
-            refuse(flow, None, 405, "method_not_allowed", f"{page.path} takes GET and HEAD.")
-            assert flow.response
-            flow.response.headers["Allow"] = "GET, HEAD"
+            denial = Denial(405, "method_not_allowed", f"{page.path} takes GET and HEAD.")
+            refuse(flow, None, denial, headers={"Allow": "GET, HEAD"})
             return
         headers = {"Cache-Control": "no-store"}
         if page.path == "/readyz":

@@ -18,6 +18,7 @@ from addons.callers.attribution import clean
 from addons.core import Core, Tunnel
 from addons.flow.guard import guarded
 from addons.flow.replies import refuse
+from addons.llm.denial import Denial
 from addons.llm.hosts import provider_hosts
 
 logger = logging.getLogger(__name__)
@@ -28,7 +29,8 @@ class Tunnels:
         self.core = core
 
     def failed(self, flow: http.HTTPFlow) -> None:
-        refuse(flow, None, 500, "proxy_error", "ModelTrack could not open this tunnel; its log says why.", 1)
+        message = "ModelTrack could not open this tunnel; its log says why."
+        refuse(flow, None, Denial(500, "proxy_error", message, retry_after=1))
 
     def next_layer(self, nextlayer: layer.NextLayer) -> None:
         context = nextlayer.context
@@ -55,7 +57,7 @@ class Tunnels:
             message = (
                 f"{request.host} is no LLM provider, and TUNNEL_OTHER_HOSTS={allowed} does not let you reach others."
             )
-            refuse(flow, None, 403, "tunnel_refused", message)
+            refuse(flow, None, Denial(403, "tunnel_refused", message))
             return
         self.core.tunnels[flow.client_conn.id] = Tunnel(hosts, team, app)
 

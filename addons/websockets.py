@@ -6,20 +6,21 @@ refused one is not passed on; the socket stays open, and the client gets an `err
 
 import logging
 import time
-from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Any
 
 import orjson
 from mitmproxy import connection, ctx, http
 from mitmproxy.websocket import WebSocketMessage
 
 from addons.core import Core
+from addons.flow.admission import Admission
 from addons.flow.attached import socket_of, untracked_call
+from addons.flow.downgrade import apply_rules
 from addons.flow.finish import CLIENT_GONE, finish
 from addons.flow.guard import describe, guarded
 from addons.flow.measure import CLIENT_DISCONNECTED, PROXY_STOPPED, UPSTREAM_DISCONNECTED
-from addons.flow.replies import retry_headers
-from addons.llm.call import Denial, LLMCall
+from addons.llm.call import CallState, LLMCall
+from addons.llm.denial import Denial, invalid, too_large
 from addons.llm.parsing.json_edit import replace_member
 from addons.llm.providers.responses import CREATED, error_name
 from addons.llm.request import parse_object
@@ -30,24 +31,13 @@ logger = logging.getLogger(__name__)
 _MOST_TURNS = 256
 """On one socket, asked for and not answered. OpenAI answers 16 at once and queues the rest."""
 
-_FAILED = Denial(500, "proxy_error", "ModelTrack could not handle this message; its log says why.", 1)
-
-
-class Gate(Protocol):
-    def check(self, call: LLMCall, key: str) -> Awaitable[Denial | None]: ...
-    def check_untracked(self, call: LLMCall) -> Awaitable[Denial | None]: ...
-    def reserve(self, call: LLMCall, key: str) -> None: ...
-
-
-class Rules(Protocol):
-    def apply(self, call: LLMCall, set_model: Callable[[bytes], None]) -> Denial | None: ...
+_FAILED = Denial(500, "proxy_error", "ModelTrack could not handle this message; its log says why.", retry_after=1)
 
 
 class WebSockets:
-    def __init__(self, core: Core, gate: Gate, rules: Rules) -> None:
+    def __init__(self, core: Core, admission: Admission) -> None:
         self.core = core
-        self._gate = gate
-        self._rules = rules
+        self._admission = admission
         self._open: dict[str, http.HTTPFlow] = {}
         """By the id of the client's connection."""
 
@@ -57,7 +47,7 @@ class WebSockets:
             flow.kill()
         elif flow.websocket.messages and (message := flow.websocket.messages[-1]).from_client:
             message.drop()
-            _send(flow, error_event(_FAILED, retry_headers(_FAILED.retry_after), ""))
+            _send(flow, error_event(_FAILED, ""))
 
     @guarded
     def response(self, flow: http.HTTPFlow) -> None:
@@ -90,54 +80,57 @@ class WebSockets:
     async def _from_client(self, flow: http.HTTPFlow, socket: ResponsesSocket, message: WebSocketMessage) -> None:
         call = socket.new_call(time.monotonic())
         event: dict[str, Any] = {"type": CREATE}
+        denial: Denial | None
         try:
-            event = self._parse(message)
-            denial = await self._decide(socket, call, _key(flow, call), event, message)
+            parsed = self._parse(message)
+            if isinstance(parsed, Denial):
+                denial = parsed
+            else:
+                event = parsed
+                denial = await self._decide(socket, call, _key(flow, call), event, message)
             if flow.client_conn.id not in self._open:
                 denial = _FAILED  # the client has gone meanwhile, or the proxy is stopping
-        except _Refused as refused:
-            denial = refused.denial
         except Exception as error:
-            logger.error("WebSockets failed: %s", describe(error))
+            logger.error("a message on a WebSocket could not be handled: %s", describe(error))
             denial = _FAILED
         if event.get("type") == CREATE:
             if not denial:
                 socket.add(call, lane_of(event))
                 self.core.live[_key(flow, call)] = flow
                 return
-            call.error = denial.kind
+            call.deny(denial)
             self._finish(flow, call, denial.status)
         if denial:
             message.drop()
-            _send(flow, refusal_event(denial, retry_headers(denial.retry_after), event))
+            _send(flow, refusal_event(denial, event))
 
-    def _parse(self, message: WebSocketMessage) -> dict[str, Any]:
-        """Raises _Refused."""
+    def _parse(self, message: WebSocketMessage) -> dict[str, Any] | Denial:
+        """Return the event that the message is, or why it cannot be used."""
         limit = self.core.settings.max_request_bytes
         if len(message.content) > limit:
-            text = f"The message is larger than {limit} bytes, the limit that MAX_REQUEST_BYTES sets."
-            raise _Refused(413, "request_too_large", text)
+            return too_large("message", limit)
         if not message.is_text:
-            raise _Refused(400, "invalid_request_error", "The message is binary: send events as text.")
+            return Denial(400, "invalid_request_error", "The message is binary: send events as text.")
         try:
             return parse_object(message.content)
         except ValueError as error:
-            raise _invalid(error) from None
+            return invalid(error)
 
     async def _decide(
         self, socket: ResponsesSocket, call: LLMCall, key: str, event: dict[str, Any], message: WebSocketMessage
     ) -> Denial | None:
-        """Raises _Refused."""
+        """Return why the event is not passed on; None passes it on."""
         if event.get("type") != CREATE:
-            return await self._gate.check_untracked(call)
+            who = call.attribution
+            return await self._admission.decide(lambda: self._admission.check_spent(who.team, who.app))
         if len(socket.turns) >= _MOST_TURNS:
             text = f"{_MOST_TURNS} responses are waited for on this connection: wait for one of them."
             return Denial(429, "too_many_responses", text, retry_after=1)
         try:
             socket.ask(call, event)
         except ValueError as error:
-            raise _invalid(error) from None
-        return await self._gate.check(call, key) or self._route(call, message)
+            return invalid(error)
+        return await self._admission.decide(lambda: self._admission.admit(call, key)) or self._route(call, message)
 
     def _route(self, call: LLMCall, message: WebSocketMessage) -> Denial | None:
         """Where that fails the call goes on with the model that it asks for."""
@@ -146,9 +139,9 @@ class WebSockets:
             message.content = replace_member(message.content, "model", model)
 
         try:
-            return self._rules.apply(call, set_model)
+            return apply_rules(self.core, call, set_model)
         except Exception as error:
-            logger.error("ModelRules.apply failed: %s", describe(error))
+            logger.error("the model rules failed, so a call keeps its model: %s", describe(error))
             return None
 
     def _from_provider(self, flow: http.HTTPFlow, socket: ResponsesSocket, content: bytes) -> bool:
@@ -169,7 +162,7 @@ class WebSockets:
                 return False
             turn = self._successor(flow, socket, lane_of(event))
         if kind == "error" and not turn.has_begun:
-            turn.call.measured = True  # refused, so it costs nothing
+            turn.call.state = CallState.MEASURED  # refused, so it costs nothing
             status = event.get("status")
             self._end(flow, socket, turn, status if type(status) is int else 400, error_name(event))
             return True
@@ -189,7 +182,7 @@ class WebSockets:
 
     def _successor(self, flow: http.HTTPFlow, socket: ResponsesSocket, lane: str) -> Turn:
         call = socket.new_successor(time.monotonic())
-        self._gate.reserve(call, _key(flow, call))
+        self._admission.reserve(call, _key(flow, call))
         self.core.live[_key(flow, call)] = flow
         return socket.add(call, lane)
 
@@ -221,15 +214,6 @@ class WebSockets:
 
     def _finish(self, flow: http.HTTPFlow, call: LLMCall, status: int) -> None:
         finish(self.core, flow, call, lambda: status, _key(flow, call))
-
-
-class _Refused(Exception):
-    def __init__(self, status: int, kind: str, message: str) -> None:
-        self.denial = Denial(status, kind, message)
-
-
-def _invalid(error: ValueError) -> _Refused:
-    return _Refused(400, "invalid_request_error", f"The request cannot be used: {error}.")
 
 
 def _key(flow: http.HTTPFlow, call: LLMCall) -> str:

@@ -25,7 +25,7 @@ def finish(core: Core, flow: http.HTTPFlow, call: LLMCall, status: Callable[[], 
 
     `status` is asked once the call has been measured; `key` is the call's in `core.live`, by default the flow's id.
     """
-    if call.logged:
+    if call.is_logged:
         return
     try:
         measure(core, flow, call)

@@ -8,7 +8,7 @@ from mitmproxy import http
 from addons.core import Core
 from addons.flow.guard import describe
 from addons.flow.headers import header
-from addons.llm.call import LLMCall
+from addons.llm.call import CallState, LLMCall
 from addons.llm.parsing import decoding
 from addons.llm.providers.base import error_type
 from addons.llm.providers.bedrock_runtime import usage_in_headers
@@ -35,16 +35,17 @@ def answer_body(response: http.Response) -> bytes:
 
 def measure(core: Core, flow: http.HTTPFlow, call: LLMCall) -> None:
     """Set the call's usage, model, cost and error. Whatever the answer is like, this ends and raises nothing."""
-    if call.measured:
+    if call.is_measured:
         return
-    call.measured = True
+    is_sent = call.state is CallState.SENT
+    call.state = CallState.MEASURED
     if flow.error and not call.error:
         message = flow.error.msg
         kinds = (kind for start, kind in _CLIENTS_ERRORS.items() if message.startswith(start))
         # A request that broke off in its body is the client's doing, however mitmproxy words it.
         call.error = next(kinds, UPSTREAM_DISCONNECTED if call.request else CLIENT_DISCONNECTED)
     try:
-        usage, model = _usage(flow, call)
+        usage, model = _usage(flow, call) if is_sent else (NOTHING, "")
     except Exception as error:
         logger.error("the usage of an answer could not be read, so it is estimated: %s", describe(error))
         usage, model = _estimated(call, 0), ""
@@ -60,8 +61,6 @@ def measure(core: Core, flow: http.HTTPFlow, call: LLMCall) -> None:
 
 def _usage(flow: http.HTTPFlow, call: LLMCall) -> tuple[Usage, str]:
     """And the model that the answer names."""
-    if not call.sent:
-        return NOTHING, ""
     if meter := call.meter:
         call.error = call.error or meter.error
         usage = meter.usage(call.estimate())

@@ -1,14 +1,17 @@
 """Answers that the proxy makes itself, in JSON."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
 from mitmproxy import http
 
-from addons.llm.call import Denial, LLMCall
+from addons.llm.call import LLMCall
+from addons.llm.denial import Denial
 from addons.llm.providers import WireFormat
 
 JSON = "application/json"
+_NO_HEADERS: dict[str, str] = {}
 
 
 def reply(flow: http.HTTPFlow, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
@@ -27,27 +30,16 @@ def error_body(kind: str, message: str) -> dict[str, Any]:
 def refuse(
     flow: http.HTTPFlow,
     call: LLMCall | None,
-    status: int,
-    kind: str,
-    message: str,
-    retry_after: int | None = None,
+    denial: Denial | None,
+    *,
     wire: WireFormat | None = None,
+    headers: Mapping[str, str] = _NO_HEADERS,
 ) -> None:
-    """Answer with an error in the shape of the call's provider, or of `wire`.
-
-    `retry_after` in seconds; None says that a retry cannot help, which the SDKs then do not try.
-    """
+    """Answer with the denial, if there is one, in the shape of the call's provider, or else of `wire`."""
+    if not denial:
+        return
     if call:
         wire = call.wire
-        call.error = kind
-    reply(flow, status, (wire.error_body if wire else error_body)(kind, message), retry_headers(retry_after))
-
-
-def retry_headers(retry_after: int | None) -> dict[str, str]:
-    return {"x-should-retry": "false"} if retry_after is None else {"Retry-After": str(retry_after)}
-
-
-def deny(flow: http.HTTPFlow, call: LLMCall | None, denial: Denial | None) -> None:
-    """`refuse` as a decision says, if it does."""
-    if denial:
-        refuse(flow, call, *denial)
+        call.deny(denial)
+    body = (wire.error_body if wire else error_body)(denial.kind, denial.message)
+    reply(flow, denial.status, body, {**denial.headers, **headers})

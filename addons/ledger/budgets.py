@@ -90,6 +90,11 @@ class Standing:
     def is_exceeded(self) -> bool:
         return self.spent >= self.budget.limit_nanos
 
+    @property
+    def is_taken(self) -> bool:
+        """Whether what is spent and what is reserved leave nothing, so that a retry in a moment may succeed."""
+        return self.spent + self.reserved >= self.budget.limit_nanos
+
     def exceeded_message(self) -> str:
         return (
             f"Team '{self.budget.team}' has exceeded monthly budget of {format_usd(self.budget.limit_nanos)}"

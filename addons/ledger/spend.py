@@ -89,15 +89,6 @@ class Ticket:
     expires: float = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a call is not admitted."""
-
-    standing: Standing
-    is_final: bool
-    """False: only reservations stand in the way, so a retry in a moment may succeed."""
-
-
 class Ledger:
     """Spend and reservations against the budgets in force. For one thread."""
 
@@ -141,12 +132,12 @@ class Ledger:
         """Whether a budget that covers such a call may ever refuse it."""
         return any(budget.action == "block" for budget in self.budgets.covering(team, app))
 
-    def refusal(self, team: str, app: str) -> Refusal | None:
-        """Whether a blocking budget stands in the way now."""
-        return refusal_of(self.standings(team, app))
+    def binding(self, team: str, app: str) -> Standing | None:
+        """Return the blocking budget that stands in the way of such a call now."""
+        return binding_of(self.standings(team, app))
 
     def reserve(self, team: str, app: str, nanos: int, call_id: str) -> Ticket:
-        """For a call that `refusal` does not refuse."""
+        """Reserve for a call that no budget stands in the way of."""
         ticket = Ticket(next(self._numbers), team, app, max(nanos, 0), call_id, self._monotonic() + TICKET_SECONDS)
         self._tickets[ticket.number] = ticket
         for account in accounts_of(team, app):
@@ -189,16 +180,11 @@ class Ledger:
                 logger.error("a reservation of %d nano-USD expired, which no call gave back", oldest.nanos)
 
 
-def refusal_of(standings: list[Standing]) -> Refusal | None:
-    """Whether one of them stands in the way, spent ones before reserved ones."""
-    blocking = [s for s in standings if s.budget.action == "block"]
-    for standing in blocking:
-        if standing.is_exceeded:
-            return Refusal(standing, is_final=True)
-    for standing in blocking:
-        if standing.spent + standing.reserved >= standing.budget.limit_nanos:
-            return Refusal(standing, is_final=False)
-    return None
+def binding_of(standings: list[Standing]) -> Standing | None:
+    """Return the blocking budget that stands in the way of one more call: a spent one before one that is reserved."""
+    blocking = [standing for standing in standings if standing.budget.action == "block"]
+    spent = next((standing for standing in blocking if standing.is_exceeded), None)
+    return spent or next((standing for standing in blocking if standing.is_taken), None)
 
 
 def highest(standings: list[Standing]) -> Standing | None:

@@ -1,27 +1,30 @@
 """LLMCall: what one request on a tracked route is, and what became of it so far. Hung on the flow by Routing."""
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from enum import Enum, auto
+from typing import Any
 
 from addons.callers.attribution import Attribution
 from addons.ledger.budgets import Standing
 from addons.ledger.spend import Ticket
+from addons.llm.denial import Denial
 from addons.llm.providers import Provider, StreamMeter, WireFormat
 from addons.llm.request import LLMRequest
 from addons.llm.routes import Tracked
 from addons.llm.usage import NOTHING, Estimate, Usage
 
 
-class Denial(NamedTuple):
-    """Why a call is not served."""
+class CallState(Enum):
+    """How far a call has come. A state may be left out, but none comes back."""
 
-    status: int
-    kind: str
-    """The error's type, a word."""
-    message: str
-    """What happened and what to do."""
-    retry_after: int | None = None
-    """Seconds; None says that a retry cannot help."""
+    OPEN = auto()
+    """Nothing of it has left the proxy, so it costs nothing."""
+    SENT = auto()
+    """It may have reached the provider, so it may cost something."""
+    MEASURED = auto()
+    """Its usage and its cost are known."""
+    LOGGED = auto()
+    """Its event has been written and its reservation given back."""
 
 
 @dataclass(slots=True)
@@ -60,11 +63,15 @@ class LLMCall:
     standings: list[Standing] = field(default_factory=list)
     """Of the budgets that cover the call, at admission."""
     ticket: Ticket | None = None
+    budget_warning: str = ""
+    """Text for the client when a budget is nearly spent, "" otherwise."""
     blocked_by: str = ""
 
     routed_from: str = ""
     routed_to: str = ""
     routing_rule: str = ""
+    route_reason: str = ""
+    """Text for the client: why the rule fired."""
 
     cache_key: bytes | None = None
     leads: bool = False
@@ -72,11 +79,9 @@ class LLMCall:
     cache_hit: bool = False
     saved_nanos: int | None = None
 
-    sent: bool = False
-    """Whether it may have reached the provider, so that it may cost something."""
+    state: CallState = CallState.OPEN
     meter: StreamMeter | None = None
     ttft_ms: int | None = None
-    measured: bool = False
     usage: Usage = NOTHING
     priced_usage: Usage = NOTHING
     """What `cost_nanos` is the price of: `usage` with its `extra` still apart."""
@@ -84,10 +89,6 @@ class LLMCall:
     """As billed; until measured, as asked for."""
     cost_nanos: int | None = 0
     error: str = ""
-    logged: bool = False
-    """Whether its event has been written."""
-    response_headers: dict[str, str] = field(default_factory=dict)
-    """To set on the answer."""
 
     @property
     def provider(self) -> Provider:
@@ -98,8 +99,21 @@ class LLMCall:
         return self.route.wire
 
     @property
+    def is_measured(self) -> bool:
+        return self.state is CallState.MEASURED or self.state is CallState.LOGGED
+
+    @property
+    def is_logged(self) -> bool:
+        return self.state is CallState.LOGGED
+
+    @property
     def is_stream(self) -> bool:
         return self.request is not None and self.request.stream
+
+    def deny(self, denial: Denial) -> None:
+        """Note that the call is refused, and why."""
+        self.error = denial.kind
+        self.blocked_by = self.blocked_by or denial.blocked_by
 
     def ask(self, body: dict[str, Any]) -> None:
         """Take in what the body asks for. Raises ValueError where there is no model."""

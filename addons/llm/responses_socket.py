@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from addons.llm.call import Denial, LLMCall
+from addons.llm.call import CallState, LLMCall
+from addons.llm.denial import Denial
 from addons.llm.providers.responses import CREATED, FINAL, ResponsesMeter
 from addons.llm.request import LLMRequest
 
@@ -50,7 +51,7 @@ class ResponsesSocket:
 
     def add(self, call: LLMCall, lane: str) -> Turn:
         """A call that is on its way to the provider."""
-        call.sent = True
+        call.state = CallState.SENT
         call.meter = meter = ResponsesMeter()
         call.body = {}  # a socket may be open for an hour
         turn = Turn(call, meter, lane)
@@ -87,9 +88,15 @@ def lane_of(event: Mapping[str, Any]) -> str:
     return lane[:256] if isinstance(lane, str) else ""
 
 
-def error_event(denial: Denial, headers: Mapping[str, str], lane: str) -> dict[str, Any]:
+def error_event(denial: Denial, lane: str) -> dict[str, Any]:
     """As the SDK's ResponseWsError."""
-    error = {"type": denial.kind, "code": denial.kind, "message": denial.message, "param": None, "headers": headers}
+    error = {
+        "type": denial.kind,
+        "code": denial.kind,
+        "message": denial.message,
+        "param": None,
+        "headers": denial.headers,
+    }
     return {"type": "error", "status": denial.status, "error": error} | ({"stream_id": lane} if lane else {})
 
 
@@ -100,8 +107,8 @@ def refused_steer(denial: Denial, event: Mapping[str, Any]) -> dict[str, Any]:
     return {"type": f"{_STEER}.failed", "sequence_number": 0, "error": error, "steer": steer}
 
 
-def refusal_event(denial: Denial, headers: Mapping[str, str], event: Mapping[str, Any]) -> dict[str, Any]:
+def refusal_event(denial: Denial, event: Mapping[str, Any]) -> dict[str, Any]:
     """What the client gets instead of an answer to `event`."""
     if event.get("type") == _STEER:
         return refused_steer(denial, event)
-    return error_event(denial, headers, lane_of(event))
+    return error_event(denial, lane_of(event))

@@ -45,7 +45,7 @@ async def test_an_answer_waits_for_its_event_to_be_on_disk_only_where_told_and_o
 
 
 async def test_a_log_that_cannot_be_read_leaves_no_budget_checked(tmp_path: Path) -> None:
-    """BudgetGate then does as BUDGET_FAILURE_MODE says."""
+    """Admission then does as BUDGET_FAILURE_MODE says."""
     core = Core()
     core.configure(settings(tmp_path, "never"))
     core.log.path.mkdir()

@@ -18,18 +18,19 @@ FAULTS: dict[str, tuple[int, int]] = {
     "addons.routing:resolve": (500, 500),
     "addons.routing:attribute": (500, 500),
     "addons.routing:_read_body": (500, 500),
-    "addons.budget:BudgetGate._admit": (503, 503),
-    "addons.budget:BudgetGate._highest_cost": (503, 503),
+    "addons.flow.admission:Admission.admit": (503, 503),
+    "addons.flow.admission:Admission._highest_cost": (503, 503),
     "addons.core:Core.count_others": (503, 503),
-    "addons.rules:choose": (200, 200),
+    "addons.flow.downgrade:choose": (200, 200),
     "addons.cache:_key": (200, 200),
     "addons.cache:ResponseCache.entries": (200, 200),
     "addons.cache:ResponseCache._entry": (200, 200),
     "addons.flow.finish:measure": (200, 200),
-    "addons.cost_logger:_Stream._read": (200, 200),
-    "addons.cost_logger:SSEParser": (200, 200),
+    "addons.flow.stream:MeteredStream._meter_events": (200, 200),
+    "addons.cost_logger:parser_of": (200, 200),
+    "addons.cost_logger:metered": (200, 200),
     "addons.flow.finish:_count_savings": (200, 200),
-    "addons.cost_logger:clean": (200, 200),
+    "addons.flow.headers:clean": (200, 200),
     "addons.cost_logger:insert_member": (200, 200),
     "addons.cost_logger:_status": (200, 200),
     "addons.flow.finish:_event": (200, 200),
@@ -76,7 +77,7 @@ def test_an_exception_anywhere_leaves_one_event_and_nothing_reserved(faulty: Pro
 
 
 def test_a_budget_check_that_fails_open_is_let_through_and_logged(make_proxy: Callable[..., Proxy]) -> None:
-    fault = "addons.budget:BudgetGate._admit"
+    fault = "addons.flow.admission:Admission.admit"
     proxy = make_proxy(start=False, FAULTS=fault, FAULT_MESSAGE=PROMPT, BUDGET_FAILURE_MODE="open")
     proxy.use("mitmdump", Path(__file__).with_name("faulty.py"))
     proxy.start()

@@ -450,10 +450,10 @@ def test_memory_stays_flat_on_a_long_socket(proxy: Proxy, fake: FakeProvider) ->
 
 
 FAULTS = {
-    "addons.budget:BudgetGate._admit": "budget_check_failed",
+    "addons.flow.admission:Admission.admit": "budget_check_failed",
     "addons.websockets:parse_object": "proxy_error",
     "addons.websockets:socket_of": "proxy_error",
-    "addons.rules:choose": "",
+    "addons.flow.downgrade:choose": "",
     "addons.flow.finish:measure": "",
 }
 

@@ -13,7 +13,7 @@ from addons.flow.finish import finish
 from addons.inspecting.flow_summary import summary_of
 from addons.inspecting.inspector import Watch
 from addons.ledger.budgets import Budget, Standing
-from addons.llm.call import LLMCall
+from addons.llm.call import CallState, LLMCall
 from addons.llm.routes import Tracked, resolve
 from addons.llm.usage import Usage
 from addons.settings import SETTINGS, Settings, from_options
@@ -32,7 +32,7 @@ def make_call(path: str = "/v1/messages", model: str = "claude-haiku-4-5", **cha
     assert isinstance(route, Tracked)
     call = LLMCall(route, "", Attribution(team="product", app="chatbot"), started=0)
     call.ask({"model": model, "messages": [{"role": "user", "content": SECRET}]})
-    call.measured = True
+    call.state = CallState.MEASURED
     for name, value in changes.items():
         setattr(call, name, value)
     return call

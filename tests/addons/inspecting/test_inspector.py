@@ -70,7 +70,7 @@ def test_a_failure_to_comment_is_logged_without_the_prompt_and_harms_no_call(
     monkeypatch.setattr("addons.inspecting.inspector.bill", fail)
     call = served(core)
     ended(core, call)
-    assert call.logged
+    assert call.is_logged
     assert "could not be commented on: ValueError" in caplog.text
     assert SECRET not in caplog.text
 

@@ -42,36 +42,36 @@ def spend(ledger: Ledger, usd: float, team: str = "t", app: str = "", when: date
 def test_a_blocking_budget_refuses_once_it_is_spent() -> None:
     ledger = make(budget())
     spend(ledger, 9.999999999)
-    assert ledger.refusal("t", "a") is None
+    assert ledger.binding("t", "a") is None
     spend(ledger, 0.000000001)
-    refusal = ledger.refusal("t", "a")
-    assert refusal and refusal.is_final
+    refusal = ledger.binding("t", "a")
+    assert refusal and refusal.is_exceeded
 
 
 def test_reservations_refuse_for_a_moment_only() -> None:
     ledger = make(budget())
     ticket = ledger.reserve("t", "a", 10 * USD, "")
-    refusal = ledger.refusal("t", "")
-    assert refusal and not refusal.is_final
+    refusal = ledger.binding("t", "")
+    assert refusal and not refusal.is_exceeded
     ledger.release(ticket)
-    assert ledger.refusal("t", "") is None
+    assert ledger.binding("t", "") is None
 
 
 def test_a_request_must_satisfy_the_teams_budget_and_the_apps() -> None:
     ledger = make(budget(limit=100), budget(app="a", limit=5))
     spend(ledger, 5, app="a")
-    refusal = ledger.refusal("t", "a")
-    assert refusal and refusal.standing.budget.app == "a"
-    assert ledger.refusal("t", "b") is None
+    refusal = ledger.binding("t", "a")
+    assert refusal and refusal.budget.app == "a"
+    assert ledger.binding("t", "b") is None
     spend(ledger, 95, app="b")
-    refusal = ledger.refusal("t", "b")
-    assert refusal and refusal.standing.budget.app == ""
+    refusal = ledger.binding("t", "b")
+    assert refusal and refusal.budget.app == ""
 
 
 def test_a_warning_budget_refuses_nothing() -> None:
     ledger = make(budget(action="warn"))
     spend(ledger, 50)
-    assert ledger.refusal("t", "") is None
+    assert ledger.binding("t", "") is None
     worst = highest(ledger.standings("t", ""))
     assert worst and worst.percent == 500
 
@@ -90,10 +90,10 @@ def test_a_ticket_that_nobody_gives_back_expires(caplog: pytest.LogCaptureFixtur
     ledger = make(budget(), clock=clock)
     ledger.reserve("t", "", 10 * USD, "leaked")
     clock.seconds = TICKET_SECONDS - 1
-    assert ledger.refusal("t", "")
+    assert ledger.binding("t", "")
     clock.seconds = TICKET_SECONDS
     assert ledger.reserved_nanos == 0  # as an idle proxy shows it, that is asked for nothing else
-    assert ledger.refusal("t", "") is None
+    assert ledger.binding("t", "") is None
     assert caplog.messages == ["a reservation of 10000000000 nano-USD expired, which no call gave back"]
 
 
@@ -104,11 +104,11 @@ def test_the_ticket_of_a_long_stream_is_renewed_while_that_is_under_way() -> Non
     clock.under_way.add("stream")
     for _ in range(3):
         clock.seconds += TICKET_SECONDS
-        assert ledger.refusal("t", "")
+        assert ledger.binding("t", "")
     clock.under_way.clear()
-    assert ledger.refusal("t", "")
+    assert ledger.binding("t", "")
     clock.seconds += TICKET_SECONDS
-    assert ledger.refusal("t", "") is None
+    assert ledger.binding("t", "") is None
 
 
 def test_a_new_month_begins_with_nothing_spent() -> None:
@@ -116,7 +116,7 @@ def test_a_new_month_begins_with_nothing_spent() -> None:
     ledger = make(budget(), clock=clock)
     spend(ledger, 10)
     clock.now = datetime(2026, 12, 1, tzinfo=UTC)
-    assert ledger.refusal("t", "") is None
+    assert ledger.binding("t", "") is None
 
 
 def test_a_clock_that_goes_back_over_the_turn_of_the_month_finds_what_was_spent() -> None:
@@ -126,7 +126,7 @@ def test_a_clock_that_goes_back_over_the_turn_of_the_month_finds_what_was_spent(
     clock.now = datetime(2026, 12, 1, tzinfo=UTC)
     ledger.standings("t", "")
     clock.now = datetime(2026, 11, 30, 23, 59, tzinfo=UTC)
-    assert ledger.refusal("t", "")
+    assert ledger.binding("t", "")
 
 
 @pytest.mark.parametrize("wrong", [datetime(2030, 1, 1, tzinfo=UTC), datetime(1970, 1, 1, tzinfo=UTC)], ids=str)
@@ -135,9 +135,9 @@ def test_a_clock_that_was_wrong_for_a_while_finds_what_was_spent(wrong: datetime
     ledger = make(budget(), clock=clock)
     spend(ledger, 10)
     clock.now = wrong
-    assert ledger.refusal("t", "") is None
+    assert ledger.binding("t", "") is None
     clock.now = NOW
-    assert ledger.refusal("t", "")
+    assert ledger.binding("t", "")
 
 
 def test_what_costs_nothing_takes_no_memory() -> None:
@@ -209,7 +209,7 @@ class AnyOrder(RuleBasedStateMachine):
         covering = [b for b in self.budgets if b.team == team and b.app in ("", app) and b.action == "block"]
         spent, reserved = self.sums()
         full = any(spent[b.team, b.app] + reserved[b.team, b.app] >= b.limit_nanos for b in covering)
-        assert bool(self.ledger.refusal(team, app)) == full
+        assert bool(self.ledger.binding(team, app)) == full
         call = str(next(self.calls))
         if stays:
             self.clock.under_way.add(call)
@@ -246,7 +246,7 @@ class AnyOrder(RuleBasedStateMachine):
     def be_wrong_about_the_time_for_a_while(self, days: int) -> None:
         now = self.clock.now
         self.clock.now += timedelta(days=days)
-        self.ledger.refusal("t", "a")
+        self.ledger.binding("t", "a")
         self.clock.now = now
 
     @rule(seconds=st.integers(1, TICKET_SECONDS))

@@ -7,7 +7,8 @@ import pytest
 from openai.types.responses import ResponseSteerFailedEvent
 
 from addons.callers.attribution import Attribution
-from addons.llm.call import Denial, LLMCall
+from addons.llm.call import CallState, LLMCall
+from addons.llm.denial import Denial
 from addons.llm.providers.openai import OPENAI
 from addons.llm.providers.responses import RESPONSES, ResponsesMeter
 from addons.llm.responses_socket import ResponsesSocket, Turn, begins, lane_of, refusal_event
@@ -35,7 +36,7 @@ def add(socket: ResponsesSocket, lane: str = "", has_begun: bool = False, **body
 def test_a_call_is_for_whom_the_socket_is_and_always_streams(socket: ResponsesSocket) -> None:
     call = add(socket, stream=False).call
     assert (call.attribution.team, call.base_url, call.no_route, call.started) == ("t", "http://up", True, 2.0)
-    assert (call.is_stream, call.sent, call.model) == (True, True, "m")
+    assert (call.is_stream, call.state, call.model) == (True, CallState.SENT, "m")
 
 
 def test_a_call_without_a_model_is_refused(socket: ResponsesSocket) -> None:
@@ -94,11 +95,11 @@ def test_a_lane_is_a_name(event: dict[str, Any], lane: str) -> None:
 
 
 def test_a_refusal_is_an_event_of_the_sdk() -> None:
-    event = refusal_event(DENIAL, {"x-should-retry": "false"}, {"type": "response.create", "stream_id": "a"})
+    event = refusal_event(DENIAL, {"type": "response.create", "stream_id": "a"})
     error = sdk.ResponseWsError.model_validate(event, strict=True)
     assert (error.status, error.stream_id, error.error.code) == (429, "a", "budget_exceeded")
     steer = {"type": "response.steer", "input": "go on", "previous_response_id": "r"}
-    failed = ResponseSteerFailedEvent.model_validate(refusal_event(DENIAL, {}, steer))
+    failed = ResponseSteerFailedEvent.model_validate(refusal_event(DENIAL, steer))
     assert (failed.error.message, failed.steer.input) == ("Spent.", "go on")
 
 

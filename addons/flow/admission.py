@@ -1,0 +1,133 @@
+"""Admission: decide whether a call may go upstream, and hold its reservation until it ends.
+
+For the calls that are requests of their own (addons/budget.py) and for those on a WebSocket (addons/websockets.py).
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from addons.core import Core
+from addons.flow.guard import describe
+from addons.ledger.budgets import Standing
+from addons.ledger.spend import WARN_PERCENT, binding_of, highest
+from addons.llm.call import LLMCall
+from addons.llm.denial import Denial
+from addons.llm.usage import Usage
+
+logger = logging.getLogger(__name__)
+
+_READY_SECONDS = 60
+"""How long a call waits for the ledger at start; reading a month of a large log takes seconds."""
+
+_UNCHECKED = Denial(
+    503,
+    "budget_check_failed",
+    "The budget of this request cannot be checked now, so it is refused (BUDGET_FAILURE_MODE=closed).",
+    retry_after=5,
+    blocked_by="budget",
+)
+
+
+class Admission:
+    def __init__(self, core: Core) -> None:
+        self.core = core
+        self._logged: dict[tuple[str, str], int] = {}
+
+    async def until_ready(self) -> None:
+        """Wait until the ledger knows what was spent. Raises TimeoutError."""
+        if not self.core.ready.is_set():
+            await asyncio.wait_for(self.core.ready.wait(), _READY_SECONDS)
+
+    async def decide(self, decision: Callable[[], Denial | None]) -> Denial | None:
+        """Return what the decision says once the ledger is ready, or `unchecked` where it cannot be made."""
+        try:
+            await self.until_ready()
+            return decision()
+        except Exception as error:
+            logger.error("a budget could not be checked: %s", describe(error))
+            return self.unchecked()
+
+    def unchecked(self) -> Denial | None:
+        """Return what happens to a call whose budget cannot be checked: BUDGET_FAILURE_MODE decides."""
+        if self.core.settings.budget_failure_mode == "closed":
+            return _UNCHECKED
+        logger.warning("a request is let through although its budget could not be checked (BUDGET_FAILURE_MODE=open)")
+        return None
+
+    def admit(self, call: LLMCall, key: str) -> Denial | None:
+        """Reserve what the call may cost, or say why it is refused. `key` is the call's in `core.live`.
+
+        Nothing is awaited here, so that no other request comes between the check and the reservation.
+        """
+        team, app = call.attribution.team, call.attribution.app
+        ledger = self.core.ledger
+        if ledger.is_blocking(team, app):
+            self.core.count_others()
+            # What is spent now is not written down, and lost if the proxy stops.
+            if self.core.log.error and (denial := self.unchecked()):
+                return denial
+        call.standings = ledger.standings(team, app)
+        if standing := binding_of(call.standings):
+            return self._denial(standing)
+        if denial := self._unpriced(call):
+            return denial
+        self._warn(call)
+        self.reserve(call, key)
+        return None
+
+    def check_spent(self, team: str, app: str) -> Denial | None:
+        """Refuse a call that is only passed on when its budget is spent; reservations do not stand in its way."""
+        standing = self.core.ledger.binding(team, app)
+        if not standing or not standing.is_exceeded:
+            return None
+        self.core.counts.blocked += 1
+        return self._denial(standing)
+
+    def reserve(self, call: LLMCall, key: str) -> None:
+        """Reserve what the call is likely to cost at most, even where its budget has less left."""
+        team, app = call.attribution.team, call.attribution.app
+        call.ticket = self.core.ledger.reserve(team, app, self._highest_cost(call), key)
+
+    def _highest_cost(self, call: LLMCall) -> int:
+        """Return nano-USD; 0 where the model's price is not known."""
+        request = call.request
+        if request is None:
+            return 0
+        usage = Usage(input_tokens=request.input_tokens, output_tokens=request.max_output_tokens)
+        return self.core.cost(call, call.model, usage) or 0
+
+    def _unpriced(self, call: LLMCall) -> Denial | None:
+        if self.core.settings.unknown_model_price == "warn" or self.core.has_price(call, call.model):
+            return None
+        message = (
+            f"Model '{call.model[:256]}' has no known price, so it is refused (UNKNOWN_MODEL_PRICE=block)."
+            " Use a model that has one, or give it a price in pricing.json."
+        )
+        return Denial(403, "unknown_model", message, blocked_by="unknown_model")
+
+    def _denial(self, standing: Standing) -> Denial:
+        budget = standing.budget
+        whose = f" This budget is for app '{budget.app}'." if budget.app else ""
+        if standing.is_exceeded:
+            message = f"{standing.exceeded_message()}.{whose} Raise it in budgets.json, or wait for next month."
+            self._log(standing, message)
+            return Denial(429, "budget_exceeded", message, blocked_by="budget")
+        message = (
+            f"The rest of the monthly budget of team '{budget.team}' is reserved for calls in flight.{whose}"
+            " Try again in a moment."
+        )
+        return Denial(429, "budget_reserved", message, retry_after=1, blocked_by="budget")
+
+    def _warn(self, call: LLMCall) -> None:
+        worst = highest(call.standings)
+        if worst and worst.percent >= WARN_PERCENT:
+            call.budget_warning = worst.warning()
+            self._log(worst, call.budget_warning)
+
+    def _log(self, standing: Standing, message: str) -> None:
+        """Log once for each percent, rather than for each request."""
+        account = standing.budget.team, standing.budget.app
+        if self._logged.get(account) != standing.percent:
+            self._logged[account] = standing.percent
+            logger.warning("%s", message)

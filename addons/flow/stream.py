@@ -1,0 +1,109 @@
+"""A streamed answer on its way to the client: decoded, parsed into events, metered, chunk by chunk.
+
+Whatever goes wrong with reading it, the client gets its answer; only the usage is then estimated.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+
+from mitmproxy import http
+
+from addons.flow.guard import describe
+from addons.flow.headers import header
+from addons.llm.call import LLMCall
+from addons.llm.parsing import decoding, eventstream
+from addons.llm.parsing.decoding import Decoder
+from addons.llm.parsing.eventstream import CorruptStream, EventStreamParser
+from addons.llm.parsing.sse import EventTooLarge, SSEParser
+
+logger = logging.getLogger(__name__)
+
+Parser = SSEParser | EventStreamParser
+_PARSERS: dict[str, Callable[[], Parser]] = {
+    "text/event-stream": SSEParser,
+    eventstream.CONTENT_TYPE: EventStreamParser,
+}
+
+
+def parser_of(response: http.Response) -> Callable[[], Parser] | None:
+    """Return what makes a parser for the answer's events, by its content type; None for an answer without events."""
+    return _PARSERS.get(header(response.headers, b"content-type").partition(";")[0].strip().lower())
+
+
+def metered(
+    call: LLMCall, response: http.Response, make_parser: Callable[[], Parser], on_complete: Callable[[], None]
+) -> "MeteredStream | bool":
+    """Return what to set as the response's `stream`: True, which meters nothing, where its coding is not known."""
+    encoding = header(response.headers, b"content-encoding")
+    try:
+        decoder = decoding.make_decoder(encoding) if encoding else None
+    except ValueError as error:
+        logger.warning("a stream is passed on unread, so its usage is estimated: %s", error)
+        return True
+    if call.adds_stream_usage:
+        # What the client gets is shorter than what the provider sends, and no longer compressed.
+        response.headers.pop("content-encoding", None)
+        if response.headers.pop("content-length", None):
+            response.headers["Transfer-Encoding"] = "chunked"
+    return MeteredStream(call, decoder, make_parser(), on_complete)
+
+
+class MeteredStream:
+    """Takes each chunk as it comes, and returns what the client gets of it."""
+
+    def __init__(self, call: LLMCall, decoder: Decoder | None, parser: Parser, on_complete: Callable[[], None]) -> None:
+        """`on_complete` is called when the stream's last event has come, before the client sees it."""
+        assert call.meter
+        self._call = call
+        self._decoder = decoder
+        self._parser = parser
+        self._meter = call.meter
+        self._on_complete = on_complete
+        self._is_readable = True
+        self._hides_events = call.adds_stream_usage
+        """Whether the client gets what is left of the events, and not the chunks as they came."""
+
+    def __call__(self, chunk: bytes) -> bytes | Iterable[bytes]:
+        """mitmproxy wants no bytes for nothing to send: b"" would end the answer, so that is an empty list."""
+        data = self._decode(chunk)
+        if self._is_readable:
+            data = self._read(data, is_end=not chunk)
+        if not self._hides_events:
+            return chunk
+        return [data] if data else []
+
+    def _decode(self, chunk: bytes) -> bytes:
+        if self._decoder is None:
+            return chunk
+        try:
+            return self._decoder.decode(chunk)
+        except ValueError as error:
+            logger.warning("a stream is passed on unread, so its usage is estimated: %s", error)
+            self._is_readable = False
+            self._decoder = None
+            return b""
+
+    def _read(self, data: bytes, is_end: bool) -> bytes:
+        """Return what of the data the client is to see: all of it from where it cannot be read on."""
+        held = self._parser.pending if self._hides_events else b""
+        try:
+            return self._meter_events(data, is_end)
+        except (EventTooLarge, CorruptStream) as error:
+            logger.warning("a stream is passed on unread, so its usage is estimated: %s", error)
+        except Exception as error:
+            logger.error("a stream could not be read, so its usage is estimated: %s", describe(error))
+        self._is_readable = False
+        return held + data
+
+    def _meter_events(self, data: bytes, is_end: bool) -> bytes:
+        call = self._call
+        if data and call.ttft_ms is None:
+            call.ttft_ms = round((time.monotonic() - call.started) * 1000)
+        kept = [event.raw for event in self._parser.feed(data) if self._meter.read(event)]
+        if is_end:
+            kept.append(self._parser.flush())
+        if self._meter.complete and not call.is_logged:
+            # Clients stop reading at the stream's last event, so what it cost is written before they see it.
+            self._on_complete()
+        return b"".join(kept)
