@@ -8,13 +8,8 @@ from pathlib import Path
 import pytest
 
 from addons.core import Core
-from addons.settings import SETTINGS as OPTIONS
-from addons.settings import Settings, from_options
 
-
-def settings(folder: Path, fsync: str) -> Settings:
-    values = {name: info.default for name, info in OPTIONS.items()}
-    return from_options(values | {"modeltrack_data_dir": str(folder), "modeltrack_fsync": fsync})
+from .cores import settings
 
 
 @pytest.mark.parametrize("policy", ["always", "interval", "never"])
@@ -28,7 +23,7 @@ async def test_an_answer_waits_for_its_event_to_be_on_disk_only_where_told_and_o
         assert go_on.wait(10)
 
     core = Core()
-    core.configure(settings(tmp_path, policy))
+    core.configure(settings(tmp_path, fsync=policy))
     core.log.open()
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", fsync)
@@ -47,7 +42,7 @@ async def test_an_answer_waits_for_its_event_to_be_on_disk_only_where_told_and_o
 async def test_a_log_that_cannot_be_read_leaves_no_budget_checked(tmp_path: Path) -> None:
     """Admission then does as BUDGET_FAILURE_MODE says."""
     core = Core()
-    core.configure(settings(tmp_path, "never"))
+    core.configure(settings(tmp_path))
     core.log.path.mkdir()
     with pytest.raises(OSError, match="Is a directory"):
         core.count_others()

@@ -20,7 +20,8 @@ from addons.cost_logger import CostLogger
 from addons.flow.attached import attach, call_of
 from addons.llm.call import LLMCall
 from addons.llm.routes import Tracked, resolve
-from addons.settings import SETTINGS, from_options
+
+from .cores import settings
 
 
 def flow_of_a_call(core: Core) -> http.HTTPFlow:
@@ -40,9 +41,7 @@ async def test_a_call_that_mitmproxy_loses_is_ended_once_its_client_has_gone(
 ) -> None:
     monkeypatch.setattr(cost_logger, "_LOST_SECONDS", 0)
     core = Core()
-    core.configure(
-        from_options({name: info.default for name, info in SETTINGS.items()} | {"modeltrack_data_dir": str(tmp_path)})
-    )
+    core.configure(settings(tmp_path))
     cache, logger = ResponseCache(core), CostLogger(core)
     manager = AddonManager(SimpleNamespace(options=options.Options()))
     manager.chain = [cache, logger]
@@ -71,8 +70,7 @@ async def test_an_answers_end_waits_for_the_disk_where_that_is_wanted(
     fsync: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     core = Core()
-    wanted = {"modeltrack_data_dir": str(tmp_path), "modeltrack_fsync": fsync}
-    core.configure(from_options({name: info.default for name, info in SETTINGS.items()} | wanted))
+    core.configure(settings(tmp_path, fsync=fsync))
     synced: list[int] = []
     monkeypatch.setattr(os, "fsync", synced.append)
     flow = flow_of_a_call(core)

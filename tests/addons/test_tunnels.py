@@ -1,13 +1,12 @@
-from typing import Any
+from pathlib import Path
 
 import pytest
 from mitmproxy.test import tflow
 
-from addons import settings
 from addons.core import Core
 from addons.tunnels import Tunnels
 
-DEFAULTS: dict[str, Any] = {name: info.default for name, info in settings.SETTINGS.items()}
+from .cores import settings
 
 
 @pytest.mark.parametrize(
@@ -25,9 +24,11 @@ DEFAULTS: dict[str, Any] = {name: info.default for name, info in settings.SETTIN
         ("none", "127.0.0.1", False),
     ],
 )
-def test_who_may_reach_hosts_that_are_no_llm_providers(allowed: str, address: str, lets_through: bool) -> None:
+def test_who_may_reach_hosts_that_are_no_llm_providers(
+    allowed: str, address: str, lets_through: bool, tmp_path: Path
+) -> None:
     core = Core()
-    core.settings = settings.from_options(DEFAULTS | {"modeltrack_tunnel_other_hosts": allowed})
+    core.settings = settings(tmp_path, tunnel_other_hosts=allowed)
     flow = tflow.tflow()
     flow.request.host, flow.client_conn.peername = "example.com", (address, 1234)
     Tunnels(core).http_connect(flow)
@@ -37,9 +38,9 @@ def test_who_may_reach_hosts_that_are_no_llm_providers(allowed: str, address: st
         assert flow.response.status_code == 403
 
 
-def test_a_provider_may_be_reached_from_anywhere_and_is_forgotten_with_its_connection() -> None:
+def test_a_provider_may_be_reached_from_anywhere_and_is_forgotten_with_its_connection(tmp_path: Path) -> None:
     core = Core()
-    core.settings = settings.from_options(DEFAULTS | {"modeltrack_tunnel_other_hosts": "none"})
+    core.settings = settings(tmp_path, tunnel_other_hosts="none")
     flow = tflow.tflow()
     flow.request.host, flow.client_conn.peername = "api.openai.com", ("10.0.0.5", 1234)
     flow.request.headers["Proxy-Authorization"] = "Basic dGVhbTphcHA6MQ=="
@@ -51,9 +52,9 @@ def test_a_provider_may_be_reached_from_anywhere_and_is_forgotten_with_its_conne
 
 
 @pytest.mark.parametrize("header", ["", "Basic", "Basic !", "Bearer dGVhbTphcHA=", "Basic //4="])
-def test_credentials_that_are_none_name_nobody(header: str) -> None:
+def test_credentials_that_are_none_name_nobody(header: str, tmp_path: Path) -> None:
     core = Core()
-    core.settings = settings.from_options(DEFAULTS)
+    core.settings = settings(tmp_path)
     flow = tflow.tflow()
     flow.request.host = "api.openai.com"
     flow.request.headers["Proxy-Authorization"] = header

@@ -1,6 +1,5 @@
 """Calls that end as in the proxy, by `record.finish`, and what is then known of them."""
 
-from pathlib import Path
 from typing import Any
 
 from mitmproxy import http
@@ -16,15 +15,9 @@ from addons.ledger.budgets import Budget, Standing
 from addons.llm.call import CallState, LLMCall
 from addons.llm.routes import Tracked, resolve
 from addons.llm.usage import Usage
-from addons.settings import SETTINGS, Settings, from_options
 
 SECRET = "s3cr3t-f00"
 BUDGET = Budget.model_validate({"team": "product", "monthly_limit": 1, "action": "block"})
-
-
-def settings(folder: Path, **values: Any) -> Settings:
-    options = {name: info.default for name, info in SETTINGS.items()} | {"modeltrack_data_dir": str(folder)}
-    return from_options(options | {f"modeltrack_{name}": value for name, value in values.items()})
 
 
 def make_call(path: str = "/v1/messages", model: str = "claude-haiku-4-5", **changes: Any) -> LLMCall:

@@ -10,7 +10,7 @@ from mitmproxy.test import taddons
 from addons.core import Core
 from addons.inspecting.inspector import Watch
 
-from .calls import settings
+from ..cores import settings
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ from addons.core import Core
 from addons.inspecting.content_view import LLMContentview
 from addons.inspecting.inspector import Watch
 
-from .calls import amounts, answered, ended, make_flow, served, settings, stream
+from ..cores import settings
+from .calls import amounts, answered, ended, make_flow, served, stream
 
 ANSWER = orjson.dumps({"content": [{"type": "text", "text": "It rains."}]})
 VIEW = LLMContentview()

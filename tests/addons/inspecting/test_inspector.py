@@ -12,7 +12,8 @@ from addons.core import Core
 from addons.inspecting.flow_summary import summary_of
 from addons.inspecting.inspector import Inspector, Watch
 
-from .calls import BUDGET, OUTCOMES, SECRET, downgraded, ended, hit, make_flow, over_budget, served, settings
+from ..cores import settings
+from .calls import BUDGET, OUTCOMES, SECRET, downgraded, ended, hit, make_flow, over_budget, served
 
 
 @pytest.mark.parametrize("name", OUTCOMES)

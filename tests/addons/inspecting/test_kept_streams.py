@@ -8,13 +8,8 @@ from addons.core import Core
 from addons.inspecting.inspector import Watch
 from addons.inspecting.kept_streams import KeptStreams, Tee
 
-from .calls import (
-    kept,
-    left_out,
-    make_flow,
-    settings,
-    stream,
-)
+from ..cores import settings
+from .calls import kept, left_out, make_flow, stream
 
 
 def test_a_streamed_answer_can_be_looked_at_afterwards(watch: Watch) -> None:

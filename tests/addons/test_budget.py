@@ -1,0 +1,137 @@
+"""Budgets as an addon: who is let through, with which reservation, and what the others are told."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mitmproxy import http
+from mitmproxy.test import taddons, tflow
+
+from addons.budget import WARNING_HEADER, Budgets
+from addons.core import Core
+from addons.flow.admission import Admission
+from addons.flow.attached import call_of
+from addons.routing import Routing
+
+from .cores import answer, arrived, made, spend, started
+
+DOLLAR = 10**9
+FILES = {
+    "budgets.json": {
+        "budgets": [
+            {"team": "blocked", "monthly_limit": 1, "action": "block"},
+            {"team": "warned", "monthly_limit": 1, "action": "warn"},
+        ]
+    }
+}
+
+
+@pytest.fixture
+def core(tmp_path: Path) -> Iterator[Core]:
+    with started(tmp_path, FILES) as core:
+        yield core
+
+
+@pytest.fixture
+def budgets(core: Core) -> Iterator[Budgets]:
+    budgets = Budgets(core, Admission(core))
+    with taddons.context(budgets):
+        yield budgets
+
+
+def asked(core: Core, budgets: Budgets, team: str) -> http.HTTPFlow:
+    flow = arrived(core, team=team)
+    assert budgets.request(flow) is None, "the ledger is ready, so nothing is waited for"
+    return flow
+
+
+def test_an_admitted_call_holds_a_reservation_of_what_it_may_cost(core: Core, budgets: Budgets) -> None:
+    flow = asked(core, budgets, "blocked")
+    call = call_of(flow)
+    assert call and call.ticket and flow.response is None
+    assert core.ledger.reserved_nanos == call.ticket.nanos > 0
+
+
+def test_a_spent_budget_is_a_429_that_no_sdk_tries_again(core: Core, budgets: Budgets) -> None:
+    spend(core, DOLLAR, "blocked")
+    flow = asked(core, budgets, "blocked")
+    assert flow.response and (flow.response.status_code, flow.response.headers["x-should-retry"]) == (429, "false")
+    assert answer(flow)["error"]["message"].startswith(
+        "Team 'blocked' has exceeded monthly budget of $1.00 (current: $1.00)"
+    )
+    call = call_of(flow)
+    assert call and (call.blocked_by, call.error) == ("budget", "budget_exceeded")
+    assert core.ledger.reserved_nanos == 0
+
+
+def test_a_budget_that_calls_in_flight_hold_asks_for_another_try(core: Core, budgets: Budgets) -> None:
+    core.ledger.reserve("blocked", "", DOLLAR, "another")
+    flow = asked(core, budgets, "blocked")
+    assert flow.response and (flow.response.status_code, flow.response.headers["Retry-After"]) == (429, "1")
+    assert answer(flow)["error"]["type"] == "budget_reserved"
+
+
+@pytest.mark.parametrize(("spent", "warns"), [(79, False), (80, True), (150, True)])
+def test_from_80_percent_on_the_answer_carries_a_warning(core: Core, budgets: Budgets, spent: int, warns: bool) -> None:
+    spend(core, DOLLAR * spent // 100, "warned")
+    flow = asked(core, budgets, "warned")
+    flow.response = tflow.tresp()
+    budgets.responseheaders(flow)
+    text = f"Team 'warned' at {spent}% of monthly budget ($"
+    assert flow.response.headers.get(WARNING_HEADER, "").startswith(text if warns else "")
+    assert (WARNING_HEADER in flow.response.headers) is warns
+
+
+def test_a_request_that_was_answered_already_reserves_nothing(core: Core, budgets: Budgets) -> None:
+    flow = arrived(core, team="blocked")
+    flow.response = tflow.tresp()
+    budgets.request(flow)
+    assert core.ledger.reserved_nanos == 0
+
+
+@pytest.mark.parametrize(("method", "refused"), [("POST", True), ("GET", False), ("DELETE", True)])
+def test_a_spent_team_may_still_read_what_is_only_passed_on(
+    core: Core, budgets: Budgets, method: str, refused: bool
+) -> None:
+    spend(core, DOLLAR, "blocked")
+    flow = made("/v1/files", method=method, team="blocked")
+    Routing(core).requestheaders(flow)
+    budgets.requestheaders(flow)
+    assert (flow.response is not None) is refused
+    assert core.counts.blocked == refused
+
+
+@pytest.mark.parametrize(("mode", "status"), [("closed", 503), ("open", None)])
+def test_a_budget_that_cannot_be_checked_follows_budget_failure_mode(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str, status: int | None
+) -> None:
+    def fail(*_: Any) -> None:
+        raise RuntimeError
+
+    with started(tmp_path, FILES, budget_failure_mode=mode) as core:
+        monkeypatch.setattr(core.ledger, "standings", fail)
+        flow = asked(core, Budgets(core, Admission(core)), "blocked")
+    assert (flow.response.status_code if flow.response else None) == status
+
+
+@pytest.mark.parametrize(("setting", "status"), [("warn", None), ("block", 403)])
+def test_a_model_without_a_price_follows_unknown_model_price(tmp_path: Path, setting: str, status: int | None) -> None:
+    with started(tmp_path, FILES, unknown_model_price=setting) as core:
+        flow = arrived(core, body={"model": "nobody-knows-it"}, team="blocked")
+        Budgets(core, Admission(core)).request(flow)
+    assert (flow.response.status_code if flow.response else None) == status
+
+
+async def test_a_call_waits_until_the_ledger_knows_what_was_spent(core: Core, budgets: Budgets) -> None:
+    core.ready.clear()
+    flow = arrived(core, team="blocked")
+    waits: Any = budgets.request(flow)
+    task = asyncio.ensure_future(waits)
+    await asyncio.sleep(0)
+    assert not task.done() and core.ledger.reserved_nanos == 0
+    spend(core, DOLLAR, "blocked")
+    core.ready.set()
+    await asyncio.wait_for(task, 10)
+    assert flow.response and flow.response.status_code == 429
