@@ -34,7 +34,7 @@ _CREDENTIALS_SECONDS = 30  # where they come from the network
 _NONE_FOUND_SECONDS = 10
 """How long nobody looks for credentials again after none were found: where there are none, that takes seconds."""
 
-_NO_EXTRA = "install ModelTrack with its extra `aws`, which brings botocore"
+_NO_EXTRA = "install ModelTrack with its extra `aws`, which brings botocore (pip install '.[aws]' in the checkout)"
 _NO_CREDENTIALS = (
     "This request is signed for the proxy, which has no AWS credentials to sign it anew: give it some"
     " (AWS_ACCESS_KEY_ID, a profile, a role), or use a Bedrock API key."

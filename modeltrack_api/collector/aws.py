@@ -32,7 +32,8 @@ def check_boto3() -> None:
         import boto3  # noqa: F401
     except ImportError as error:
         raise SourceError(
-            "boto3 is not installed, which ENABLE_AWS_COSTS and ENABLE_GPU_METRICS need: pip install 'modeltrack[aws]'"
+            "boto3 is not installed, which ENABLE_AWS_COSTS and ENABLE_GPU_METRICS need:"
+            " pip install '.[aws]' in the checkout"
         ) from error
 
 

@@ -26,7 +26,7 @@ _TYPES = {
 }
 PLOTLY = "/plotly.min.js"
 _A_WEEK = "private, max-age=604800"  # megabytes that change with the package only
-_NO_PLOTLY = b"// No charts: pip install 'modeltrack[dashboard]' and start the API anew. Tables show the same.\n"
+_NO_PLOTLY = b"// No charts: pip install '.[dashboard]' in the checkout and restart the API. Tables show the same.\n"
 
 
 def plotly_file() -> Path | None:

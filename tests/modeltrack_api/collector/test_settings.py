@@ -3,8 +3,7 @@ from pathlib import Path
 import pytest
 
 from addons.settings import SettingError
-from modeltrack_api.collector.settings import VARIABLES, CollectorSettings, from_environment
-from tests.e2e.conftest import ROOT
+from modeltrack_api.collector.settings import CollectorSettings, from_environment
 
 
 def test_everything_is_off_by_default(tmp_path: Path) -> None:
@@ -60,8 +59,3 @@ def test_a_value_that_does_not_parse_is_named(name: str, value: str) -> None:
     with pytest.raises(SettingError, match=f"^{name}: .* is not allowed: must be ") as raised:
         from_environment({name: value})
     assert "\n" not in str(raised.value)
-
-
-def test_every_setting_is_in_the_readme() -> None:
-    readme = (ROOT / "README.md").read_text()
-    assert [variable for variable, _ in VARIABLES.values() if f"`{variable}`" not in readme] == []
