@@ -56,7 +56,7 @@ class ModelRules:
             fixed=call.fixed,
             body=call.body,
             priced=lambda model: self.core.has_price(call, model),
-            full_name=lambda model: self.core.prices.full_name(call.provider.name, call.provider.price_id, model),
+            full_name=lambda model: self.core.prices.full_name(call.provider.name, model),
         )
         counts = self.core.counts
         if decision is None:
