@@ -72,9 +72,8 @@ class GenaiPrice:
         tiers = self.tiers.get(id(prices))
         if tiers is None:
             tiers = self.tiers[id(prices)] = self._read_tiers(prices, when)
-        total = usage.total_input_tokens
         for start, rates in tiers:
-            if total >= start:
+            if not start or usage.total_input_tokens >= start:
                 return rates
         return None
 

@@ -38,7 +38,8 @@ class Rates:
         if usage.cache_read_tokens:
             tokens += usage.cache_read_tokens * self.cache_read
         if usage.cache_write_tokens:
-            written_1h = usage.cache_write_1h_tokens
-            tokens += (usage.cache_write_tokens - written_1h) * self.cache_write + written_1h * self.cache_write_1h
+            tokens += (usage.cache_write_tokens - usage.cache_write_1h_tokens) * self.cache_write
+        if usage.cache_write_1h_tokens:
+            tokens += usage.cache_write_1h_tokens * self.cache_write_1h
         nanos = tokens * _NANOS_PER_TOKEN
         return nanos + usage.web_searches * self.web_search * _NANOS_PER_SEARCH if usage.web_searches else nanos
