@@ -27,8 +27,8 @@ from addons.ledger.watched import WatchedFile, Watcher
 from addons.llm.call import CallState, LLMCall
 from addons.llm.hosts import Host
 from addons.llm.model_rules import RoutingFile
-from addons.llm.pricing import Prices, PricingFile
-from addons.llm.providers import PROVIDERS
+from addons.llm.pricing import Prices
+from addons.llm.pricing_file import PricingFile
 from addons.llm.usage import Usage
 from addons.settings import Settings
 
@@ -145,7 +145,7 @@ class Core:
                 await asyncio.sleep(_RETRY_SECONDS)
 
     def _read_all(self) -> Spend:
-        self.prices.warm_up({provider.name: provider.price_id for provider in PROVIDERS})
+        self.prices.warm_up()
         return self._follower.spend_since(month_of(self.now()))
 
     async def _tick(self) -> None:
@@ -198,7 +198,7 @@ class Core:
 
     def has_price(self, call: LLMCall, model: str) -> bool:
         """At the call's provider."""
-        return self.prices.known(call.provider.name, call.provider.price_id, model)
+        return self.prices.known(call.provider.name, model)
 
     def bills_as(self, call: LLMCall, answered: str) -> bool:
         """Whether the model that the answer names, a dated form or a deployment's, is the one to bill.
@@ -214,7 +214,7 @@ class Core:
 
     def cost(self, call: LLMCall, model: str, usage: Usage) -> int | None:
         """Nano-USD at the call's provider now, None where it is not known."""
-        return self.prices.cost(call.provider.name, call.provider.price_id, model, usage, self.now())
+        return self.prices.cost(call.provider.name, model, usage, self.now())
 
     def settle(self, flow_id: str, call: LLMCall, now: datetime) -> None:
         """The one place where a call ends: what it cost takes the place of its reservation."""

@@ -1,4 +1,4 @@
-"""What a price takes: `python -m bench.pricing`. CPU time, since the machine may be busy."""
+"""Measures how long a price takes: `python -m bench.pricing`. CPU time, since the machine may be busy."""
 
 import time
 import timeit
@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from functools import partial
 
 from addons.llm.pricing import Prices
-from addons.llm.providers import PROVIDERS
 from addons.llm.usage import Usage
 
 _CALLS = [
@@ -21,17 +20,16 @@ _NUMBER, _REPEAT = 100, 30
 
 
 def main() -> None:
-    price_ids = {provider.name: provider.price_id for provider in PROVIDERS}
     prices = Prices()
     started = time.process_time()
-    prices.warm_up(price_ids)
+    prices.warm_up()
     print(f"at start, once: {(time.process_time() - started) * 1e3:.0f} ms")
     for provider, model, usage in _CALLS:
-        price = partial(prices.cost, provider, price_ids[provider], model, usage, datetime.now(UTC))
+        price = partial(prices.cost, provider, model, usage, datetime.now(UTC))
         first = timeit.timeit(price, timer=time.process_time, number=1)
         runs = sorted(timeit.repeat(price, timer=time.process_time, number=_NUMBER, repeat=_REPEAT))
         median = runs[_REPEAT // 2] / _NUMBER
-        print(f"{median * 1e6:4.0f} us a call, {first * 1e3:6.2f} ms the first: {provider} {model}")
+        print(f"{median * 1e6:6.2f} us a call, {first * 1e3:6.2f} ms the first: {provider} {model}")
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ def apply_rules(core: Core, call: LLMCall, set_model: Callable[[bytes], None]) -
         fixed=call.fixed,
         body=call.body,
         priced=lambda model: core.has_price(call, model),
-        full_name=lambda model: core.prices.full_name(call.provider.name, call.provider.price_id, model),
+        full_name=lambda model: core.prices.full_name(call.provider.name, model),
     )
     if decision is None or decision.skip:
         core.counts.not_routed += 1

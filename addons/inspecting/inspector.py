@@ -110,8 +110,7 @@ class Watch:
         known = make_summary(flow)
         known.add(call, event)
         usage = call.usage if call.cache_hit else call.priced_usage
-        provider = call.provider
-        lines = bill(self.core.prices, provider.name, provider.price_id, call.model, usage, event.timestamp)
+        lines = bill(self.core.prices, call.provider.name, call.model, usage, event.timestamp)
         known.explanations.append(explain.explanation(call, event, lines))
         flow.comment = known.summary(call, event)
         flow.metadata[METADATA] = "\n" + "\n".join(known.tags)

@@ -1,7 +1,7 @@
 """GET /api/estimator/models and POST /api/estimator/calculate: what calls would cost, at the prices of today."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Annotated, Any, NamedTuple
 
@@ -9,35 +9,35 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from addons.llm.usage import Usage
 from modeltrack_api.amounts import usd, usd_each
-from modeltrack_api.prices.catalogue import CATALOGUE, Listed, comparable
-from modeltrack_api.prices.rates import PRICE_IDS
+from modeltrack_api.prices.catalogue import CATALOGUE, Models
+from modeltrack_api.prices.cheaper_models import CheaperModels
 from modeltrack_api.store.sums import Row, totals
 from modeltrack_api.utc import DAY, Window, micros
 from modeltrack_api.web.handler import ApiError, Ask
 from modeltrack_api.web.params import checked
 
 DEFAULT_CACHE_HIT_RATE = 0.3
-"""An assumption, for want of a better one: what ModelTrack's cache really answers is in GET /api/cache."""
+"""An assumption. GET /api/cache tells what ModelTrack's cache really answers."""
 
 MONTH = 30
 _DAYS = {"daily_cost": 1, "weekly_cost": 7, "monthly_cost": MONTH, "quarterly_cost": 90, "annual_cost": 365}
 
 _MOST_COMPARABLE, _MOST_IN_USE, _MOST_FEATURES = 11, 5, 5
 _SIMILAR = 3
-"""A feature is similar if its calls have at most so many times the tokens, and at least so small a part of them."""
+"""A feature is similar if its calls have at most three times the tokens, and at least a third of them."""
 
 _POPULAR = {
     "anthropic": ("claude-opus-4-6", "claude-sonnet-4-6", "claude-haiku-4-5"),
     "openai": ("gpt-4o", "gpt-4o-mini", "gpt-5", "gpt-5-mini", "gpt-5-nano"),
 }
-"""Compared with any model, as long as they have a price."""
+"""These are compared with any model, as long as they have a price."""
 
 _Tokens = Annotated[int, Field(strict=True, ge=0, le=10**8)]
 _Name = Annotated[str, Field(min_length=1, max_length=256)]
 
 
 class Plan(BaseModel):
-    """Body of the call. Without a `provider` the model is looked for at all of them, in the order of the list."""
+    """The body of the call. Without a `provider` the model is looked for at all of them, in the order of the list."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -58,19 +58,19 @@ class _Offer(NamedTuple):
     provider: str
     model: str
     nanos: int
-    """Of one call."""
+    """Nano-USD of one call."""
 
 
 def estimator_models(ask: Ask) -> list[dict[str, Any]]:
-    """All models with a price, in USD per million tokens. Of one that costs more in long calls, the price of short
-    ones; an estimate for long ones has the right price all the same.
+    """Return all models with a price, in USD per million tokens of short calls. Some cost more in long calls, which an
+    estimate takes into account.
     """
     return [
         {
             "provider": listed.provider,
             "model": listed.model,
-            "input_per_mtok": usd(listed.rate.input * 1000),
-            "output_per_mtok": usd(listed.rate.output * 1000),
+            "input_per_mtok": listed.rates.input,
+            "output_per_mtok": listed.rates.output,
         }
         for models in _models(ask).values()
         for listed in models.values()
@@ -78,12 +78,13 @@ def estimator_models(ask: Ask) -> list[dict[str, Any]]:
 
 
 def estimator_calculate(ask: Ask) -> dict[str, Any]:
-    """400 naming the field for a body that is wrong or a model without a price. A month is 30 days, a year 365.
+    """Return what the calls of a plan would cost, and what they would cost with other models. A month has 30 days, a
+    year 365. A wrong body, or a model without a price, is answered with 400 and the name of the field.
 
-    `with_caching` is about ModelTrack's own cache, whose hits cost nothing; `savings_vs_no_cache` are those of a month.
-    `savings_vs_selected` are of a month too, below 0 for a dearer model. The models compared, cheapest first: the one
-    asked for, comparable ones, those in use here, popular ones. `similar_features` are those whose calls have about as
-    many tokens, by the last 30 days, nearest first.
+    `with_caching` is about ModelTrack's own cache, whose hits cost nothing. `savings_vs_no_cache` and
+    `savings_vs_selected` are amounts of a month; the latter is below 0 for a dearer model. The comparison has the model
+    that was asked for, comparable ones, those in use here and popular ones, cheapest first. `similar_features` are the
+    features whose calls of the last 30 days have about as many tokens, nearest first.
     """
     plan = checked(Plan, ask.body)
     selected = _selected(ask, plan)
@@ -115,20 +116,19 @@ def estimator_calculate(ask: Ask) -> dict[str, Any]:
     }
 
 
-def _models(ask: Ask) -> Mapping[str, Mapping[str, Listed]]:
+def _models(ask: Ask) -> Models:
     return CATALOGUE.models(ask.app.pricing.value, ask.now)
 
 
 def _offer(ask: Ask, plan: Plan, provider: str, model: str) -> _Offer | None:
-    if provider not in PRICE_IDS:
-        return None
-    nanos = ask.app.prices.cost(provider, PRICE_IDS[provider], model, plan.usage, ask.now)
+    nanos = ask.app.prices.cost(provider, model, plan.usage, ask.now)
     return None if nanos is None else _Offer(provider, model, nanos)
 
 
 def _selected(ask: Ask, plan: Plan) -> _Offer:
-    if plan.provider is not None and plan.provider not in PRICE_IDS:
-        raise ApiError(400, f"provider: must be one of {', '.join(PRICE_IDS)}, not {plan.provider[:50]!r}")
+    listed = _models(ask)
+    if plan.provider is not None and plan.provider not in listed:
+        raise ApiError(400, f"provider: must be one of {', '.join(listed)}, not {plan.provider[:50]!r}")
     providers = [plan.provider] if plan.provider else _providers(ask, plan.model)
     for provider in providers:
         if found := _offer(ask, plan, provider, plan.model):
@@ -137,13 +137,13 @@ def _selected(ask: Ask, plan: Plan) -> _Offer:
 
 
 def _providers(ask: Ask, model: str) -> list[str]:
-    """Those first that list the very name: a name may also be found by what it begins with."""
+    """Return all providers, those first that list the very name: a name may also be found by what it begins with."""
     listed = _models(ask)
-    return sorted(PRICE_IDS, key=lambda provider: model not in listed[provider])
+    return sorted(listed, key=lambda provider: model not in listed[provider])
 
 
 def _compared(ask: Ask, plan: Plan, selected: _Offer) -> list[_Offer]:
-    """Without models that could not take as many tokens."""
+    """Return what the models compared would cost, without those that cannot take as many tokens."""
     listed = _models(ask)
     tokens = plan.avg_input_tokens + plan.avg_output_tokens
 
@@ -155,7 +155,7 @@ def _compared(ask: Ask, plan: Plan, selected: _Offer) -> list[_Offer]:
         )
         return sorted(filter(None, found), key=lambda offer: (offer.nanos, offer.model, offer.provider))
 
-    family = comparable(selected.model, listed[selected.provider])
+    family = CheaperModels.of(ask).comparable(selected.provider, selected.model)
     popular = ((provider, model) for provider, models in _POPULAR.items() for model in models)
     return sorted(
         {
@@ -169,7 +169,7 @@ def _compared(ask: Ask, plan: Plan, selected: _Offer) -> list[_Offer]:
 
 
 def _in_use(ask: Ask) -> list[tuple[str, str]]:
-    """The dearest ones."""
+    """Return the models on which most was spent lately."""
     rows = totals(ask.db, _recent(ask), by=("provider", "model"), order="cost_nanos DESC, provider, model")
     return [(row["provider"], row["model"]) for row in rows[:_MOST_IN_USE]]
 
@@ -191,7 +191,9 @@ def _similar_features(ask: Ask, plan: Plan) -> Iterator[dict[str, Any]]:
 
 
 def _distance(plan: Plan, row: Row) -> float | None:
-    """Of the average calls, as factors of tokens in and out, on a logarithmic scale; None: not similar."""
+    """Return how far the average call is from the plan: the factors of tokens in and out, on a logarithmic scale. None:
+    it is not similar.
+    """
     calls = row["requests"] - row["blocked"]
     if not calls:
         return None
@@ -201,6 +203,6 @@ def _distance(plan: Plan, row: Row) -> float | None:
 
 
 def _recent(ask: Ask) -> Window:
-    """The last 30 days, today included."""
+    """Return the window of the last 30 days, today included."""
     tomorrow = micros(ask.now) // DAY * DAY + DAY
     return Window(tomorrow - MONTH * DAY, tomorrow)

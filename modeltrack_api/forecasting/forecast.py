@@ -11,7 +11,7 @@ from typing import Any
 from addons.ledger.money import NANOS_PER_USD
 from modeltrack_api.amounts import about, usd
 from modeltrack_api.forecasting.trend import INTERVAL, LEAST_FOR_A_LINE, Range, Trend
-from modeltrack_api.prices.cheaper_models import switches
+from modeltrack_api.prices.cheaper_models import ASSUMING, NOT_COMPARED, switches
 from modeltrack_api.queries.common import COST_AND_TOKENS, dearest
 from modeltrack_api.queries.spend import PERIODS
 from modeltrack_api.store.sums import totals
@@ -22,14 +22,14 @@ MONTH, QUARTER = 30, 90
 """Days."""
 
 SHOWN_DAYS = 365
-"""Of history, from the start of the period that the first one is in."""
+"""Days of history, which begins with the whole period that the first of them is in."""
 
 TREND_DAYS = 91
-"""Thirteen whole weeks: what is older says little about what comes."""
+"""The trend is that of thirteen whole weeks: older days say little about those to come."""
 
 _RUN_RATE_DAYS = 7
 _HIGH, _HIGH_DAYS, _LOW = 0.2, 28, 0.5
-"""Confidence by how far the next month may be off, as a part of it, and by days of history."""
+"""Bounds of the confidence: how far the next month may be off, as a part of it, and days of history."""
 
 Period = Callable[[int], str]
 
@@ -39,9 +39,9 @@ class _History:
     """Nano-USD by day, from the first one with calls on; days without any are there, with 0."""
 
     today: int
-    """Its start, in microseconds."""
+    """The start of today, in microseconds."""
     days: Sequence[int]
-    """Up to yesterday."""
+    """Amounts up to yesterday's."""
     spent_today: int
     calls: int
     unpriced: int
@@ -49,23 +49,24 @@ class _History:
 
     @property
     def whole(self) -> Sequence[int]:
-        """Days to go by: today's, which is not over, only where there is no other."""
+        """Amounts of the days to go by: today, which is not over, only where there is no other."""
         return self.days or ([self.spent_today] if self.calls else [])
 
     def all(self) -> Iterator[tuple[int, int]]:
-        """Starts and amounts, today included."""
+        """Yield starts of days and their amounts, today included."""
         if self.calls:
             amounts = [*self.days, self.spent_today]
             yield from zip(range(self.today - len(self.days) * DAY, self.today + DAY, DAY), amounts, strict=True)
 
 
 def forecast(ask: Ask) -> dict[str, Any]:
-    """`historical` goes up to today, whose point `is_partial`; the trend leaves today out.
+    """Return the spend by period up to today, whose point `is_partial`, and that to be expected. The trend leaves today
+    out.
 
     The forecast begins tomorrow and has `horizon_days` days; by week or month it has the whole of each period that they
-    touch, what has been spent in the current one included. `low` and `high` enclose what comes in 4 of 5 cases. A month
-    is 30 days and a quarter 90, both from tomorrow on; `current_monthly_run_rate` is 30 days at the mean of the last 7.
-    `growth_rate_pct` is what the trend adds to a day's spend in 30 days. `savings` are those of a month.
+    touch, with what has been spent in the current one. `low` and `high` enclose what comes in 4 of 5 cases. A month is
+    30 days and a quarter 90, both from tomorrow on; `current_monthly_run_rate` is 30 days at the mean of the last 7.
+    `growth_rate_pct` is what the trend adds to a day's spend in 30 days. `savings` is an amount of a month.
     """
     period = PERIODS[ask.args["granularity"]]
     history = _history(ask, period)
@@ -119,7 +120,7 @@ def _historical(history: _History, period: Period) -> Iterator[dict[str, Any]]:
 
 
 def _ahead(trend: Trend, days: Sequence[int]) -> Range:
-    """Of days counted from today, which is 0."""
+    """Return the range of these days together, counted from today, which is 0."""
     return trend.total([trend.days + day for day in days])
 
 
@@ -165,7 +166,7 @@ def _confidence(history: _History, trend: Trend, month: Range) -> tuple[str, str
 
 
 def _cheaper(ask: Ask, today: int, monthly: float, quarterly: float) -> dict[str, Any]:
-    """The one change that saves most, by the calls of the last 30 days and today."""
+    """Return the one change of models that saves most, by the calls of the last 30 days and today."""
     recent = replace(ask, window=Window(today - MONTH * DAY, today + DAY))
     used = [dict(row) for row in dearest(recent, "provider", "model", measures=COST_AND_TOKENS)]
     best = next(iter(switches(ask, used)), None)
@@ -175,9 +176,8 @@ def _cheaper(ask: Ask, today: int, monthly: float, quarterly: float) -> dict[str
         "quarterly": _usd(quarterly * (1 - part)),
         "savings": _usd(monthly) - _usd(monthly * (1 - part)),
         "description": (
-            f"{best.to} in place of {best.model} ({best.provider}), the cheapest comparable model: the tokens of the"
-            f" last {MONTH} days would have cost {about(best.cost_nanos - best.saved_nanos)} instead of"
-            f" {about(best.cost_nanos)}"
+            f"{best.change}, the cheapest comparable model: {ASSUMING} the last {MONTH} days would have cost"
+            f" {about(best.cost_nanos - best.saved_nanos)} instead of {about(best.cost_nanos)}; {NOT_COMPARED}"
             if best
             else "no model of the last 30 days has a comparable one that is clearly cheaper"
         ),

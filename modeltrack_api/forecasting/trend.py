@@ -4,7 +4,7 @@ A straight line with a level of its own for each weekday, by ordinary least squa
 dummy variables, as in Hyndman and Athanasopoulos, Forecasting: Principles and Practice, 3rd edition, section 7.4, with
 the prediction interval of section 7.6 (there for one day; here for the sum of any days). Since one dear day seldom
 comes alone, the interval is widened as for errors that follow on each other by a first-order autoregression (section
-9.3), by as much of them as is left from day to day: a sum of days is else less sure than it looks.
+9.3), by as much of them as is left from day to day: otherwise a sum of days is less certain than it looks.
 
 The line is followed for as many days as it was seen, then it stays level; nothing goes below 0.
 """
@@ -18,10 +18,10 @@ from statistics import NormalDist, fmean
 from typing import NamedTuple
 
 LEAST_FOR_A_LINE = 14
-"""Days. With fewer, their mean is all there is to go by."""
+"""Days. With fewer, only their mean is used."""
 
 INTERVAL = 0.8
-"""How often what comes is meant to be within the interval."""
+"""The part of the cases in which what comes is meant to be within the interval."""
 
 _WEEK = 7
 _MOST_PERSISTENT = 0.9
@@ -35,17 +35,21 @@ class Range(NamedTuple):
 
 
 class _Level(NamedTuple):
-    """Of the days that fall on one weekday."""
+    """The level of the days that fall on one weekday."""
 
     size: int
+    """How many days there are."""
     day: float
-    """Their mean number."""
+    """The mean of their numbers."""
     amount: float
+    """The mean of their amounts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """Days are numbered from 0, the first one of the history, on; so the first one to come is `days`."""
+    """A line with a level for each weekday. Days are numbered from the first one of the history, which is 0; so the
+    first one to come is `days`.
+    """
 
     days: int
     slope: float
@@ -60,7 +64,7 @@ class Trend:
 
     @classmethod
     def of(cls, amounts: Sequence[float]) -> "Trend":
-        """Of days one after the other, oldest first; they may be none."""
+        """Fit a line to the amounts of days one after the other, oldest first; there may be none."""
         period = _WEEK if len(amounts) >= LEAST_FOR_A_LINE else 1
         groups = [range(first, len(amounts), period) for first in range(min(period, len(amounts)))]
         levels = tuple(_Level(len(group), fmean(group), fmean(amounts[day] for day in group)) for group in groups)
@@ -80,17 +84,17 @@ class Trend:
         return cls(len(amounts), slope, deviation, persistence, levels, spread, freedom)
 
     def day(self, number: int) -> float:
-        """What the line says; below 0 as well."""
+        """Return what the line says for a day, which may be below 0."""
         level = self._level(number)
         return level.amount + self.slope * (min(number, 2 * self.days - 1) - level.day) if level else 0.0
 
     def level(self) -> float:
-        """What the line says for the first day to come, whichever weekday it is."""
+        """Return what the line says for the first day to come, whichever weekday it is."""
         found = [level.amount + self.slope * (self.days - level.day) for level in self._levels]
         return fmean(found) if found else 0.0
 
     def total(self, days: Iterable[int]) -> Range:
-        """Of all these days together. Without a deviation the range goes from nothing to the double."""
+        """Return the range of all these days together. Without a deviation it goes from nothing to the double."""
         days = list(days)
         expected = math.fsum(max(self.day(number), 0.0) for number in days)
         if self.deviation is None:
@@ -99,7 +103,7 @@ class Trend:
         return Range(expected, max(expected - half, 0.0), expected + half)
 
     def _variance(self, days: Sequence[int]) -> float:
-        """In squares of the deviation: that of the days themselves, of the levels, and of the slope."""
+        """Return the variance of the days themselves, of the levels and of the slope, in squares of the deviation."""
         counts = Counter(self._level(number) for number in days)
         levels = math.fsum(count * count / level.size for level, count in counts.items() if level)
         lever = math.fsum(number - level.day for number in days if (level := self._level(number)))
@@ -112,8 +116,9 @@ class Trend:
 
 
 def _student(freedom: int) -> float:
-    """The quantile of Student's t distribution by that of the normal one: Abramowitz and Stegun, Handbook of
-    Mathematical Functions, 26.7.5; within 2% from two degrees of freedom on."""
+    """Return the quantile of Student's t distribution by that of the normal one: Abramowitz and Stegun, Handbook of
+    Mathematical Functions, 26.7.5; within 2% from two degrees of freedom on.
+    """
     z = _Z
     return (
         z

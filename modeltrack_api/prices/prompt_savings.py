@@ -1,70 +1,70 @@
-"""What could be saved on a prompt, by the prices of the models used: texts for people, with their amounts."""
+"""Suggests what would save money on a prompt, by the prices of the models used: texts for people, with amounts."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from addons.llm.rates import Rates
 from modeltrack_api.amounts import WORTH_IT, about
-from modeltrack_api.prices.rates import Rate, Rates
+from modeltrack_api.prices.cheaper_models import CheaperModels
 
 CACHE_MINUTES = 5
-"""How long providers keep a prompt that nobody uses; each use begins it anew."""
+"""How long providers keep a prompt in their cache after its last use."""
 
-_CHEAPER = 0.8
-"""A cheaper model costs at most this part."""
+_NANOS_PER_TOKEN = 1000
+"""Of a price in USD per million tokens."""
 
 
 class Suggestion(NamedTuple):
     text: str
     nanos: int
+    """What it would have saved."""
 
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """Of one prompt with one model: the calls that cost something, and all of their tokens."""
+    """How one prompt was used with one model: the calls that cost something, and all of their tokens."""
 
     provider: str
     model: str
     cost_nanos: int
     calls: int
     days: int
-    """On which there were any."""
+    """Days with at least one call."""
     system_tokens: int
-    """Of one call, on average."""
+    """The average of a call."""
     input_tokens: int
-    """Those in the next included."""
+    """Includes `cached_tokens`."""
     cached_tokens: int
+    """Read from the provider's cache or written to it."""
     output_tokens: int
 
 
-def suggestions(use: Use, rates: Rates, others: Iterable[str]) -> Iterator[Suggestion]:
-    """`others`: the provider's models that are in use here already, from which a cheaper one may be taken."""
-    if use.cost_nanos < WORTH_IT or not use.calls:
+def suggestions(use: Use, rates: Rates | None, cheaper: CheaperModels) -> Iterator[Suggestion]:
+    """Yield what would have saved something; `rates` are those of the model, None if it has no price."""
+    if use.cost_nanos < WORTH_IT or not use.calls or rates is None:
         return
-    rate = rates.of(use.provider, use.model)
-    if rate is None:
-        return
-    for found in (_cached(use, rate), _cheaper(use, rate, rates, others)):
+    for found in (_cached(use, rates), _cheaper(use, cheaper)):
         if found and found.nanos >= WORTH_IT:
             yield found
 
 
-def _cached(use: Use, rate: Rate) -> Suggestion | None:
-    """What the provider's prompt cache would have saved on a system prompt that is not in it yet.
+def _cached(use: Use, rates: Rates) -> Suggestion | None:
+    """Suggest the provider's prompt cache for a system prompt that is not in it yet.
 
-    A call finds the prompt there if another came in the minutes before. How many do is taken from the calls a day as
-    if they came at random through day and night (Poisson): real calls come closer together, so it is not too much.
+    A call finds the prompt there if another one came in the minutes before. How many do is worked out from the calls a
+    day, as if they came at random through day and night (Poisson). Real calls come closer together, so the cache saves
+    at least this much.
     """
     tokens = min(use.system_tokens, use.input_tokens // use.calls) - use.cached_tokens // use.calls
-    if rate.cache_read is None or tokens < _least_cached(use.model):
+    if tokens < _least_cached(use.model):
         return None
     found = 1 - math.exp(-use.calls / use.days / (24 * 60 / CACHE_MINUTES))
     all_tokens = tokens * use.calls
     read = round(all_tokens * found)
-    # Where nothing is charged for what goes into the cache, it has no price of its own.
-    write = rate.input if rate.cache_write is None else rate.cache_write
-    saved = (all_tokens * rate.input - read * rate.cache_read - (all_tokens - read) * write) // 1000
+    cost = read * rates.cache_read + (all_tokens - read) * rates.cache_write
+    saved = int((all_tokens * rates.input - cost) * _NANOS_PER_TOKEN)
     return Suggestion(
         f"Let {use.provider} cache the system prompt (about {tokens} tokens, {use.calls} calls of {use.model}):"
         f" would have saved about {about(saved)}. {_how(use)}",
@@ -73,8 +73,9 @@ def _cached(use: Use, rate: Rate) -> Suggestion | None:
 
 
 def _least_cached(model: str) -> int:
-    """Tokens below which a prompt is not cached: by Anthropic's documentation of prompt caching up to 4096, by model;
-    by OpenAI's 1024. The larger where it is not sure."""
+    """Return the number of tokens below which a prompt is not cached: up to 4096 for a model of Anthropic's, and 1024
+    for OpenAI's, by their documentation of prompt caching. Where that leaves it open, the larger number.
+    """
     return 4096 if "haiku" in model or "opus" in model else 2048 if "claude" in model else 1024
 
 
@@ -84,23 +85,6 @@ def _how(use: Use) -> str:
     return "Keep what changes from call to call at the end, so that prompts begin alike."
 
 
-def _cheaper(use: Use, rate: Rate, rates: Rates, others: Iterable[str]) -> Suggestion | None:
-    """The next cheaper model: a step down, not the cheapest there is, which may be no match for the work."""
-    before = _cost(use, rate)
-    costs = (
-        (_cost(use, other), model)
-        for model in others
-        if model != use.model and (other := rates.of(use.provider, model)) is not None
-    )
-    cost, model = max(((cost, model) for cost, model in costs if cost <= before * _CHEAPER), default=(0, ""))
-    if not model:
-        return None
-    saved = before - cost
-    text = f"Try {model} in place of {use.model}: would have saved about {about(saved)} on {use.calls} calls."
-    return Suggestion(text, saved)
-
-
-def _cost(use: Use, rate: Rate) -> int:
-    read = rate.input if rate.cache_read is None else rate.cache_read
-    full_price = use.input_tokens - use.cached_tokens
-    return (full_price * rate.input + use.cached_tokens * read + use.output_tokens * rate.output) // 1000
+def _cheaper(use: Use, cheaper: CheaperModels) -> Suggestion | None:
+    switch = cheaper.switch(use.provider, use.model, use.cost_nanos, (use.input_tokens, use.output_tokens))
+    return Suggestion(switch.advice, switch.saved_nanos) if switch else None

@@ -1,33 +1,33 @@
 """GET /api/prompts and /api/prompts/summary."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from modeltrack_api.amounts import average, usd, usd_each
+from modeltrack_api.prices.cheaper_models import CheaperModels
 from modeltrack_api.prices.prompt_savings import Suggestion, Use, suggestions
-from modeltrack_api.prices.rates import Rates
 from modeltrack_api.queries.common import joined
 from modeltrack_api.queries.prompt_sums import MOST_PROMPTS, Prompt, summed
 from modeltrack_api.store.measures import PROMPT_MEASURES
-from modeltrack_api.store.sums import LLM, Row
+from modeltrack_api.store.sums import Row
 from modeltrack_api.web.handler import Ask
 
 
 def prompts(ask: Ask) -> list[dict[str, Any]]:
-    """At most 1000. Averages are over all its requests; system and user tokens are estimates, by characters.
+    """Return at most 1000 prompts. Averages are over all requests of a prompt; system and user tokens are estimated by
+    characters.
 
-    `potential_savings` is, for each model, the most that one of the suggestions would have saved by today's prices:
-    they overlap, so they are not added up.
+    `potential_savings` adds up, over the models that a prompt is used with, the most that one of the suggestions would
+    have saved by today's prices. The suggestions for one model overlap, so these are not added up.
     """
     adviser = _Adviser(ask)
     return [_row(prompt, adviser) for prompt in summed(ask, ask.args["sort_by"]) if prompt.place <= MOST_PROMPTS]
 
 
 def prompts_summary(ask: Ask) -> dict[str, Any]:
-    """The most cacheable prompt is the one whose calls repeated most system tokens: those of all calls but one.
-
-    `potential_savings` is the sum of what `prompts` says, for the 1000 dearest prompts.
+    """Return what stands out among the prompts. The most cacheable one is that whose calls repeated most system tokens:
+    those of all its calls but one. `potential_savings` is the sum of what `prompts` says, for the 1000 dearest prompts.
     """
     found = summed(ask, "total_cost")
     if not found:
@@ -72,26 +72,18 @@ def _row(prompt: Prompt, adviser: "_Adviser") -> dict[str, Any]:
 
 class _Adviser:
     def __init__(self, ask: Ask) -> None:
-        self._rates = Rates(ask.app.prices, ask.now)
-        self._models: Mapping[str, Collection[str]] = _models_in_use(ask)
+        self._prices, self._now = ask.app.prices, ask.now
+        self._cheaper = CheaperModels.of(ask)
 
     def on(self, prompt: Prompt) -> list[list[Suggestion]]:
-        """For each model that the prompt is used with."""
+        """Return the suggestions for each model that the prompt is used with."""
         by_model: defaultdict[tuple[str, str], list[Row]] = defaultdict(list)
         for row in prompt.rows:
             by_model[row["provider"], row["model"]].append(row)
         return [
-            list(suggestions(_use(provider, model, rows), self._rates, self._models[provider]))
-            for (provider, model), rows in by_model.items()
+            list(suggestions(_use(*name, rows), self._prices.rates(*name, self._now), self._cheaper))
+            for name, rows in by_model.items()
         ]
-
-
-def _models_in_use(ask: Ask) -> Mapping[str, Collection[str]]:
-    """By provider."""
-    found: defaultdict[str, list[str]] = defaultdict(list)
-    for row in ask.db.execute("SELECT DISTINCT provider, model FROM series WHERE event_type = ?", (LLM,)):
-        found[row["provider"]].append(row["model"])
-    return found
 
 
 def _saved(suggested: Iterable[list[Suggestion]]) -> int:

@@ -1,4 +1,4 @@
-"""What a report advises: texts for people, with their amounts."""
+"""Works out what a report advises: texts for people, with their amounts."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Any
 
 from addons.ledger.money import format_usd, to_nanos
 from modeltrack_api.amounts import WORTH_IT, about, percent, usd
-from modeltrack_api.prices.cheaper_models import switches
+from modeltrack_api.prices.cheaper_models import ASSUMING, NOT_COMPARED, switches
 from modeltrack_api.web.handler import Ask
 
 _MOST_SWITCHES = 3
@@ -14,16 +14,16 @@ _MUCH_MORE, _MOST_OF_IT, _SOME = 10, 50, 1
 """Percent."""
 
 _ENOUGH_CALLS = 100
-"""For a cache that answered none of them to be worth a word."""
+"""With at least so many, a cache that answered none of them is worth a word."""
 
 
 Sum = Mapping[str, Any]
-"""Of one value of a label, or of several: the labels, and measures of the store."""
+"""One value of a label, or of several, with what the store measured for it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """Of a period; by label, dearest first. And of the period before it."""
+    """Holds what was spent in a period, by label, dearest first, and in the period before it."""
 
     all: Sum
     teams: Sequence[Sum]
@@ -36,14 +36,11 @@ class Sums:
 
 
 def actions(ask: Ask, sums: Sums) -> list[dict[str, Any]]:
-    """Changes whose effect on the period can be worked out."""
+    """Return changes whose effect on the period can be worked out."""
     return [
         {
             "type": "switch_model",
-            "description": (
-                f"Try {_name(switch.to)} in place of {_name(switch.model)} ({switch.provider}): at the same tokens it"
-                f" would have saved about {about(switch.saved_nanos)} of {about(switch.cost_nanos)}."
-            ),
+            "description": switch.advice,
             "estimated_savings": usd(switch.saved_nanos),
         }
         for switch in switches(ask, sums.models_of_providers)[:_MOST_SWITCHES]
@@ -52,13 +49,13 @@ def actions(ask: Ask, sums: Sums) -> list[dict[str, Any]]:
 
 
 def recommendations(sums: Sums, possible: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """`possible`: the actions."""
+    """Yield sentences on what to do or to look at; `possible` are the actions."""
     if not sums.all["requests"]:
         yield "There were no calls in this period."
         return
     if possible:
         saved = about(to_nanos(sum(action["estimated_savings"] for action in possible)))
-        yield f"Change models as listed in the actions: it would have saved about {saved}."
+        yield f"Change models as listed in the actions: {ASSUMING} it would have saved about {saved}; {NOT_COMPARED}."
     yield from _growth(sums)
     yield from _concentration(sums)
     yield from _nobodys(sums)

@@ -9,22 +9,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from addons.inspecting.bill import Line, bill
-from addons.llm.pricing import Prices, PricingFile
+from addons.llm.pricing import Prices
+from addons.llm.pricing_file import PricingFile
 from addons.llm.usage import Usage
 
 WHEN = datetime(2026, 11, 24, tzinfo=UTC)
-PRICE_IDS = {"anthropic": "anthropic", "openai": "openai", "bedrock": "aws", "azure": "azure"}
 MINE = {"provider": "openai", "model": "my-ft", "input": 2.0, "output": 8.0, "cache_read": 0.5, "cache_write": 2.5}
 ALIAS = {"provider": "azure", "model": "prod-chat", "same_as": "gpt-4o"}
 PRICES = Prices(PricingFile.model_validate({"models": [MINE, ALIAS]}))
 
 
 def lines_of(provider: str, model: str, usage: Usage) -> list[Line] | None:
-    return bill(PRICES, provider, PRICE_IDS[provider], model, usage, WHEN)
+    return bill(PRICES, provider, model, usage, WHEN)
 
 
 def cost(provider: str, model: str, usage: Usage) -> int | None:
-    return PRICES.cost(provider, PRICE_IDS[provider], model, usage, WHEN)
+    return PRICES.cost(provider, model, usage, WHEN)
 
 
 def nanos(lines: list[Line]) -> int:

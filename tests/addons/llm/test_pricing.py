@@ -2,29 +2,26 @@
 
 import time
 import timeit
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 from typing import Any
 
 import pytest
-from genai_prices.data_snapshot import get_snapshot
-from genai_prices.types import ClauseEquals, ConditionalPrice, ModelInfo
-from genai_prices.types import ModelPrice as GenaiPrice
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from addons.llm import pricing
-from addons.llm.pricing import Priced, Prices, PricingFile, _calculated, genai_cost
+from addons.llm.pricing import Prices
+from addons.llm.pricing_file import PricingFile
 from addons.llm.usage import Usage
 
 WHEN = datetime(2026, 11, 24, tzinfo=UTC)
-PRICE_IDS = {"anthropic": "anthropic", "openai": "openai", "bedrock": "aws", "azure": "azure"}
 
 
 def cost(provider: str, model: str, usage: Usage, overrides: list[dict[str, Any]] | None = None) -> int | None:
     prices = Prices(PricingFile.model_validate({"models": overrides or []}))
-    return prices.cost(provider, PRICE_IDS[provider], model, usage, WHEN)
+    return prices.cost(provider, model, usage, WHEN)
 
 
 @pytest.mark.parametrize(
@@ -163,7 +160,7 @@ def test_searches_of_a_model_in_pricing_json_have_their_fee(fee: dict[str, int],
 def test_a_price_takes_less_than_a_fifth_of_a_millisecond(provider: str, model: str, usage: Usage) -> None:
     """The best of many, in CPU time: the machine may be busy."""
     prices = Prices()
-    price = partial(prices.cost, provider, PRICE_IDS[provider], model, usage, WHEN)
+    price = partial(prices.cost, provider, model, usage, WHEN)
     price()
     assert min(timeit.repeat(price, timer=time.process_time, number=20, repeat=20)) / 20 < 0.0002
 
@@ -174,8 +171,8 @@ def test_a_model_is_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
     original = prices._look_up
     monkeypatch.setattr(prices, "_look_up", lambda *key: looked_up.append(key) or original(*key))
     for model in ("gpt-4o", "nobody", "gpt-4o", "nobody"):
-        prices.cost("openai", "openai", model, Usage(1, 1), WHEN)
-    assert looked_up == [("openai", ("openai", "gpt-4o")), ("openai", ("openai", "nobody"))]
+        prices.cost("openai", model, Usage(1, 1), WHEN)
+    assert looked_up == [("openai", "gpt-4o"), ("openai", "nobody")]
 
 
 PROFILE = "arn:aws:bedrock:us-east-1:123456789012:inference-profile/"
@@ -229,7 +226,7 @@ def test_an_applications_own_profile_can_be_given_the_price_of_its_model() -> No
     ],
 )
 def test_the_date_and_version_that_bedrock_wants_are_filled_in(model: str, full: str) -> None:
-    assert Prices().full_name("bedrock", "aws", model) == full
+    assert Prices().full_name("bedrock", model) == full
 
 
 def test_a_pass_by_a_model_without_a_price_makes_the_whole_cost_unknown() -> None:
@@ -238,11 +235,11 @@ def test_a_pass_by_a_model_without_a_price_makes_the_whole_cost_unknown() -> Non
 
 def test_an_override_applies_to_models_that_were_looked_up_before() -> None:
     prices = Prices()
-    assert not prices.known("openai", "openai", "my-ft")
+    assert not prices.known("openai", "my-ft")
     prices.override(PricingFile.model_validate({"models": [MINE]}))
-    assert prices.known("openai", "openai", "my-ft")
+    assert prices.known("openai", "my-ft")
     prices.override(PricingFile())
-    assert not prices.known("openai", "openai", "my-ft")
+    assert not prices.known("openai", "my-ft")
 
 
 tokens = st.integers(0, 10**7)
@@ -260,47 +257,10 @@ def test_a_cost_is_rounded_once_half_to_even(inputs: int, outputs: int, read: in
     assert cost("openai", "m", Usage(inputs, outputs, read, write), [price]) == round(usd * 10**9)
 
 
-LISTS = [get_snapshot().find_provider("", price_id, None) for price_id in PRICE_IDS.values()]
-LISTED = {f"{found.id} {model.id}": Priced(model, found) for found in LISTS for model in found.models}
-TOKENS = st.integers(0, 400_000) | st.sampled_from([0, 1, 128_000, 199_999, 200_000, 200_001, 272_000, 272_001])
-
-
-@settings(max_examples=300, deadline=None)
-@given(st.sampled_from([*LISTED]), TOKENS, TOKENS, TOKENS, TOKENS, st.integers(0, 400_000))
-def test_the_rates_of_a_model_say_what_genai_prices_says(
-    name: str, inputs: int, output: int, read: int, write: int, write_1h: int
-) -> None:
-    usage = Usage(inputs, output, read, write, min(write, write_1h))
-    usd = _calculated(LISTED[name], usage, WHEN)
-    assert genai_cost(LISTED[name], usage, WHEN) == (None if usd is None else usd * 10**9)
-
-
-def test_nearly_all_models_have_rates_so_that_their_prices_are_not_taken_apart_for_each_call() -> None:
-    for price in LISTED.values():
-        genai_cost(price, Usage(1, 1), WHEN)
-    assert sum(any(price.rates.values()) for price in LISTED.values()) > len(LISTED) * 0.9
-
-
-def test_a_price_that_changes_with_the_time_changes_with_it() -> None:
-    class Later:
-        @staticmethod
-        def active(when: datetime) -> bool:
-            return when > WHEN
-
-    prices = [
-        ConditionalPrice(prices=GenaiPrice(input_mtok=Decimal(1))),
-        ConditionalPrice(Later(), prices=GenaiPrice(input_mtok=Decimal(3))),
-    ]  # type: ignore[arg-type]
-    model = ModelInfo("m", ClauseEquals("m"), prices=prices)
-    price = Priced(model, LISTS[0])
-    costs = [genai_cost(price, Usage(1000), WHEN + timedelta(seconds=late)) for late in (0, 1, 0)]
-    assert costs == [10**6, 3 * 10**6, 10**6]
-
-
 def test_models_are_remembered_up_to_a_number() -> None:
     """Clients may send any number of names."""
     prices = Prices()
     for number in range(pricing._REMEMBERED_MODELS + 10):
         prices._found["openai", f"m{number}"] = None
-    assert prices.known("openai", "openai", "gpt-4o")
+    assert prices.known("openai", "gpt-4o")
     assert len(prices._found) < 20

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from addons.llm.pricing import PricingFile
+from addons.llm.pricing_file import PricingFile
 from modeltrack_api.store.sums import Filters
 from tests.modeltrack_api.queries.asking import NOW, USD, Asking, Database, line
 from tests.modeltrack_api.queries.log import Log, cost
@@ -189,7 +189,10 @@ class TestCheaperModel:
         assert float(cheaper["monthly"]) == pytest.approx(0.06)
         assert float(cheaper["quarterly"]) == pytest.approx(0.18)
         assert cheaper["monthly"] + cheaper["savings"] == trend["monthly"]
-        assert "claude-haiku-4-5 in place of claude-sonnet-4-6" in cheaper["description"]
+        assert cheaper["description"] == (
+            "claude-haiku-4-5 in place of claude-sonnet-4-6 (anthropic), the cheapest comparable model: at today's mix"
+            " of tokens the last 30 days would have cost $0.06 instead of $0.18; quality was not compared"
+        )
 
     def test_only_the_models_part_of_the_spend_gets_cheaper(self, database: Database) -> None:
         other = {"provider": "openai", "model": "gpt-5-nano", "input_tokens": 1, "output_tokens": 1}

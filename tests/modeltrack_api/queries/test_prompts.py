@@ -10,7 +10,7 @@ from tests.modeltrack_api.queries.asking import NOW, USD, Database, at, calls, l
 
 PROMPT = {"provider": "anthropic", "prompt_hash": "aaaaaaaa"}
 LONG_PROMPT = PROMPT | {
-    "model": "claude-sonnet-4-6",
+    "model": "claude-haiku-4-5",  # no comparable one is cheaper
     "system_prompt_tokens": 5000,
     "input_tokens": 5200,
     "output_tokens": 10,
@@ -41,17 +41,17 @@ class TestPrompts:
     def test_a_long_system_prompt_used_often_is_worth_the_providers_cache(self, database: Database) -> None:
         """288 calls a day are one in 5 minutes: 1 - 1/e of them come within 5 minutes of another (Poisson).
 
-        1,440,000 system tokens cost $4.32 at $3 a million. From the cache, 910,254 tokens at $0.30 and 529,746 at
-        $3.75, which is what writing them costs, would have been $2.2596237.
+        1,440,000 system tokens cost $1.44 at $1 a million. From the cache, 910,254 tokens at $0.10 and 529,746 at
+        $1.25, which is what writing them costs, would have been $0.7532079.
         """
-        ask = database(*spread(288, 15_750_000, LONG_PROMPT))
+        ask = database(*spread(288, 5_250_000, LONG_PROMPT))
         [row] = ask("prompts")
-        assert row["potential_savings"] == Decimal("2.0603763")
+        assert row["potential_savings"] == Decimal("0.6867921")
         assert row["optimization_suggestions"] == [
-            "Let anthropic cache the system prompt (about 5000 tokens, 288 calls of claude-sonnet-4-6):"
-            ' would have saved about $2.06. Mark its end with "cache_control": {"type": "ephemeral"}.'
+            "Let anthropic cache the system prompt (about 5000 tokens, 288 calls of claude-haiku-4-5):"
+            ' would have saved about $0.69. Mark its end with "cache_control": {"type": "ephemeral"}.'
         ]
-        assert ask("prompts_summary")["potential_savings"] == Decimal("2.0603763")
+        assert ask("prompts_summary")["potential_savings"] == Decimal("0.6867921")
 
     @pytest.mark.parametrize(
         ("why", "count", "changed"),
@@ -66,23 +66,25 @@ class TestPrompts:
     def test_nothing_is_suggested_where(
         self, database: Database, why: str, count: int, changed: dict[str, Any]
     ) -> None:
-        [row] = database(*spread(count, 15_750_000, LONG_PROMPT | changed))("prompts")
+        [row] = database(*spread(count, 5_250_000, LONG_PROMPT | changed))("prompts")
         assert (row["optimization_suggestions"], row["potential_savings"]) == ([], 0), why
 
-    def test_the_next_cheaper_model_of_the_provider_that_is_in_use_is_worth_a_try(self, database: Database) -> None:
-        """Opus at $5 and $25 a million, Sonnet at $3 and $15: 100 calls of 1000 and 1000 tokens are $3.00 and $1.80."""
+    def test_the_cheapest_comparable_model_of_the_provider_is_worth_a_try(self, database: Database) -> None:
+        """Opus at $5 and $25 a million, Haiku at $1 and $5: 100 calls of 1000 and 1000 tokens are $3.00 and $0.60."""
         opus = PROMPT | {"model": "claude-opus-4-6", "input_tokens": 1000, "output_tokens": 1000}
-        others = ("claude-sonnet-4-6", "claude-haiku-4-5", "claude-opus-4-5")
-        ask = database(
-            *spread(100, 30_000_000, opus),
-            *[line(NOW, 100 + n, 1, provider="anthropic", model=model) for n, model in enumerate(others)],
-            line(NOW, 103, 1, provider="bedrock", model="claude-sonnet-4-5"),
-        )
-        [row] = ask("prompts")
+        [row] = database(*spread(100, 30_000_000, opus))("prompts")
         assert row["optimization_suggestions"] == [
-            "Try claude-sonnet-4-6 in place of claude-opus-4-6: would have saved about $1.20 on 100 calls."
+            "Try claude-haiku-4-5 in place of claude-opus-4-6 (anthropic): at today's mix of tokens it would have saved"
+            " about $2.40 of $3.00; quality was not compared."
         ]
-        assert row["potential_savings"] == Decimal("1.2")
+        assert row["potential_savings"] == Decimal("2.4")
+
+    def test_an_embedding_model_that_is_in_use_is_not_suggested_for_one_that_chats(self, database: Database) -> None:
+        chat = PROMPT | {"provider": "openai", "model": "gpt-4o", "input_tokens": 1000, "output_tokens": 1000}
+        embedding = {"provider": "openai", "model": "text-embedding-3-small", "input_tokens": 1000}
+        [row] = database(*spread(100, 12_500_000, chat), line(NOW, 100, 20_000, **embedding))("prompts")
+        [suggested] = row["optimization_suggestions"]
+        assert suggested.startswith("Try gpt-4.1-nano in place of gpt-4o (openai): ")
 
     def test_the_most_cacheable_is_the_one_that_repeats_most_not_the_longest(self, database: Database) -> None:
         once = {"prompt_hash": "aaaaaaaa", "system_prompt_tokens": 9000}

@@ -177,14 +177,15 @@ class TestAdvice:
             {
                 "type": "switch_model",
                 "description": (
-                    "Try claude-haiku-4-5 in place of claude-sonnet-4-6 (anthropic): at the same tokens it would have"
-                    " saved about $30.00 of $45.00."
+                    "Try claude-haiku-4-5 in place of claude-sonnet-4-6 (anthropic): at today's mix of tokens it would"
+                    " have saved about $30.00 of $45.00; quality was not compared."
                 ),
                 "estimated_savings": 30,
             }
         ]
         assert found["recommendations"][0] == (
-            "Change models as listed in the actions: it would have saved about $30.00."
+            "Change models as listed in the actions: at today's mix of tokens it would have saved about $30.00;"
+            " quality was not compared."
         )
 
     def test_less_than_a_cent_is_not_worth_it(self, database: Database) -> None:
