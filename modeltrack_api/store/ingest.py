@@ -26,7 +26,7 @@ _BATCH_LINES = 20_000
 """The ids of events are random, so each batch touches most pages of their index: few large batches are faster."""
 _BATCH_BYTES = 64 * 2**20
 _HEAD_BYTES = 128
-"""A file is known again by its first bytes: they hold its first event's id."""
+"""A file is known again by its first bytes: they hold its first event's id and time."""
 _ROTATION_SECONDS = 5
 """For this long after a rotation a proxy may still write to the file that was renamed."""
 
