@@ -1,7 +1,8 @@
 """The columns of the database: what an event is filed under, what is kept of it, and what is summed.
 
 How a measure is read off an event stands in the views of `migrations/`: `facts`, `prompt_facts` and `gpu_facts`. A name
-that is added here needs a migration that adds the column and fills it; `tests/…/store/test_migrations.py` says so.
+that is added here needs a migration that adds the column and fills it. A test checks that the two agree:
+`tests/modeltrack_api/store/test_migrations.py`.
 """
 
 LABELS = (
