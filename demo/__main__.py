@@ -17,8 +17,8 @@ import orjson
 import requests
 
 from addons.ledger.events import LOG_NAME
-from addons.ledger.log_reader import parse_line
-from addons.ledger.money import format_usd, to_nanos
+from addons.ledger.log_reader import is_call, parse_line, text
+from addons.ledger.money import format_usd, logged_nanos
 from demo.fake_provider.server import FakeProvider
 from demo.processes import api, proxy
 
@@ -91,19 +91,21 @@ def _message(answer: requests.Response) -> str:
 
 
 def table(log: Path) -> str:
-    """Who spent what, by the event log: money summed in whole nano-USD."""
+    """Tabulate who spent what on calls, by the event log. Money is summed in whole nano-USD."""
     rows: dict[tuple[str, str], list[int]] = {}
     for event in filter(None, map(parse_line, log.read_bytes().splitlines())):
-        row = rows.setdefault((event.get("team", ""), event.get("app_id", "")), [0] * 6)
+        if not is_call(event):
+            continue
+        account, is_hit = (text(event, "team"), text(event, "app_id")), event.get("cache_hit") is True
         added = (
             1,
-            event["input_tokens"] + event["output_tokens"] if not event["cache_hit"] else 0,
-            to_nanos(event["cost_usd"] or 0),
-            to_nanos(event.get("saved_usd", 0)),
-            event["cache_hit"],
+            0 if is_hit else event["input_tokens"] + event["output_tokens"],
+            logged_nanos(event["cost_usd"]) or 0,
+            logged_nanos(event.get("saved_usd")) or 0,
+            is_hit,
             "blocked_by" in event,
         )
-        rows[event.get("team", ""), event.get("app_id", "")] = [a + b for a, b in zip(row, added, strict=True)]
+        rows[account] = [a + b for a, b in zip(rows.get(account, [0] * 6), added, strict=True)]
     total = [sum(column) for column in zip(*rows.values(), strict=True)]
     lines = [
         f"  {'team':12} {'app':9} {'calls':>5} {'hits':>5} {'refused':>7} {'tokens':>9} {'spent':>11} {'saved':>11}"

@@ -12,7 +12,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
 from addons.ledger.money import NANOS_PER_USD
-from modeltrack_api.store.sums import totals
+from modeltrack_api.store.sums import LLM, totals
 from modeltrack_api.utc import ALWAYS
 from modeltrack_api.web.handler import Ask, Reply
 
@@ -42,7 +42,7 @@ _WAITING = {
     ),
 }
 # Those that came first, for good: a call that moved from one label to another would make a counter go back.
-_FIRST = f"SELECT {', '.join(_KEYS)} FROM series WHERE event_type = 'llm_api' GROUP BY 1, 2, 3 ORDER BY min(id) LIMIT ?"
+_FIRST = f"SELECT {', '.join(_KEYS)} FROM series WHERE event_type = '{LLM}' GROUP BY 1, 2, 3 ORDER BY min(id) LIMIT ?"
 
 
 def metrics(ask: Ask) -> Reply:

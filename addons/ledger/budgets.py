@@ -34,7 +34,7 @@ class Budget(BaseModel):
 
     team: Name = Field(min_length=1)
     app: Name = ""
-    """Empty: all apps of the team, and calls without one."""
+    """Where it is empty, the budget covers all apps of the team, and calls without an app."""
     monthly_limit: Usd
     action: Literal["block", "warn"]
 
@@ -64,14 +64,14 @@ class BudgetsFile(BaseModel):
         return {(budget.team, budget.app): budget for budget in self.budgets}
 
     def covering(self, team: str, app: str) -> list[Budget]:
-        """The budgets that a request must satisfy: the team's, and the team's and app's."""
+        """Return the budgets that a call of this team and app must keep: the team's, and the app's."""
         found = self.by_account.get((team, "")), self.by_account.get((team, app)) if app else None
         return [budget for budget in found if budget]
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A budget and where it is this month, in nano-USD."""
+    """What was spent and is reserved of a budget this month, in nano-USD."""
 
     budget: Budget
     spent: int
@@ -79,7 +79,7 @@ class Standing:
 
     @property
     def percent(self) -> int:
-        """Rounded down, so that 100 means that nothing is left."""
+        """The share that was spent, rounded down, so that 100 means that nothing is left."""
         return self.spent * 100 // self.budget.limit_nanos
 
     @property
@@ -108,7 +108,7 @@ class Standing:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """As /stats shows it, in USD."""
+        """Return the standing as /stats shows it, in USD."""
         return {
             "team": self.budget.team,
             "app": self.budget.app,

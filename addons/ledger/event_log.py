@@ -1,8 +1,8 @@
-"""The append-only log of cost events: JSON Lines, one event a line, several processes may append.
+"""Append cost events to the log: JSON Lines, one event a line, several processes at once.
 
 Each line goes out in one `write` with O_APPEND, so that lines of several writers do not mix. A line that was cut short
-(kill -9, a full disk) is never truncated away, because another process may have appended since: it is ended by a
-newline and readers skip it. What cannot be written waits in memory, so that no answer to a client depends on the disk.
+(kill -9, a full disk) is never truncated away, because another process may have appended since: a newline ends it, and
+readers skip it. What cannot be written waits in memory, so that no answer to a client depends on the disk.
 """
 
 import errno
@@ -16,15 +16,15 @@ from pathlib import Path
 
 logger = logging.getLogger(__name__)
 
-_BATCH = 256 * 1024  # bytes of waiting lines a write, so that an append never waits long for the lock
-_RECENT = 10_000  # lines
+_BATCH = 256 * 1024  # most bytes of waiting lines in one write, so that an append never waits long for the lock
+_RECENT = 10_000  # most lines kept that may have to be written again
 
 
 class EventLog:
-    """One writer; its methods may be called from any thread.
+    """One writer of the log. Its methods may be called from any thread.
 
     `append` never raises: what cannot be written is kept, in order, and written when it can be. The write after a
-    failed one begins by opening the file anew, which also serves a directory that went and came back.
+    failed one opens the file anew, which also helps where a directory went and came back.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class EventLog:
         max_pending: int = 100_000,
         max_pending_bytes: int = 64 * 2**20,
     ) -> None:
-        """`fsync`: "always" (by `sync`, and by `tick`), "interval" (by `tick`) or "never"."""
+        """`fsync` is "always" (by `sync` and by `tick`), "interval" (by `tick`) or "never"."""
         self.path = path
         self._fsync = fsync
         self._max_pending = max_pending
@@ -47,7 +47,7 @@ class EventLog:
         self._unsynced = False
         self._pending: deque[bytes] = deque()
         self._pending_bytes = 0
-        # Written since the last tick: written again if the file turns out to have been deleted under us.
+        # Lines written since the last tick. They are written again if the file turns out to have been deleted.
         self._recent: deque[bytes] = deque(maxlen=_RECENT)
         self._dropped = 0
         self._opened = 0
@@ -57,35 +57,35 @@ class EventLog:
 
     @property
     def pending(self) -> int:
-        """Events that wait in memory."""
+        """The number of events that wait in memory."""
         return len(self._pending)
 
     @property
     def dropped(self) -> int:
-        """Events lost because too many waited.
+        """The number of events lost because too many waited.
 
-        The newest are refused rather than the oldest dropped: then the log has one gap, at its end.
+        The newest are refused rather than the oldest dropped, so that the log has one gap, at its end.
         """
         return self._dropped
 
     @property
     def written(self) -> tuple[int, int]:
-        """How often a file was opened, and the bytes written to that one."""
+        """How often a file was opened, and how many bytes were written to the last one."""
         return self._opened, self._written
 
     @property
     def error(self) -> str | None:
-        """Why the last write or fsync failed ("No space left on device"), None once it works again."""
+        """Why the last write or fsync failed ("No space left on device"); None once it works again."""
         return self._write_error or self._sync_error
 
     def open(self) -> None:
-        """Make the directory and the file if need be and mend a torn last line. Raises OSError."""
+        """Make the directory and the file if need be, and end a torn last line. Raises OSError."""
         with self._lock:
             self._open()
         self.flush_pending()
 
     def append(self, line: bytes) -> bool:
-        """Write `line`, which has no newline in it. False when it waits in memory or was dropped."""
+        """Write `line`, which has no newline in it. Return False when it waits in memory or was dropped."""
         data = line + b"\n"
         with self._lock:
             if self._is_full(len(data)):
@@ -99,15 +99,15 @@ class EventLog:
             return not self._pending
 
     def flush_pending(self) -> int:
-        """Try again to write what waits; the number of events that still do."""
+        """Try again to write what waits. Return the number of events that still wait."""
         written = True
         while written:
-            with self._lock:  # let go between two batches, for `append`
+            with self._lock:  # not held between two batches, so that `append` gets its turn
                 written = self._write_batch()
         return len(self._pending)
 
     def tick(self) -> None:
-        """To be called once a second: fsync, follow a file that was renamed or deleted, write what waits."""
+        """Call this once a second: it syncs, follows a file that was renamed or deleted, and writes what waits."""
         self.sync()
         with self._lock:
             if self._fd is not None:
@@ -118,7 +118,7 @@ class EventLog:
         self.flush_pending()
 
     def close(self) -> None:
-        """Write and fsync what there is. May be called twice; an `append` afterwards opens the file again."""
+        """Write and sync what there is. It may be called twice; an `append` afterwards opens the file again."""
         self.tick()
         self.sync()
         with self._lock:
@@ -160,13 +160,13 @@ class EventLog:
             return
         try:
             is_deleted = os.fstat(self._fd).st_nlink == 0
-        except OSError:  # NFS: stale
+        except OSError:  # on NFS: a stale handle
             is_deleted = True
         if is_deleted:
             self._pending.extendleft(reversed(self._recent))
             self._pending_bytes += sum(map(len, self._recent))
         self._recent.clear()
-        with suppress(OSError):  # NFS reports here what a write could not; the descriptor is closed all the same
+        with suppress(OSError):  # NFS may report a failed write only here; the descriptor is closed all the same
             os.close(self._fd)
         self._fd = None
 
@@ -177,7 +177,7 @@ class EventLog:
             return error.errno not in (errno.ENOENT, errno.ENOTDIR)
 
     def _write_batch(self) -> bool:
-        """True when a batch was written in full, False when there was none or it failed."""
+        """Write one batch. Return False when there was none or it failed."""
         if not self._pending and not self._torn:
             return False
         fd = self._reopen()
@@ -206,7 +206,7 @@ class EventLog:
         return lines
 
     def _write(self, fd: int, data: bytes) -> int:
-        """The bytes written, fewer than asked for only if it failed."""
+        """Return the number of bytes written; fewer than asked for only if it failed."""
         done = 0
         try:
             while done < len(data):
@@ -220,10 +220,11 @@ class EventLog:
         return done
 
     def _settle(self, lines: list[bytes], written: int) -> None:
-        """Take the lines that are in the file off the queue."""
+        """Take the lines that are in the file by now off the queue."""
         self._unsynced = True
         for line in lines:
-            # One that only lacks its newline is in: the newline is mended, writing the line again would double it.
+            # A line that only lacks its newline is in the file. The newline is added later; to write it again would
+            # double it.
             if written < len(line) - 1:
                 break
             written -= len(line)
@@ -232,10 +233,10 @@ class EventLog:
         self._torn = written != 0
 
     def sync(self) -> None:
-        """Returns when all that was appended before the call is on the disk, or could not be put there."""
+        """Return when all that was appended before the call is on the disk, or could not be put there."""
         if self._fsync == "never":
             return
-        with self._sync_lock:  # one fsync may do for several callers, who all wait for its end
+        with self._sync_lock:  # one fsync may serve several callers, who all wait for its end
             self._fsync_once()
 
     def _fsync_once(self) -> None:
@@ -243,7 +244,7 @@ class EventLog:
             with self._lock:
                 if self._fd is None or not self._unsynced:
                     return
-                fd = os.dup(self._fd)  # so that appends need not wait, and may even close theirs
+                fd = os.dup(self._fd)  # so that appends need not wait, and may close their own
                 self._unsynced = False
             try:
                 os.fsync(fd)
@@ -253,7 +254,7 @@ class EventLog:
         except OSError as error:
             self._unsynced = True
             self._sync_error = error.strerror or str(error)
-            logger.warning("%s: fsync failed: %s", self.path.name, self._sync_error)
+            logger.warning("%s: fsync failed and is tried again: %s", self.path.name, self._sync_error)
 
     def _failed(self, error: OSError) -> None:
         if self._write_error is None:

@@ -1,4 +1,4 @@
-"""Cost events: the one schema that the proxy and the collector write and the API reads, one JSON object a line."""
+"""Cost events: the one schema that proxy and collector write and the API reads, one JSON object a line."""
 
 import secrets
 from collections.abc import Callable
@@ -15,44 +15,48 @@ from addons.ledger.money import to_decimal_text
 LOG_NAME = "cost_events.jsonl"
 
 LLM_CALL = "llm_api"
+"""The type of an event that is a call to a model."""
 
-# The last 12 digits of the ids of all events that this process writes: so it knows them from those of others in the log
-# without keeping a list. The rest stays random, 74 bits of it.
+# The ids of all events that this process writes end in these 12 digits. By them it knows its own events in the log
+# without keeping a list. The other 74 bits of an id are random.
 _PROCESS = secrets.token_hex(6)
 
-
-_random = Random()  # of its own, seeded by the system: an id need not be secret, and uuid4 asks the system each time
+# An id need not be secret, and uuid4 would ask the system for each; this generator asks once, for its seed.
+_random = Random()
 
 
 def new_event_id() -> str:
-    """A UUID (version 4)."""
+    """Make a UUID (version 4)."""
     bits = _random.getrandbits(74)
     digits = f"{bits >> 2:018x}"
     return f"{digits[:8]}-{digits[8:12]}-4{digits[12:15]}-{'89ab'[bits & 3]}{digits[15:]}-{_PROCESS}"
 
 
 def is_of_this_process(line: bytes) -> bool:
-    """Told from the id, which comes first in the line."""
+    """Tell from its id, which comes first in the line, whether this process wrote the event."""
     return _PROCESS.encode() in line[:64]
 
 
 @dataclass(slots=True, kw_only=True)  # frozen, it would take 5 us more to make
 class CostEvent:
-    """One call. Money in nano-USD here, in USD (exact decimals) on the line. Empty fields are left out of the line."""
+    """One call to a model.
+
+    Its money is in nano-USD here and in USD (exact decimals) on the line. Empty fields are left out of the line.
+    """
 
     event_id: str = field(default_factory=new_event_id)
     timestamp: datetime
-    """When the event was written; decides the month that the money counts for."""
+    """The time at which the event was written. It decides the month that the money counts for."""
     event_type: str = LLM_CALL
     provider: str
     model: str
-    """As billed."""
+    """The model as billed."""
     input_tokens: int = 0
     output_tokens: int = 0
     cache_read_tokens: int = 0
     cache_write_tokens: int = 0
     cost_nanos: int | None
-    """None: the price is not known."""
+    """None where the price is not known."""
     latency_ms: int
     ttft_ms: int | None = None
     status_code: int
@@ -69,7 +73,7 @@ class CostEvent:
     routed_to: str = ""
     routing_rule: str = ""
     blocked_by: str = ""
-    """budget, rule or unknown_model."""
+    """One of budget, rule and unknown_model."""
     usage_estimated: bool = False
     error: str = ""
     """A category, such as the provider's error type; never a message."""
@@ -80,7 +84,7 @@ class CostEvent:
     token_summary: str = ""
 
     def line(self) -> bytes:
-        """The JSON object, without a newline."""
+        """Return the event as a JSON object, without a newline."""
         return _line(self, *_CALL_FIELDS)
 
 
@@ -88,21 +92,21 @@ class CostEvent:
 class InfraEvent:
     """What a resource cost over a window of time, or how it was used; written by the collector.
 
-    Money and empty fields as in CostEvent. Its time is not when it was written, which may be days later.
+    Money and empty fields are as in CostEvent. The event may be written days after its timestamp.
     """
 
     event_id: str
-    """The same whenever the same resource's window is collected."""
+    """It is the same each time that this window of this resource is collected."""
     timestamp: datetime
-    """The start of the window, so that sums by hour and day count it where it belongs."""
+    """The start of the window, so that sums by hour and day count the event where it belongs."""
     event_type: str
-    """aws_infrastructure or gpu_compute."""
+    """One of aws_infrastructure and gpu_compute."""
     provider: str
     cost_nanos: int | None
-    """None: not known."""
+    """None where it is not known."""
     team: str = ""
     usage_estimated: bool = False
-    """The bill may still say otherwise."""
+    """True while the bill may still say otherwise."""
     service: str = ""
     resource_id: str = ""
     region: str = ""
@@ -110,21 +114,21 @@ class InfraEvent:
     gpu_type: str = ""
     gpu_count: int | None = None
     gpu_utilization_pct: float | None = None
-    """0 to 100, on average."""
+    """The average, from 0 to 100."""
     namespace: str = ""
     pod_name: str = ""
     job_name: str = ""
 
     def line(self) -> bytes:
-        """The JSON object, without a newline."""
+        """Return the event as a JSON object, without a newline."""
         return _line(self, *_INFRA_FIELDS)
 
 
 class _Fields(NamedTuple):
     names: tuple[str, ...]
-    """On the line."""
+    """The names on the line."""
     values: Callable[[Any], tuple[Any, ...]]
-    """All of them at once, of an event."""
+    """Returns the values of all these fields of an event at once."""
 
 
 _MONEY = {"cost_nanos": "cost_usd", "saved_nanos": "saved_usd"}
@@ -155,6 +159,6 @@ def _line(event: CostEvent | InfraEvent, always: _Fields, others: _Fields) -> by
 
 
 def rfc3339(moment: datetime) -> str:
-    """UTC, to the microsecond, ending in Z."""
+    """Format a time in UTC, to the microsecond, ending in Z."""
     utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
     return utc.isoformat(timespec="microseconds")[:-6] + "Z"

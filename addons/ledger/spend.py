@@ -1,4 +1,4 @@
-"""What was spent this month and what is reserved for calls in flight: whole nano-USD, by team and by team and app.
+"""Keep what was spent this month and what is reserved for calls in flight: whole nano-USD, by team and by team and app.
 
 Each admitted call holds a ticket over its highest likely cost until its event is written, so that a burst overshoots a
 blocking budget by at most the last call admitted.
@@ -15,17 +15,17 @@ from operator import attrgetter
 from typing import Any
 
 from addons.ledger.budgets import Budget, BudgetsFile, Standing
-from addons.ledger.events import LLM_CALL
-from addons.ledger.log_reader import event_time
-from addons.ledger.money import to_nanos
+from addons.ledger.log_reader import event_time, is_call, text
+from addons.ledger.money import logged_nanos
 
 logger = logging.getLogger(__name__)
 
 TICKET_SECONDS = 3600
-"""A last resort, since every way out of a call gives its ticket back. That of a call still under way is renewed."""
+"""After this long a ticket expires, unless its call is still under way: then it is renewed. It is a last resort: every
+way out of a call gives its ticket back."""
 
 _MONTHS_KEPT = 3
-"""So that a clock which was wrong for a while, or is set back, finds what was spent."""
+"""More than one month is kept so that a clock which was wrong for a while, or is set back, finds what was spent."""
 
 WARN_PERCENT = 80
 
@@ -45,7 +45,7 @@ def accounts_of(team: str, app: str) -> tuple[Account, ...]:
 
 
 class Spend:
-    """Nano-USD by account, of one month and those after it."""
+    """Sums of nano-USD by account and month."""
 
     def __init__(self) -> None:
         self._months: dict[Month, defaultdict[Account, int]] = {}
@@ -72,14 +72,14 @@ class Spend:
             del self._months[old]
 
     def forget_old(self, current: Month) -> None:
-        """All months but the last few, and the current one whatever the clock said meanwhile."""
+        """Drop all months but the last few, and keep the current one whatever the clock said meanwhile."""
         for old in sorted(self._months.keys() - {current})[: 1 - _MONTHS_KEPT]:
             del self._months[old]
 
 
 @dataclass(slots=True)
 class Ticket:
-    """A reservation; give it back with `settle` or `release`, as often as you like."""
+    """A reservation. Give it back with `settle` or `release`; to do so twice does no harm."""
 
     number: int
     team: str
@@ -95,7 +95,7 @@ class Ledger:
     def __init__(
         self, now: Callable[[], datetime], monotonic: Callable[[], float], is_under_way: Callable[[str], bool]
     ) -> None:
-        """`is_under_way` is asked with the id of a call whose ticket expires."""
+        """`is_under_way` tells by its id whether a call whose ticket expires still runs."""
         self.budgets = BudgetsFile()
         self._is_under_way = is_under_way
         self._now = now
@@ -116,7 +116,7 @@ class Ledger:
         self._spend.include(spend)
 
     def standings(self, team: str, app: str) -> list[Standing]:
-        """Of the budgets that cover such a call."""
+        """Return the standings of the budgets that cover such a call."""
         return self._standings(self.budgets.covering(team, app))
 
     def all_standings(self) -> list[Standing]:
@@ -129,7 +129,7 @@ class Ledger:
         return [Standing(b, self._spend.of(account, month), self._reserved.get(account, 0)) for b, account in accounts]
 
     def is_blocking(self, team: str, app: str) -> bool:
-        """Whether a budget that covers such a call may ever refuse it."""
+        """Tell whether a budget that covers such a call may ever refuse it."""
         return any(budget.action == "block" for budget in self.budgets.covering(team, app))
 
     def binding(self, team: str, app: str) -> Standing | None:
@@ -137,7 +137,7 @@ class Ledger:
         return binding_of(self.standings(team, app))
 
     def reserve(self, team: str, app: str, nanos: int, call_id: str) -> Ticket:
-        """Reserve for a call that no budget stands in the way of."""
+        """Reserve the amount for a call that no budget stands in the way of."""
         ticket = Ticket(next(self._numbers), team, app, max(nanos, 0), call_id, self._monotonic() + TICKET_SECONDS)
         self._tickets[ticket.number] = ticket
         for account in accounts_of(team, app):
@@ -145,7 +145,7 @@ class Ledger:
         return ticket
 
     def release(self, ticket: Ticket | None) -> None:
-        """Nothing happens for a ticket that is back already, or none."""
+        """Give a ticket back. A ticket that is back already, or None, changes nothing."""
         if ticket is None or self._tickets.get(ticket.number) is not ticket:
             return
         del self._tickets[ticket.number]
@@ -155,7 +155,7 @@ class Ledger:
                 del self._reserved[account]
 
     def settle(self, ticket: Ticket | None, team: str, app: str, nanos: int, when: datetime) -> None:
-        """Put what a call did cost in the place of its reservation."""
+        """Replace a call's reservation by what it cost."""
         self.release(ticket)
         self._spend.add(team, app, nanos, month_of(when))
 
@@ -195,14 +195,11 @@ _percent = attrgetter("exact_percent")
 
 
 def fold(events: Iterable[Mapping[str, Any]]) -> Spend:
-    """What LLM calls cost by cost events as they are in the log; events that make no sense count nothing."""
+    """Sum what the calls among these events of the log cost. Events without a cost or a time count nothing."""
     spend = Spend()
     for event in events:
-        cost, when = event.get("cost_usd"), event_time(event)
-        team, app = event.get("team", ""), event.get("app_id", "")
-        if event.get("event_type") != LLM_CALL or not isinstance(team, str) or not isinstance(app, str):
-            continue
-        if when and isinstance(cost, int | float) and 0 < cost < 10**9:
+        nanos, when = logged_nanos(event.get("cost_usd")), event_time(event)
+        if nanos and nanos > 0 and when and is_call(event):
             with suppress(OverflowError):  # the year 1 or 9999, elsewhere than in UTC
-                spend.add(team, app, to_nanos(cost), month_of(when))
+                spend.add(text(event, "team"), text(event, "app_id"), nanos, month_of(when))
     return spend

@@ -1,4 +1,4 @@
-"""JSON that people write, checked against a pydantic model: each problem in one line that says where it is."""
+"""Check JSON that people write against a pydantic model; each problem is one line that says where it is."""
 
 import json
 import re
@@ -9,7 +9,7 @@ from pydantic_core import ErrorDetails
 
 
 class InvalidFile(ValueError):
-    """The first problem, and how many more there are; all of them in `problems`."""
+    """A file with mistakes. Its text is the first problem and how many more there are; `problems` has all."""
 
     def __init__(self, problems: list[str]) -> None:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
@@ -18,10 +18,10 @@ class InvalidFile(ValueError):
 
 
 def parse_model[M: BaseModel](model: type[M], data: bytes) -> M:
-    """Raises InvalidFile with one line a problem: where in the file, and what is wrong there."""
+    """Return the model that the file describes. Raises InvalidFile with one line for each problem."""
     try:
         text = data.decode("utf-8-sig")
-        # Read twice: pydantic takes the last of two equal keys, and NaN, without a word.
+        # The text is parsed twice, because pydantic accepts NaN, and the last of two equal keys, without a word.
         json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
         return model.model_validate_json(text)
     except UnicodeDecodeError as error:
@@ -37,7 +37,7 @@ def parse_model[M: BaseModel](model: type[M], data: bytes) -> M:
 
 
 def problem(error: ErrorDetails) -> str:
-    """Such as `budgets.2.monthly_limit: must be greater than 0`."""
+    """Return pydantic's error as one line, such as `budgets.2.monthly_limit: must be greater than 0`."""
     message = error["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
     message = re.sub(r"^[\w ]+ should (be|have) ", r"must \1 ", message)
     message = {"Field required": "is required", "Extra inputs are not permitted": "unknown key"}.get(message, message)

@@ -1,6 +1,6 @@
 """Configuration files that reload themselves and keep the last good version.
 
-A file is read again and its bytes compared, at least twice a second: then renames, symlink swaps (a Kubernetes
+At least twice a second a file is read again and its bytes are compared. So renames, symlink swaps (a Kubernetes
 ConfigMap), changes within one mtime and file systems without inotify need no care. watchdog only makes it sooner.
 """
 
@@ -16,19 +16,19 @@ from addons.ledger.watching import WatchingThread
 logger = logging.getLogger(__name__)
 
 _STAYS = "; the last good version stays in force"
-# Without "modified", which the event log in the same directory would set off at every event.
+# "modified" is left out, because the event log in the same directory would set it off at every event.
 _EVENTS: list[type[FileSystemEvent]] = [FileClosedEvent, FileCreatedEvent, FileDeletedEvent, FileMovedEvent]
 
 
 class ConfigError(ValueError):
-    """A configuration file that cannot be used. One line, which begins with the file's name."""
+    """A configuration file that cannot be used. The text is one line, which begins with the file's name."""
 
 
 class WatchedFile[T]:
-    """`value` is the last good version; `error` says in one line why the file is not in force, or is None.
+    """A file whose last good version is `value`. `error` says in one line why the file is not in force, or is None.
 
-    `parse` gets the bytes of the file and raises ValueError with a message that does not name it. `missing` makes the
-    value of a file that is not there at start; without it such a file is an error. There is no `value` before `load`.
+    `parse` gets the bytes of the file and raises ValueError with a message that does not name the file. `missing` makes
+    the value of a file that is not there at start; without it such a file is an error. `value` is there after `load`.
     """
 
     value: T
@@ -46,11 +46,11 @@ class WatchedFile[T]:
         self._parse = parse
         self._missing = missing
         self._max_bytes = max_bytes
-        self._good: bytes | None = None  # what `value` was made of; None: no file
+        self._good: bytes | None = None  # what `value` was made of; None where there was no file
         self._suspect: tuple[bytes | None, str] | None = None
 
     def load(self) -> T:
-        """The first load. Raises ConfigError."""
+        """Read the file for the first time. Raises ConfigError."""
         try:
             data = self._read()
             self.value = self._parsed(data)
@@ -60,10 +60,10 @@ class WatchedFile[T]:
         return self.value
 
     def check(self) -> bool:
-        """Read the file again; True when `value` or `error` changed. Never raises.
+        """Read the file again. Return True when `value` or `error` changed. Never raises.
 
-        A good version is taken at once. A problem is believed only when the next check finds the same one: the file may
-        have been half written.
+        A good version is taken at once. A problem is believed only when the next check finds the same one, because the
+        file may have been half written.
         """
         data = None
         try:
@@ -82,7 +82,7 @@ class WatchedFile[T]:
         return True
 
     def _read(self) -> bytes | None:
-        """None when there is no file. Raises ValueError."""
+        """Return the file's bytes; None when there is no file. Raises ValueError."""
         try:
             with self.path.open("rb") as file:
                 data = file.read(self._max_bytes + 1)
@@ -115,7 +115,7 @@ class WatchedFile[T]:
         if self.error is None:
             return False
         self.error = None
-        logger.info("%s: is as it was when last in order", self.path.name)
+        logger.info("%s: is again the version that is in force", self.path.name)
         return True
 
     def _doubt(self, data: bytes | None, message: str) -> bool:
@@ -129,9 +129,9 @@ class WatchedFile[T]:
 
 
 class Watcher(WatchingThread):
-    """One background thread that checks several files every `interval` seconds, and when their directories change.
+    """A background thread that checks several files every `interval` seconds, and when their directories change.
 
-    `on_change` is called in that thread after each check that returned True.
+    It calls `on_change` after each check that returned True.
     """
 
     def __init__(
@@ -144,10 +144,10 @@ class Watcher(WatchingThread):
         super().__init__("modeltrack-files", folders, "files are", interval, stop_seconds=2, events=_EVENTS)
         self._files = list(files)
         self._on_change = on_change
-        self._names = {file.path.name for file in files} | {"..data"}  # what Kubernetes swaps
+        self._names = {file.path.name for file in files} | {"..data"}  # "..data" is what Kubernetes swaps
 
     def on_any_event(self, event: FileSystemEvent) -> None:
-        """Called by watchdog, in its thread."""
+        """Wake the thread for a change of one of the files. watchdog calls this in its own thread."""
         if self._names & {Path(str(path)).name for path in (event.src_path, event.dest_path)}:
             self._wake.set()
 

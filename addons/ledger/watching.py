@@ -1,4 +1,4 @@
-"""A background thread that watchdog wakes when something in a folder changes, and time where watchdog cannot."""
+"""A background thread that wakes when something in a folder changes: by watchdog, or else by polling."""
 
 import logging
 import threading
@@ -14,7 +14,7 @@ _OBSERVER_SECONDS = 2
 
 
 class WatchingThread(FileSystemEventHandler):
-    """Its heirs do the work in `_run`, until `_stopping` is set, and set `_wake` in `on_any_event`."""
+    """The base class. A subclass works in `_run` until `_stopping` is set, and sets `_wake` in `on_any_event`."""
 
     def __init__(
         self,
@@ -26,7 +26,10 @@ class WatchingThread(FileSystemEventHandler):
         stop_seconds: float,
         events: list[type[FileSystemEvent]] | None = None,
     ) -> None:
-        """`what` is polled each `interval` seconds, as the log then says. `events`: all kinds by default."""
+        """Without watchdog the thread polls every `interval` seconds and says so in the log: "`what` polled every …".
+
+        `events` are the kinds of watchdog's events that count; None: all.
+        """
         self._folders = set(folders)
         self._what = what
         self._interval = interval
@@ -43,12 +46,12 @@ class WatchingThread(FileSystemEventHandler):
             self._observer.start()
             for folder in self._folders:
                 self._observer.schedule(self, folder, event_filter=self._events)
-        except Exception as error:  # no inotify, no more watches, no directory: polling does
+        except Exception as error:  # no inotify, no watches left or no directory: polling is enough
             logger.info("%s polled every %g s, not watched: %s", self._what, self._interval, error)
         self._thread.start()
 
     def stop(self) -> None:
-        """Waits for the thread, but no more than `stop_seconds`. May be called twice, or without `start`."""
+        """Wait for the thread, but no more than `stop_seconds`. It may be called twice, or without `start`."""
         self._stopping.set()
         self._wake.set()
         if self._observer and self._observer.is_alive():

@@ -14,14 +14,14 @@ from typing import Any
 
 from addons.ledger.event_log import EventLog
 from addons.ledger.events import LLM_CALL, InfraEvent
-from addons.ledger.follower import rotated_since
-from addons.ledger.log_reader import parse_line, read_lines, start_of
+from addons.ledger.log_files import LogFiles
+from addons.ledger.log_reader import is_call, parse_line, read_lines, start_of, text
 
 logger = logging.getLogger(__name__)
 
 STATE_NAME = "collector_state.json"
 _MOST_STATE_BYTES = 2**20
-_CALL = f'"event_type":"{LLM_CALL}"'.encode()
+_CALL = f'"event_type":"{LLM_CALL}"'.encode()  # a line with it need not be parsed
 
 
 class OnceLog:
@@ -67,10 +67,10 @@ class OnceLog:
 def ids_since(log: Path, since: datetime) -> set[str]:
     """Of the events of collectors on complete lines that were written since then. Raises OSError."""
     return {
-        event["event_id"]
-        for part in [*rotated_since(log, since), log]
+        text(event, "event_id")
+        for part in [*LogFiles(log).rotated(since), log]
         for line, _ in read_lines(part, start_of(part, since))
-        if _CALL not in line and (event := parse_line(line)) and isinstance(event.get("event_id"), str)
+        if _CALL not in line and (event := parse_line(line)) and not is_call(event)
     }
 
 

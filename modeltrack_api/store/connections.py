@@ -1,4 +1,4 @@
-"""The database's connections: one that writes, others that read."""
+"""Open the database: one connection that writes, and others that read."""
 
 import queue
 import sqlite3
@@ -12,7 +12,7 @@ from modeltrack_api.store.schema import MIGRATIONS
 
 _BUSY_SECONDS = 30
 _WRITER_CACHE_KIB, _READER_CACHE_KIB = 64 * 1024, 8 * 1024
-"""A reader's is of no use beyond one answer where events come in: each commit empties it."""
+"""A reader's cache is small, because each commit empties it: where events come in it serves one answer."""
 _KEPT_READERS = 8
 
 
@@ -32,7 +32,7 @@ class _Lock(Protocol):
 
 @contextmanager
 def held(lock: _Lock, patience: float) -> Iterator[None]:
-    """Hold the lock; wait `patience` seconds for it, below 0 for as long as it takes. Raises Busy."""
+    """Hold the lock. Wait `patience` seconds for it, or where that is below 0 as long as it takes. Raises Busy."""
     if not lock.acquire(timeout=patience):
         raise Busy("the database is busy with the event log")
     try:
@@ -42,7 +42,7 @@ def held(lock: _Lock, patience: float) -> Iterator[None]:
 
 
 class Store:
-    """One writer at a time, any number of readers; each reader sees the database as it is when it begins."""
+    """The database, for one writer at a time and any number of readers. A reader sees it as it is when it begins."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -70,7 +70,7 @@ class Store:
                 db.execute(f"PRAGMA user_version = {number}")
 
     def _use_wal(self) -> None:
-        """Where two do it at once SQLite does not wait, but says that the database is busy."""
+        """Switch to write-ahead logging. Where two processes do so at once SQLite does not wait, so wait here."""
         until = time.monotonic() + _BUSY_SECONDS
         while True:
             try:
@@ -93,9 +93,9 @@ class Store:
 
     @contextmanager
     def writing(self, *, durable: bool = False) -> Iterator[sqlite3.Connection]:
-        """A transaction of the one writing connection: for one thread at a time (see `Ingest.lock`).
+        """Run a transaction on the one writing connection. Only one thread may do so at a time (see `Ingest.lock`).
 
-        `durable`: it outlasts a power cut, for what the log does not have.
+        With `durable` it outlasts a power cut; that is for what cannot be read from the log again.
         """
         db = self.writer
         db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
@@ -104,13 +104,13 @@ class Store:
             yield db
             db.execute("COMMIT")
         except BaseException:
-            if db.in_transaction:  # a full disk ends it by itself, and a COMMIT that fails may not
+            if db.in_transaction:  # a full disk ends the transaction by itself, a COMMIT that fails may not
                 db.execute("ROLLBACK")
             raise
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """A connection that sees one state of the database throughout. Rows are sqlite3.Row."""
+        """Lend a connection that sees one state of the database throughout. Its rows are sqlite3.Row."""
         try:
             db = self._readers.get_nowait()
         except queue.Empty:
@@ -134,7 +134,7 @@ class Store:
 
 
 def _statements(script: str) -> Iterator[str]:
-    """`executescript` would commit the transaction that it is run in."""
+    """Split a script into its statements. `executescript` would commit the transaction that it is run in."""
     statement = ""
     for line in script.splitlines(keepends=True):
         statement += line

@@ -1,4 +1,4 @@
-"""Keeps the database up to date with the event log, in a thread: sooner with watchdog, within a second without."""
+"""Keep the database up to date with the event log, in a thread: at once with watchdog, within a second without."""
 
 import logging
 import sqlite3
@@ -15,27 +15,26 @@ from modeltrack_api.store.ingest import Ingest, Progress
 logger = logging.getLogger(__name__)
 
 _SLICE_SECONDS = 0.5
-"""Reading lets go of the database after this long, so that others may write to it."""
+"""After this long, reading lets go of the database, so that others may write to it."""
 _PAUSE_SECONDS = 0.1
-"""Between two looks, so that a busy log does not set off one for each of its lines."""
+"""The pause between two looks, so that a busy log does not set off a look for each of its lines."""
 
 
 class Follower(WatchingThread):
-    """`ready` is set once all that was in the log at the start is in the database. `stop` waits for the batch that is
-    being read.
-    """
+    """The thread that reads the log. `stop` waits for the batch that is being read."""
 
     def __init__(self, ingest: Ingest, log: Path, progress: Progress | None = None, interval: float = 1.0) -> None:
         super().__init__("modeltrack-log", [str(log.parent)], "the event log is", interval, stop_seconds=10)
         self.ready = threading.Event()
+        """Is set once all that was in the log at the start is in the database."""
         self.progress = progress
-        """Told how far the first reading is."""
+        """Is told how far the first reading is."""
         self._ingest = ingest
         self._log = log
         self._problem = ""
 
     def on_any_event(self, event: FileSystemEvent) -> None:
-        """Called by watchdog, in its thread."""
+        """Wake the thread for a change of the log. watchdog calls this in its own thread."""
         if event.event_type in ("modified", "created", "moved") and self._log.name in (
             Path(str(event.src_path)).name,
             Path(str(event.dest_path)).name,
@@ -54,7 +53,7 @@ class Follower(WatchingThread):
                 self._wake.wait(self._interval)
 
     def _look(self, progress: "_Sum | None") -> bool | None:
-        """Whether the end was reached; None when there is a problem."""
+        """Read for a while. Return whether the end was reached; None when there is a problem."""
         try:
             is_through = self._ingest.catch_up(time.monotonic() + _SLICE_SECONDS, progress)
         except (OSError, sqlite3.Error) as error:
@@ -69,7 +68,7 @@ class Follower(WatchingThread):
 
 
 class _Sum:
-    """One progress of several calls."""
+    """Tells the progress of several calls as that of one."""
 
     def __init__(self, tell: Callable[[int, int, int], None]) -> None:
         self._tell = tell

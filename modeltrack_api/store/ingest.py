@@ -1,6 +1,6 @@
-"""The event log into the database, as it grows: every event exactly once, whatever is restarted, killed or rotated.
+"""Read the event log into the database as it grows: every event exactly once, whatever is restarted, killed or rotated.
 
-An event and how far its file has been read are committed together, and an event's id is unique in the database: so a
+An event and how far its file has been read are committed together, and an event's id is unique in the database. So a
 file that is read again, because it was copied or put back, adds nothing.
 """
 
@@ -9,46 +9,29 @@ import sqlite3
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-import orjson
-
-from addons.ledger.log_reader import event_time, parse_line, read_lines
-from addons.ledger.money import NANOS_PER_USD, to_nanos
+from addons.ledger.log_files import LogFiles
+from addons.ledger.log_reader import read_lines
 from modeltrack_api.store.connections import Store
-from modeltrack_api.store.measures import COUNTS, EXTRA, FLAGS, LABELS, MONEY, OPTIONAL, TEXTS
+from modeltrack_api.store.event_rows import INSERT_EVENT, EventRows
 from modeltrack_api.store.schema import ROLL_UPS
 
 logger = logging.getLogger(__name__)
 
 _BATCH_LINES = 20_000
-"""A batch touches most pages of the index of ids, which are random: so the fewer, the faster a large log is read."""
+"""The ids of events are random, so each batch touches most pages of their index: few large batches are faster."""
 _BATCH_BYTES = 64 * 2**20
 _HEAD_BYTES = 128
-"""Of a file, to know it again: they hold its first event's id."""
-_MOST_SERIES = 100_000
+"""A file is known again by its first bytes: they hold its first event's id and time."""
 _ROTATION_SECONDS = 5
-"""So long after a rotation a proxy may still write to the file that was renamed."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-_MOST = 10**12
-"""Of tokens and the like in one event, and in USD below: so that no sum of what a broken line says overflows."""
-_MOST_USD = 10**7
-_BLANK = ("",) * 20
-_ZEROS = (0,) * 20
-_STRINGS = frozenset([str])
-
-_COLUMNS = ("event_id", "ts", "series", *MONEY.values(), *COUNTS, *FLAGS, *OPTIONAL, *TEXTS, "extra")
-_INSERT = f"INSERT OR IGNORE INTO events ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
-_SERIES = f"INSERT OR IGNORE INTO series ({', '.join(LABELS)}) VALUES ({', '.join('?' * len(LABELS))})"
-_SERIES_ID = f"SELECT id FROM series WHERE {' AND '.join(f'{name} = ?' for name in LABELS)}"
+"""For this long after a rotation a proxy may still write to the file that was renamed."""
 
 Progress = Callable[[int, int, int], None]
-"""Called after each batch: lines read, bytes read, bytes in all."""
+"""Is called after each batch with the lines read, the bytes read and the bytes in all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,41 +41,42 @@ class _File:
     device: int
     inode: int
     changed: int
-    """Its mtime, in nanoseconds."""
+    """The file's mtime, in nanoseconds."""
 
 
 _NEVER = _File(Path(), -1, -1, -1, -1)
 
 
 class Ingest:
-    """`catch_up` may be called from any thread; one at a time reads."""
+    """Reads the log into the database. `catch_up` may be called from any thread; one at a time reads."""
 
     def __init__(self, store: Store, log: Path) -> None:
         self.lock = threading.RLock()
-        """Held by whoever writes to the database."""
+        """Whoever writes to the database holds it."""
         self.skipped = 0
-        """Lines since the start that were no event."""
+        """The number of lines since the start that were no event."""
         self.position = 0
-        """Bytes of the log that are in the database."""
+        """The number of bytes of the log that are in the database."""
         self._store = store
         self._log = log
-        self._series: dict[tuple[str, ...], int] = {}
+        self._parts = LogFiles(log)
+        self._rows = EventRows()
         self._seen: _File | None = _NEVER  # the log as it was when it was last read in full
         self._look_around_until = 0.0
-        self._compressed: set[Path] = set()
 
     def behind(self) -> bool:
-        """Whether the log may have something that the database has not; one system call."""
+        """Tell by one system call whether the log may have something that the database has not."""
         return _stat(self._log) != self._seen or time.monotonic() < self._look_around_until
 
     def behind_bytes(self) -> int:
-        """Of the log itself, without its rotated parts."""
+        """Return how many bytes of the log, without its rotated parts, are not in the database."""
         log = _stat(self._log)
         return max(0, log.size - self.position) if log else 0
 
     def catch_up(self, until: float | None = None, progress: Progress | None = None) -> bool:
-        """Read what was in the log when this was called. False if time ran out first: `until` is in seconds,
-        monotonic, and checked between batches. Raises OSError, sqlite3.Error.
+        """Read what was in the log when this was called. Return False if time ran out first.
+
+        `until` is in seconds of the monotonic clock, which is looked at between batches. Raises OSError, sqlite3.Error.
         """
         if not self.behind():
             return True
@@ -119,35 +103,26 @@ class Ingest:
                 if until is not None and time.monotonic() > until and offset < file.size:
                     return False
             before += file.size
-        # As it was before reading: what came since is read by the next call.
+        # The state before the reading: what came since is read by the next call.
         self._seen = log
         return looks_around == self._look_around_until or self._read_all(until, progress)
 
     def _files(self, log: _File | None) -> list[_File]:
-        """The log's parts, the log itself last; nothing else once it has been the same file for a while."""
+        """Return the log's parts, the log itself last; the log alone once it has been the same file for a while."""
         if self._identity(log) != self._identity(self._seen):
             self._look_around_until = time.monotonic() + _ROTATION_SECONDS
         elif time.monotonic() > self._look_around_until:
             return [log] if log else []
-        paths = self._log.parent.glob(self._log.name + "[.-]*")
-        parts = [_stat(path) for path in paths if not self._is_compressed(path)]
+        parts = map(_stat, self._parts.rotated())
         rotated = [part for part in parts if part and (log is None or part.inode != log.inode)]
         return [*sorted(rotated, key=lambda part: part.changed), *([log] if log else [])]
-
-    def _is_compressed(self, path: Path) -> bool:
-        if path.suffix not in (".gz", ".xz", ".bz2", ".zst"):
-            return False
-        if path not in self._compressed:
-            self._compressed.add(path)
-            logger.warning("%s is compressed and is not read", path.name)
-        return True
 
     @staticmethod
     def _identity(file: _File | None) -> tuple[int, int] | None:
         return (file.device, file.inode) if file else None
 
     def _read(self, file: _File) -> Iterator[tuple[int, int]]:
-        """Commit batch after batch; after each, the lines in it and the offset in the file."""
+        """Commit batch after batch; after each, yield the number of its lines and the offset in the file."""
         with file.path.open("rb") as opened:
             while True:
                 try:
@@ -159,7 +134,7 @@ class Ingest:
                             position = (file.device, file.inode, head, end)
                             db.execute("INSERT OR REPLACE INTO log_files VALUES (?, ?, ?, ?)", position)
                 except BaseException:
-                    self._series.clear()  # what the transaction added is undone
+                    self._rows.forget()
                     raise
                 yield len(lines), end
                 if not lines or end >= file.size:
@@ -175,49 +150,21 @@ class Ingest:
             return head, 0
         known, offset = row
         if offset > file.size or not head.startswith(known):
-            logger.warning("%s is another file than it was, and is read from its beginning", file.path.name)
+            logger.warning("%s is not the file that it was, and is read from its beginning", file.path.name)
             return head, 0
         return head, offset
 
     def _add(self, db: sqlite3.Connection, lines: list[bytes]) -> None:
         [before] = db.execute("SELECT coalesce(max(id), 0) FROM events").fetchone()
-        db.executemany(_INSERT, [row for line in lines if (row := self._row(db, line))])
+        found = [(line, self._rows.row(db, line)) for line in lines]
+        self.skipped += sum(bool(line) and row is None for line, row in found)
+        db.executemany(INSERT_EVENT, [row for _, row in found if row])
         for roll_up in ROLL_UPS:
             db.execute(roll_up, (before,))
 
-    def _row(self, db: sqlite3.Connection, line: bytes) -> tuple[Any, ...] | None:
-        event = parse_line(line)
-        moment = event_time(event) if event else None
-        if event is None or moment is None or moment < _EPOCH or type(event.get("event_id")) is not str:
-            self.skipped += bool(line)
-            return None
-        get = event.get
-        labels = _texts(map(get, LABELS, _BLANK))
-        return (
-            _id(event["event_id"]),
-            (moment - _EPOCH) // _MICROSECOND,
-            self._series.get(labels) or self._new_series(db, labels),
-            *[_nanos(get(name)) for name in MONEY],
-            *_whole(map(get, COUNTS, _ZEROS), 0),
-            *[get(name) is True for name in FLAGS],
-            *_whole(map(get, OPTIONAL), None),
-            *_texts(map(get, TEXTS, _BLANK)),
-            None
-            if labels[0] == "llm_api"
-            else orjson.dumps({name: event[name] for name in EXTRA if name in event}).decode(),
-        )
-
-    def _new_series(self, db: sqlite3.Connection, labels: tuple[str, ...]) -> int:
-        if len(self._series) >= _MOST_SERIES:
-            self._series.clear()
-        db.execute(_SERIES, labels)
-        [number] = db.execute(_SERIES_ID, labels).fetchone()
-        self._series[labels] = number
-        return int(number)
-
 
 def _stat(path: Path) -> _File | None:
-    """None for what is not there, or is no file."""
+    """Return what is known of the file; None when it is not there, or is not a regular file."""
     try:
         status = path.stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -228,7 +175,7 @@ def _stat(path: Path) -> _File | None:
 
 
 def _batch(file: BinaryIO, start: int, end: int) -> tuple[list[bytes], int]:
-    """Some complete lines of those that begin before `end`, and the offset after them."""
+    """Read some of the complete lines that begin before `end`; return them and the offset after them."""
     lines: list[bytes] = []
     last = start + _BATCH_BYTES
     for line, offset in read_lines(file, start):
@@ -237,27 +184,3 @@ def _batch(file: BinaryIO, start: int, end: int) -> tuple[list[bytes], int]:
         if len(lines) >= _BATCH_LINES or offset >= min(end, last):
             break
     return lines, start
-
-
-def _texts(values: Iterable[Any]) -> tuple[str, ...]:
-    found = tuple(values)
-    return found if _STRINGS.issuperset(map(type, found)) else tuple(v if type(v) is str else "" for v in found)
-
-
-def _whole(values: Iterable[Any], default: int | None) -> list[int | None]:
-    return [value if type(value) is int and -_MOST < value < _MOST else default for value in values]
-
-
-def _id(text: str) -> bytes:
-    """16 bytes of a UUID; of another id its text."""
-    try:
-        return bytes.fromhex(text.replace("-", "")) if len(text) == 36 else text.encode()
-    except ValueError:
-        return text.encode(errors="replace")
-
-
-def _nanos(value: Any) -> int | None:
-    if type(value) not in (int, float) or not -_MOST_USD < value < _MOST_USD:
-        return None
-    # Up to a million dollars the product of two floats is within half a nano-dollar of the decimal in the log.
-    return round(value * NANOS_PER_USD) if -(10**6) < value < 10**6 else to_nanos(value)

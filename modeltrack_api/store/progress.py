@@ -1,4 +1,4 @@
-"""How far the first reading of a large log is: on a terminal one line that is rewritten, elsewhere one now and then."""
+"""Show how far the first reading of a large log is: on a terminal in one line that is rewritten, else in several."""
 
 import time
 from collections.abc import Callable
@@ -9,7 +9,7 @@ _MB = 10**6
 
 
 class TerminalProgress:
-    """Called with lines read, bytes read, bytes in all. Says nothing of a log that is soon read."""
+    """Is called with the lines read, the bytes read and the bytes in all. A log that is soon read is not mentioned."""
 
     def __init__(self, out: TextIO, name: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._out = out

@@ -1,20 +1,21 @@
-"""Sums over cost events: over any range of time, filtered and grouped, read from the sums by day and hour.
+"""Sum cost events over any range of time, filtered and grouped, from the sums by day and hour.
 
-Whole days of a range come from `daily`, whole hours at its ends from `hourly`, and what is left at its very ends,
-parts of hours, from the events themselves. So a question costs what its answer is large, however many events there are.
+Whole days of a range come from `daily`, whole hours at its ends from `hourly`, and the parts of hours at its very ends
+from the events themselves. So the time that a question takes depends on its answer, not on the number of events.
 """
 
 import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from addons.ledger.events import LLM_CALL
 from modeltrack_api.utc import DAY, HOUR, Window
 
-LLM = "llm_api"
+LLM = LLM_CALL
 
 
 class Filters(NamedTuple):
-    """None: any; "" is a value, that of events which have none."""
+    """The labels asked for. None means any; "" means the events that have none."""
 
     team: str | None = None
     app_id: str | None = None
@@ -30,7 +31,7 @@ Row = sqlite3.Row
 
 
 def series_where(filters: Filters, event_type: str | None = LLM) -> tuple[str, list[str]]:
-    """A condition on `series`, and its parameters. None for `event_type`: all but LLM calls."""
+    """Return a condition on `series` and its parameters. None for `event_type` means all but calls to models."""
     wanted = {name: value for name, value in filters._asdict().items() if value is not None}
     kind = "event_type = ?" if event_type else "event_type != ?"
     return " AND ".join([kind, *(f"{name} = ?" for name in wanted)]), [event_type or LLM, *wanted.values()]
@@ -47,10 +48,10 @@ def totals(
     event_type: str | None = LLM,
     order: str = "",
 ) -> list[Row]:
-    """One row for each combination of the labels in `by`, and of the bucket of time if there is one.
+    """Return one row for each combination of the labels in `by`, and of the bucket of time if there is one.
 
     `bucket` is HOUR or DAY; rows then begin with `start`, in microseconds. Without `by` and `bucket` there is one row,
-    with None for sums of nothing.
+    in which sums of nothing are None.
     """
     parts, parameters = _parts(window, finest=bucket == HOUR)
     columns = ", ".join(measures)
@@ -71,7 +72,7 @@ def totals(
 
 
 def _parts(window: Window, finest: bool) -> tuple[list[str], list[int]]:
-    """Tables with their conditions, and the parameters. `finest`: hours are wanted, so days are no use."""
+    """Return tables with their conditions, and the parameters. With `finest`, for sums by hour, leave out `daily`."""
     conditions: list[str] = []
     parameters: list[int] = []
     for table, start, end in _cover(window, finest):
@@ -105,8 +106,9 @@ def _up(value: int, step: int) -> int:
 def by_days(
     window: Window, table: str, source: str, keys: Sequence[str], measures: Sequence[str]
 ) -> tuple[str, list[int]]:
-    """A SELECT of sums by day, keys and series, and its parameters: whole days of the range from `table`, what is left
-    at its ends from the events, as the view `source` shows them.
+    """Return a SELECT of sums by day, keys and series, and its parameters.
+
+    Whole days of the range come from `table`, and what is left at its ends from the events, by the view `source`.
     """
     start, end = window
     first, last = _up(start, DAY), end // DAY * DAY

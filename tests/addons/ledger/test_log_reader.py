@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from addons.ledger import log_reader
-from addons.ledger.log_reader import event_time, parse_line, read_lines, start_of
+from addons.ledger.log_reader import event_time, event_type, is_call, parse_line, read_lines, start_of, text
 
 START = datetime(2026, 11, 24, 4, 50, 25, 123456, tzinfo=UTC)
 
@@ -187,3 +187,27 @@ def test_events_that_are_late_do_not_hide_the_calls_before_them(
     before = [event for line, _ in read_lines(BytesIO(text[:start] + b"\n")) if (event := parse_line(line))]
     times = [time for event in before if "event_type" not in event and (time := event_time(event))]
     assert all(time < since for time in times)
+
+
+@pytest.mark.parametrize(
+    ("event", "kind"),
+    [
+        ({"event_type": "llm_api"}, "llm_api"),
+        ({}, "llm_api"),
+        ({"event_type": ""}, "llm_api"),
+        ({"event_type": None}, "llm_api"),
+        ({"event_type": 7}, "llm_api"),
+        ({"event_type": "gpu_compute"}, "gpu_compute"),
+        ({"event_type": "aws_infrastructure"}, "aws_infrastructure"),
+        ({"event_type": "of_a_later_version"}, "of_a_later_version"),
+    ],
+    ids=str,
+)
+def test_an_event_without_a_type_is_a_call(event: dict[str, Any], kind: str) -> None:
+    assert event_type(event) == kind
+    assert is_call(event) == (kind == "llm_api")
+
+
+def test_a_member_that_is_no_text_is_as_if_it_were_missing() -> None:
+    assert [text({"a": value}, "a") for value in ("b", "", None, 5, ["b"])] == ["b", "", "", "", ""]
+    assert text({}, "a") == ""

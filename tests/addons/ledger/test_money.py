@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from addons.ledger.money import format_usd, to_decimal_text, to_nanos
+from addons.ledger.money import format_usd, logged_nanos, to_decimal_text, to_nanos
 
 
 @pytest.mark.parametrize(
@@ -43,3 +43,34 @@ def test_an_amount_is_written_exactly(nanos: int) -> None:
 @given(st.integers(0, 10**15))
 def test_an_amount_survives_the_log_although_readers_use_floats(nanos: int) -> None:
     assert to_nanos(orjson.loads(to_decimal_text(nanos))) == nanos
+
+
+@pytest.mark.parametrize(
+    ("text", "nanos"),
+    [
+        ("0.00012345678", 123_457),
+        ("0.0034500000000000004", 3_450_000),
+        ("4.5e-7", 450),
+        ("2.5e-9", 2),
+        ("3.5e-9", 4),
+        ("0.0000000004", 0),
+        ("7", 7 * 10**9),
+        ("-0.25", -250_000_000),
+        ("9999999.25", 9_999_999_250_000_000),
+        ("10000000", None),
+        ("1e300", None),
+        ("null", None),
+        ("true", None),
+        ('"1"', None),
+    ],
+)
+def test_an_amount_in_the_log_is_read_to_the_nano_dollar(text: str, nanos: int | None) -> None:
+    assert logged_nanos(orjson.loads(text)) == nanos
+
+
+@given(
+    st.floats(-(10**7), 10**7, exclude_min=True, exclude_max=True)
+    | st.integers(-(10**4), 10**4).map(lambda n: n / 2 / 10**9)
+)
+def test_an_amount_in_the_log_is_rounded_as_decimals_are(usd: float) -> None:
+    assert logged_nanos(usd) == to_nanos(usd)

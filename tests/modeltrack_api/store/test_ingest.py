@@ -15,12 +15,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from addons.ledger.money import logged_nanos
 from bench.events import lines
 from modeltrack_api.app import utc_now
 from modeltrack_api.store import ingest as ingest_module
 from modeltrack_api.store.connections import Store
-from modeltrack_api.store.ingest import Ingest, _nanos
-from modeltrack_api.store.measures import MEASURES
+from modeltrack_api.store.ingest import Ingest
+from modeltrack_api.store.measures import LABELS, MEASURES
 from modeltrack_api.store.sums import totals
 from modeltrack_api.utc import ALWAYS
 from tests import ROOT
@@ -126,7 +127,7 @@ def test_fields_of_other_types_are_as_if_they_were_missing(store: Store, log: Pa
 def test_a_file_with_the_same_events_adds_nothing(store: Store, log: Path, ingest: Ingest) -> None:
     append(log, *named("a", "b"))
     caught_up(store, ingest, "a", "b")
-    log.with_name("cost_events.jsonl.copy").write_bytes(log.read_bytes())
+    log.with_name("cost_events.jsonl.7").write_bytes(log.read_bytes())
     append(log, *named("b", "c"))
     assert Ingest(store, log).catch_up()
     caught_up(store, ingest, "a", "b", "c")
@@ -315,7 +316,7 @@ def test_sums_equal_those_of_the_log_to_the_nano_dollar(store: Store, log: Path,
 def test_money_in_the_log_is_read_to_the_nano_dollar(nanos: int) -> None:
     # A JSON number has 15 digits that are sure.
     nanos = nanos if abs(nanos) < 10**15 else nanos // 100 * 100
-    assert _nanos(orjson.loads(format(Decimal(nanos).scaleb(-9), "f"))) == nanos
+    assert logged_nanos(orjson.loads(format(Decimal(nanos).scaleb(-9), "f"))) == nanos
 
 
 def test_events_in_any_order_make_the_same_sums(tmp_path: Path) -> None:
@@ -334,7 +335,7 @@ def test_events_in_any_order_make_the_same_sums(tmp_path: Path) -> None:
         tables = ("hourly", "daily", "prompts_daily")
         rows = [
             store.writer.execute(
-                f"SELECT t.*, {', '.join(ingest_module.LABELS)} FROM {table} t JOIN series ON series.id = series"
+                f"SELECT t.*, {', '.join(LABELS)} FROM {table} t JOIN series ON series.id = series"
             ).fetchall()
             for table in tables
         ]

@@ -1,0 +1,105 @@
+"""Turn lines of the event log into rows of the tables `events` and `series`."""
+
+import hashlib
+import sqlite3
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+
+from addons.ledger.events import LLM_CALL
+from addons.ledger.log_reader import event_time, event_type, parse_line, text
+from addons.ledger.money import logged_nanos
+from modeltrack_api.store.measures import COUNTS, EXTRA, FLAGS, LABELS, MONEY, OPTIONAL, TEXTS
+
+_MOST_SERIES = 100_000
+"""This many series are kept in memory with their numbers."""
+_MOST = 10**12
+"""More tokens or milliseconds than this in one event are a broken line. The limit keeps their sums within 64 bits."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_BLANK = ("",) * 20
+_ZEROS = (0,) * 20
+_STRINGS = frozenset([str])
+
+_COLUMNS = ("event_id", "ts", "series", *MONEY.values(), *COUNTS, *FLAGS, *OPTIONAL, *TEXTS, "extra")
+INSERT_EVENT = f"INSERT OR IGNORE INTO events ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
+_INSERT_SERIES = f"INSERT OR IGNORE INTO series ({', '.join(LABELS)}) VALUES ({', '.join('?' * len(LABELS))})"
+_SERIES_ID = f"SELECT id FROM series WHERE {' AND '.join(f'{name} = ?' for name in LABELS)}"
+
+
+class EventRows:
+    """Makes rows of events, and remembers the numbers of their series."""
+
+    def __init__(self) -> None:
+        self._series: dict[tuple[str, ...], int] = {}
+
+    def forget(self) -> None:
+        """Forget the series, because a transaction that may have added some was undone."""
+        self._series.clear()
+
+    def row(self, db: sqlite3.Connection, line: bytes) -> tuple[Any, ...] | None:
+        """Return the values for INSERT_EVENT, and add the series if it is new. None for a line that is no event."""
+        event = parse_line(line)
+        moment = event_time(event) if event else None
+        if event is None or moment is None or moment < _EPOCH:
+            return None
+        event_id = _event_id(event, line)
+        if event_id is None:
+            return None
+        event["event_type"] = kind = event_type(event)
+        get = event.get
+        labels = _texts(map(get, LABELS, _BLANK))
+        return (
+            event_id,
+            (moment - _EPOCH) // _MICROSECOND,
+            self._series.get(labels) or self._new_series(db, labels),
+            *[logged_nanos(get(name)) for name in MONEY],
+            *_whole(map(get, COUNTS, _ZEROS), 0),
+            *[get(name) is True for name in FLAGS],
+            *_whole(map(get, OPTIONAL), None),
+            *_texts(map(get, TEXTS, _BLANK)),
+            None if kind == LLM_CALL else orjson.dumps({name: event[name] for name in EXTRA if name in event}).decode(),
+        )
+
+    def _new_series(self, db: sqlite3.Connection, labels: tuple[str, ...]) -> int:
+        if len(self._series) >= _MOST_SERIES:
+            self._series.clear()
+        db.execute(_INSERT_SERIES, labels)
+        [number] = db.execute(_SERIES_ID, labels).fetchone()
+        self._series[labels] = number
+        return int(number)
+
+
+def _event_id(event: Mapping[str, Any], line: bytes) -> bytes | None:
+    """Return what the event is known by: the 16 bytes of a UUID, the text of another id, 16 bytes of the line's hash.
+
+    The hash serves an event that has a cost but no id. So a line that is read again, from a copy of its file or after a
+    rotation, still counts once. A line with neither id nor cost is no event.
+    """
+    name = text(event, "event_id")
+    if name:
+        return _id_bytes(name)
+    return hashlib.sha256(line).digest()[:16] if "cost_usd" in event else None
+
+
+def _id_bytes(name: str) -> bytes:
+    try:
+        return bytes.fromhex(name.replace("-", "")) if len(name) == 36 else name.encode()
+    except ValueError:
+        return name.encode(errors="replace")
+
+
+def _texts(values: Iterable[Any]) -> tuple[str, ...]:
+    found = tuple(values)
+    return found if _STRINGS.issuperset(map(type, found)) else tuple(v if type(v) is str else "" for v in found)
+
+
+def _whole(values: Iterable[Any], default: int | None) -> list[int | None]:
+    """Return the values as whole numbers; `default` for those that are no numbers, or too large."""
+    return [value if type(value) is int and -_MOST < value < _MOST else _rounded(value, default) for value in values]
+
+
+def _rounded(value: Any, default: int | None) -> int | None:
+    return round(value) if type(value) is float and -_MOST < value < _MOST else default
