@@ -13,22 +13,23 @@ demo: $(READY)
 test: $(READY)
 	@$(BIN)/python -m pytest -q -n 2
 
-# What it costs beside bare mitmdump; some minutes, on loopback. PEER_URL=... measures another gateway beside them.
+# Measure what ModelTrack costs compared with bare mitmdump, on loopback. This takes some minutes.
+# PEER_URL=... measures another gateway as well.
 bench: $(READY)
 	@$(BIN)/python -m bench
 
-# What CI checks besides the tests.
+# Run what CI checks besides the tests.
 check: $(READY)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-# The files in data/, or those in DATA_DIR: `make check-config DATA_DIR=...`
+# Check the configuration files in data/, or those in DATA_DIR: `make check-config DATA_DIR=...`
 check-config: $(READY)
 	@$(BIN)/python -m modeltrack_api.check_config
 
-# One file with the system's CAs and mitmproxy's, for SSL_CERT_FILE and its like.
+# Write one file with the system's CAs and mitmproxy's, for SSL_CERT_FILE and similar variables.
 ca-bundle: $(READY)
 	@$(BIN)/python -m addons.ca_bundle ca-bundle.pem
 
@@ -40,7 +41,7 @@ $(READY): requirements.lock
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes --only-binary :all: -r requirements.lock
 	@touch $@
 
-# After a change of the dependencies in pyproject.toml. The lock names no registry.
+# Write requirements.lock; needed after a change of the dependencies in pyproject.toml. The lock names no registry.
 lock: $(READY)
 	@$(BIN)/uv pip compile -q pyproject.toml --extra aws --extra dashboard --extra dev --generate-hashes --no-emit-index-url --no-emit-find-links \
 		--universal --python-version 3.12 -o requirements.lock

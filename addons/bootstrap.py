@@ -1,7 +1,7 @@
-"""Bootstrap: settings and mitm.conf into mitmproxy's options, the shared state through its life, and the listeners.
+"""Bootstrap: put the settings and mitm.conf into mitmproxy's options, start the shared state, and open the listeners.
 
 Precedence: command line > environment > mitmproxy's config.yaml > mitm.conf > mitmproxy's defaults. mitmproxy itself
-lets config.yaml win over `--set`, and opens its listeners before it loads a script; both are put right here.
+lets config.yaml win over `--set`, and opens its listeners before it loads a script. This addon corrects both.
 """
 
 import logging
@@ -24,14 +24,14 @@ from addons.settings import ADDONS_DIR, SETTINGS
 
 logger = logging.getLogger(__name__)
 
-# In a checkout at its top, in an installed package beside this file.
+# A checkout has the file at its top, an installed package has it beside this module.
 MITM_CONF = next((p for p in (ADDONS_DIR.parent / "mitm.conf", ADDONS_DIR / "mitm.conf") if p.is_file()), None)
 
 _CONNECTION_LOGGER = "mitmproxy.proxy.server"
-"""It says twice for each connection what nobody reads; its warnings are about TLS."""
+"""This logger writes two useless lines for each connection. Its warnings, which are about TLS, are kept."""
 
 _VERBOSITY = ("termlog_verbosity", "console_eventlog_verbosity")
-"""What LOG_LEVEL sets: the first in mitmdump and mitmweb, the second in mitmproxy's console, which has no first."""
+"""Options that LOG_LEVEL sets. mitmdump and mitmweb have the first, mitmproxy's console has only the second."""
 
 _AT_START_ONLY = {"modeltrack_data_dir", "modeltrack_fsync", "modeltrack_inspect"}
 
@@ -47,7 +47,7 @@ class Bootstrap:
             loader.add_option(name, kind, info.default, f"{info.help} Environment variable: {info.env}.")
         proxyserver = ctx.master.addons.get("proxyserver")
         self._servers = proxyserver.servers
-        is_opening = self._servers.is_updating  # listeners of mitmproxy's own defaults
+        is_opening = self._servers.is_updating  # mitmproxy is opening the listeners of its own defaults
         if is_opening:
             self._quiet = _Quiet()
         if not proxyserver.is_running:
@@ -76,9 +76,9 @@ class Bootstrap:
 
     def running(self) -> Any:
         self._is_running = True
-        # mitmproxy keeps options that nobody has declared for an addon that may yet do so, without a word.
+        # mitmproxy says nothing about unknown options: an addon might still declare them.
         if unknown := sorted(name for name in ctx.options.deferred if name.startswith(settings.OPTION_PREFIX)):
-            logger.warning("no such option, so it is ignored: %s", ", ".join(unknown))
+            logger.warning("no such option (check its spelling), so it is ignored: %s", ", ".join(unknown))
         if self.core.failure:
             return None
         try:
@@ -87,11 +87,11 @@ class Bootstrap:
             self.core.failure = f"DATA_DIR: {error.filename or self.core.log.path}: {error.strerror}"
             logger.error("%s", self.core.failure)
             return None
-        # A task, since mitmproxy's script reloader does not survive an `async def running`.
+        # The rest is a task, because mitmproxy's script reloader does not survive an `async def running`.
         return asyncio_utils.create_task(self._listen(), name="modeltrack listeners", keep_ref=True)
 
     async def _default_listeners_are_up(self) -> None:
-        """Replace them before mitmproxy checks whether the start went well."""
+        """Replace the default listeners before mitmproxy checks whether the start went well."""
         self._servers.changed.disconnect(self._default_listeners_are_up)
         self._drop_failed()
         await self._servers.update([])
@@ -105,7 +105,7 @@ class Bootstrap:
             return
         self._drop_failed()
         modes = [mode_specs.ProxyMode.parse(mode) for mode in options.mode]
-        # mitmproxy tells listeners apart by mode alone, and so would keep one on a port that is not wanted any more.
+        # mitmproxy tells listeners apart by mode alone, so it would keep one on a port that is no longer wanted.
         ports = [
             (s.listen_addrs[0][1], s.mode.listen_port(options.listen_port)) for s in self._servers if s.listen_addrs
         ]
@@ -114,13 +114,13 @@ class Bootstrap:
         await self._servers.update(modes)
 
     def _drop_failed(self) -> None:
-        """Stopping a listener asserts that it was started."""
+        """Remove listeners that did not start: mitmproxy asserts, when it stops a listener, that it had started."""
         for server in [server for server in self._servers if not server.is_running]:
             del self._servers._instances[server.mode]
 
 
 def _forgive_default_listeners() -> None:
-    """mitmproxy may have found its default port taken, and would not start, though another one is wanted."""
+    """Clear the error of a default port that is taken: mitmproxy would not start, though another port is wanted."""
     errorcheck = ctx.master.addons.get("errorcheck")
     if not errorcheck:
         return
@@ -128,11 +128,11 @@ def _forgive_default_listeners() -> None:
     kept = [record for record in errors if record.name not in _Quiet.LOGGERS]
     if len(kept) < len(errors):
         errors[:] = kept
-        logger.info("the listener above was one of mitmproxy's defaults, before the configuration was read: never mind")
+        logger.info("ignore the error above: mitmproxy tried its default port before the configuration was read")
 
 
 class _Quiet(logging.Filter):
-    """Keeps what mitmproxy says of the listeners that it opens first, and nobody asked for, out of the log."""
+    """Keeps messages about the default listeners, which mitmproxy opens before it knows the options, out of the log."""
 
     LOGGERS = ("mitmproxy.addons.proxyserver", "mitmproxy.proxy.mode_servers")
 
@@ -152,9 +152,9 @@ class _Quiet(logging.Filter):
 def apply_options(options: optmanager.OptManager, environ: Mapping[str, str], argv: list[str]) -> None:
     """Give each option the value of the source that comes first in the precedence.
 
-    Raises SettingError, OptionsError, or OSError for a mitm.conf that cannot be read.
+    Raises SettingError, OptionsError, and OSError if mitm.conf cannot be read.
     """
-    options.process_deferred()  # `--set modeltrack_…`, read before these options existed
+    options.process_deferred()  # apply `--set modeltrack_…`, which mitmproxy read before these options existed
     from_command_line, specs = _command_line(options, argv)
     conf = optmanager.parse(MITM_CONF.read_text("utf8")) if MITM_CONF else {}
     environment = settings.from_environment(environ)
@@ -166,7 +166,7 @@ def apply_options(options: optmanager.OptManager, environ: Mapping[str, str], ar
 
 
 def _command_line(options: optmanager.OptManager, argv: list[str]) -> tuple[set[str], list[str]]:
-    """The names of the options that the command line sets, and its `--set` arguments."""
+    """Return the names of the options that the command line sets, and its `--set` arguments."""
     program = Path(argv[0]).stem if argv else ""
     if program not in ("mitmdump", "mitmproxy", "mitmweb"):
         return set(), []

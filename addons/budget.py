@@ -1,4 +1,4 @@
-"""Budgets: refuse a request whose budget is spent, or let it through with a reservation."""
+"""Budgets: refuse a call whose budget is spent, or let it through with a reservation."""
 
 from collections.abc import Awaitable, Callable
 
@@ -20,15 +20,15 @@ class Budgets:
         self._admission = admission
 
     def failed(self, flow: http.HTTPFlow) -> None:
-        if not flow.response:  # else an answer is on its way, and only a header of it is wanting
+        if not flow.response:  # otherwise an answer is on its way, and only the warning header is missing
             refuse(flow, call_of(flow), self._admission.unchecked())
 
     @guarded
     def requestheaders(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
-        """Calls that are only passed on still need a budget that is not spent, unless they merely read."""
+        """Refuse an untracked call if its budget is spent, unless it only reads: a GET that opens no WebSocket."""
         untracked = untracked_call(flow)
-        merely_reads = flow.request.method == "GET" and not asks_for_websocket(flow.request)
-        if not untracked or flow.response or merely_reads:
+        only_reads = flow.request.method == "GET" and not asks_for_websocket(flow.request)
+        if not untracked or flow.response or only_reads:
             return None
         return self._when_ready(lambda: refuse(flow, None, self._admission.check_spent(untracked.team, untracked.app)))
 
@@ -37,11 +37,11 @@ class Budgets:
         return self._when_ready(lambda: self._admit(flow)) if open_call(flow) else None
 
     def _admit(self, flow: http.HTTPFlow) -> None:
-        if call := open_call(flow):  # the client may have gone meanwhile, or the proxy be stopping
+        if call := open_call(flow):  # meanwhile the client may have gone, or the proxy may be stopping
             refuse(flow, call, self._admission.admit(call, flow.id))
 
     def _when_ready(self, act: Callable[[], None]) -> Awaitable[None] | None:
-        """Act at once if the ledger is ready, which it is but for the first moments; else return what to await."""
+        """Act at once if the ledger is ready; in the first moments after the start, return what to await instead."""
         if self.core.ready.is_set():
             act()
             return None

@@ -1,6 +1,7 @@
-"""Write one file with the system's CAs and mitmproxy's: `make ca-bundle`.
+"""Write one file with the system's CAs and mitmproxy's CA. `make ca-bundle` runs this.
 
-SSL_CERT_FILE and its like replace a program's trust store, so it needs both. mitmproxy's CA is made if there is none.
+SSL_CERT_FILE and similar variables replace a program's trust store, so the file has to hold both. mitmproxy's CA is
+created if there is none.
 """
 
 import ssl
@@ -14,7 +15,7 @@ _KEY_BITS = 2048  # mitmproxy's own default
 
 
 def system_cas() -> bytes:
-    """Those that OpenSSL uses; certifi's where there are none."""
+    """Return the CAs that OpenSSL uses, in PEM, or certifi's if the system has none."""
     path = ssl.get_default_verify_paths().cafile
     candidates = [path, "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", certifi.where()]
     return next(Path(found).read_bytes() for found in candidates if found and Path(found).is_file())

@@ -1,4 +1,4 @@
-"""ResponseCache: answer identical requests from memory, and make identical requests in flight once."""
+"""ResponseCache: answer identical requests from memory; send identical requests in flight upstream only once."""
 
 import asyncio
 import time
@@ -22,19 +22,19 @@ CACHE_HEADER = "X-ModelTrack-Cache"
 SAVINGS_HEADER = "X-ModelTrack-Cache-Savings"
 
 _KEPT_HEADERS = frozenset({b"content-type", b"request-id", b"x-request-id", b"openai-version", b"openai-processing-ms"})
-_ENTRY_OVERHEAD = 2048  # bytes, of the objects around an answer
+_ENTRY_OVERHEAD = 2048  # bytes that the objects around an answer take
 _LEADER_SECONDS = 600  # as long as the SDKs wait for an answer
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     body: bytes
-    """Decoded."""
+    """The answer's body, without content encoding."""
     headers: tuple[tuple[bytes, bytes], ...]
     usage: Usage
     model: str
     cost_nanos: int | None
-    """What the answer cost, and so what serving it again saves."""
+    """What the answer cost in nano-USD, and so what serving it again saves; None if its price is not known."""
 
     @property
     def size(self) -> int:
@@ -51,12 +51,12 @@ class ResponseCache:
         self._in_flight: dict[bytes, asyncio.Future[Entry | None]] = {}
 
     def failed(self, flow: http.HTTPFlow) -> None:
-        """The request goes on as a miss; nobody waits for it."""
+        """Let the request go on as a miss, and release those that wait for its answer."""
         if call := call_of(flow):
             self._conclude(call, None)
 
     def entries(self) -> "TTLCache[bytes, Entry]":
-        """Made anew when a setting changes."""
+        """Return the answers by cache key. A change of the cache's limits in the settings starts an empty cache."""
         settings = self.core.settings
         limits = settings.cache_max_bytes, settings.cache_ttl_seconds
         if limits != self._limits:
@@ -65,13 +65,13 @@ class ResponseCache:
         return self._entries
 
     def size(self) -> tuple[int, int]:
-        """Answers and bytes."""
+        """Return how many answers are cached, and the bytes that they take."""
         entries = self.entries()
         entries.expire()
         return len(entries), int(entries.currsize)
 
     def clear(self) -> int:
-        """Forget all answers; how many there were."""
+        """Forget all answers, and return how many there were."""
         entries = len(self.entries())
         self.entries().clear()
         return entries
@@ -82,7 +82,7 @@ class ResponseCache:
         if not call or not self.core.settings.cache_enabled or call.no_cache or call.is_stream:
             return None
         if call.body.get("stream"):
-            return None  # such as 1, which some servers take for true
+            return None  # a value such as 1, which some servers take for true
         if call.fixed == "signed_request":
             return None  # only AWS can tell whether the caller has the key that the signature names
         call.cache_key = _key(flow, call)
@@ -152,7 +152,7 @@ class ResponseCache:
         self._conclude(call, entry)
 
     def _entry(self, flow: http.HTTPFlow, call: LLMCall) -> Entry | None:
-        """Of a whole answer that says what it used; others are not served again."""
+        """Return what the cache keeps of an answer, or None: it keeps only whole answers that report their usage."""
         response = flow.response
         if response is None or response.status_code != 200 or response.stream:
             return None
@@ -168,7 +168,7 @@ class ResponseCache:
             self._conclude(call, None)
 
     def _conclude(self, call: LLMCall, entry: Entry | None) -> None:
-        """Tell those who wait for the same answer."""
+        """Give the entry, or None, to the requests that wait for this call's answer."""
         if call.leads and call.cache_key:
             call.leads = False
             future = self._in_flight.pop(call.cache_key)
@@ -182,6 +182,6 @@ class ResponseCache:
 
 
 def _key(flow: http.HTTPFlow, call: LLMCall) -> bytes | None:
-    data = flow.request.data  # as it is, where the properties of the request convert
+    data = flow.request.data  # the raw values, since the request's properties convert them on each access
     url = f"{data.scheme.decode()}://{data.host}:{data.port}{data.path.decode('utf-8', 'surrogateescape')}"
     return cache_key(call.provider.name, url, call.body, key_headers(data.headers.fields), call.wire.filing)

@@ -1,6 +1,7 @@
-"""What the addons share: settings, prices, budgets, rules, the ledger, the event log, and counts for the status pages.
+"""Hold what the addons share: settings, prices, budgets, rules, the ledger, the event log, and counts.
 
-Made by main.py and handed to each addon. `configure` validates, `open` opens, `close` closes.
+main.py makes one Core and hands it to each addon. `configure` reads and validates, `open` opens the event log, `close`
+closes it.
 """
 
 import asyncio
@@ -38,11 +39,12 @@ _TICK_SECONDS = 0.5
 _RETRY_SECONDS = 5.0
 _FSYNC_SECONDS = 10.0
 _MOST_REPORTED = 1000
+"""Models without a price that are logged; clients may send any number of names."""
 
 
 @dataclass(slots=True)
 class Counts:
-    """Since the start. Money in nano-USD."""
+    """Counts for the status pages, since the start of the proxy. Money is in nano-USD."""
 
     requests: int = 0
     tokens: int = 0
@@ -56,6 +58,7 @@ class Counts:
     cache_coalesced: int = 0
     """Hits on an answer that was still on its way."""
     cache_waiting: int = 0
+    """Requests that wait now for the answer to an identical one."""
     cache_savings_nanos: int = 0
     routed: int = 0
     not_routed: int = 0
@@ -66,10 +69,10 @@ class Counts:
 
 
 class Tunnel(NamedTuple):
-    """What a CONNECT said, for as long as its connection lasts."""
+    """Keeps what a CONNECT said, for as long as its connection lasts."""
 
     hosts: tuple[Host, ...]
-    """Empty: no LLM provider's, and so not looked into."""
+    """Empty if the host is no LLM provider's: the tunnel is then passed on without being read."""
     team: str
     app: str
 
@@ -82,13 +85,13 @@ class Core:
         self.started = time.monotonic()
         self.ready = asyncio.Event()
         self.failure = "ModelTrack has not been configured yet"
-        """Why nothing may be served, "" when all is well."""
+        """Why the proxy serves nothing; "" when all is well."""
         self.live: dict[str, http.HTTPFlow] = {}
-        """Flows of calls whose event is not written yet, by flow id."""
+        """Flows of calls whose event is not written yet, by flow id; calls on a WebSocket have a key each."""
         self.tunnels: dict[str, Tunnel] = {}
-        """By the id of the client's connection."""
+        """Open tunnels by the id of the client's connection."""
         self.on_record: Callable[[http.HTTPFlow, LLMCall, CostEvent], None] | None = None
-        """Told of each event, after it was written."""
+        """Called after each event has been written."""
         self._unpriced_models: set[tuple[str, str]] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._syncing = asyncio.Lock()
@@ -102,7 +105,7 @@ class Core:
         return flow is not None and flow.live and flow.client_conn.timestamp_end is None
 
     def configure(self, settings: Settings) -> None:
-        """Read the files in DATA_DIR. Raises ConfigError, a ValueError."""
+        """Take the settings and read the files in DATA_DIR. Raises ConfigError (a ValueError) for an invalid file."""
         self.settings = settings
         folder = settings.data_dir
         self.log = EventLog(folder / LOG_NAME, fsync=settings.fsync)
@@ -121,7 +124,7 @@ class Core:
         self.prices.override(self.pricing.value)
 
     def open(self) -> None:
-        """Open the log and begin to rebuild the ledger. Raises OSError."""
+        """Open the event log and begin to rebuild the ledger. Raises OSError if the log cannot be opened."""
         self.log.open()
         self._loop = asyncio.get_running_loop()
         self._watcher = Watcher(self.files, self._on_change)
@@ -129,11 +132,11 @@ class Core:
         self._tasks = [asyncio.create_task(self._rebuild()), asyncio.create_task(self._tick())]
 
     def _on_change(self, _: WatchedFile[Any]) -> None:
-        """In the watcher's thread."""
+        """Have the event loop apply the changed files: the watcher calls this in a thread of its own."""
         self._loop.call_soon_threadsafe(self._apply_files)
 
     async def _rebuild(self) -> None:
-        """Requests wait until this is done."""
+        """Rebuild the ledger from the event log, and try again until that works. Calls wait for it."""
         while not self.ready.is_set():
             try:
                 self.ledger.restore(await asyncio.to_thread(self._read_all))
@@ -141,7 +144,8 @@ class Core:
                 self.ready.set()
             except Exception as error:
                 reason = error.strerror if isinstance(error, OSError) else type(error).__name__
-                logger.error("%s cannot be read, so budgets cannot be checked: %s", self.log.path, reason)
+                text = "%s cannot be read, so budgets cannot be checked; the next try is in %g s: %s"
+                logger.error(text, self.log.path, _RETRY_SECONDS, reason)
                 await asyncio.sleep(_RETRY_SECONDS)
 
     def _read_all(self) -> Spend:
@@ -156,24 +160,25 @@ class Core:
                 if self.ready.is_set():
                     self.count_others(follow=True)
             except OSError as error:
-                logger.warning("%s cannot be read for what other proxies spend: %s", self.log.path, error.strerror)
+                text = "%s cannot be read, so what other proxies spend is not counted: %s"
+                logger.warning(text, self.log.path, error.strerror)
             except Exception as error:
-                logger.error("the event log was not looked after: %s", type(error).__name__)
+                logger.error("%s: writing or following the log failed: %s", self.log.path, type(error).__name__)
 
     def count_others(self, follow: bool = False) -> None:
-        """Count what other proxies on this DATA_DIR have spent by now; `follow` a log that was rotated, too.
+        """Count what other proxies on this DATA_DIR have spent by now. `follow` also notices that the log was rotated.
 
-        Raises OSError where the log cannot be read.
+        Raises OSError if the log cannot be read.
         """
         own = self.log.written
         if follow or self._follower.has_news(own):
             self.ledger.restore(self._follower.others_spend(own))
 
     async def make_durable(self) -> None:
-        """With MODELTRACK_FSYNC=always, wait until what was written is on the disk.
+        """Wait until what was written is on the disk, if MODELTRACK_FSYNC=always; return at once otherwise.
 
-        Off the event loop; one fsync serves all who began to wait before it did. A disk that hangs holds no answer up
-        for longer than some seconds.
+        A thread does the fsync, and one fsync serves all answers that began to wait before it. A disk that hangs delays
+        an answer by no more than `_FSYNC_SECONDS`.
         """
         if self.settings.fsync != "always":
             return
@@ -181,7 +186,8 @@ class Core:
             async with asyncio.timeout(_FSYNC_SECONDS), self._syncing:
                 await asyncio.to_thread(self.log.sync)
         except TimeoutError:
-            logger.error("%s: fsync takes over %g s, an answer goes out before its end", self.log.path, _FSYNC_SECONDS)
+            text = "%s: fsync takes longer than %g s, so an answer goes out before its event is on the disk"
+            logger.error(text, self.log.path, _FSYNC_SECONDS)
 
     def close(self) -> None:
         gc_tuning.unsettle()
@@ -189,7 +195,7 @@ class Core:
             task.cancel()
         if self._watcher:
             self._watcher.stop()
-        with contextlib.suppress(AttributeError):  # never configured
+        with contextlib.suppress(AttributeError):  # `configure` failed or was never called
             self.log.close()
             self._follower.close()
 
@@ -197,14 +203,14 @@ class Core:
         return [file.error for file in self.files if file.error]
 
     def has_price(self, call: LLMCall, model: str) -> bool:
-        """At the call's provider."""
+        """Return whether the model has a known price at the call's provider."""
         return self.prices.known(call.provider.name, model)
 
     def bills_as(self, call: LLMCall, answered: str) -> bool:
-        """Whether the model that the answer names, a dated form or a deployment's, is the one to bill.
+        """Return whether to bill the model that the answer names, such as a dated form, or the model of a deployment.
 
-        Not one without a price, such as a deployment's own name; nor where pricing.json has the one asked for alone, or
-        where the provider bills by that name.
+        The model asked for is billed instead if the answer's has no price (a deployment's own name, for example), if
+        only the one asked for is in pricing.json, or if it has a price and the provider bills by the name asked for.
         """
         if call.provider.bills_as_asked and self.has_price(call, call.model):
             return False
@@ -213,18 +219,18 @@ class Core:
         return not is_mine and self.has_price(call, answered)
 
     def cost(self, call: LLMCall, model: str, usage: Usage) -> int | None:
-        """Nano-USD at the call's provider now, None where it is not known."""
+        """Return the cost in nano-USD at the call's provider now, or None if the price is not known."""
         return self.prices.cost(call.provider.name, model, usage, self.now())
 
     def settle(self, flow_id: str, call: LLMCall, now: datetime) -> None:
-        """The one place where a call ends: what it cost takes the place of its reservation."""
+        """End the call: replace its reservation with what it cost. This is the one place where a call ends."""
         call.state = CallState.LOGGED
         self.live.pop(flow_id, None)
         who = call.attribution
         self.ledger.settle(call.ticket, who.team, who.app, call.cost_nanos or 0, now)
 
     def record(self, call: LLMCall, event: CostEvent) -> None:
-        """The one place where a call's event is written and its figures counted."""
+        """Write the call's event and count its figures. This is the one place where an event is written."""
         self.log.append(event.line())
         self._count(call, event)
 
@@ -240,7 +246,8 @@ class Core:
             self._report_unpriced(event.provider, event.model)
 
     def _report_unpriced(self, provider: str, model: str) -> None:
-        """Once for each model; clients may send any number of names."""
+        """Warn once for each model, and for no more than `_MOST_REPORTED`."""
         if (provider, model) not in self._unpriced_models and len(self._unpriced_models) < _MOST_REPORTED:
             self._unpriced_models.add((provider, model))
-            logger.warning("%s has no price for model %r: its calls are logged without a cost", provider, model)
+            text = "%s has no price for model %r: its calls are logged without a cost until pricing.json has one"
+            logger.warning(text, provider, model)

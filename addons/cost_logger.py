@@ -21,7 +21,7 @@ from addons.llm.parsing.json_edit import insert_member, replace_member
 logger = logging.getLogger(__name__)
 
 _LOST_SECONDS = 900
-"""More than what a hook may wait for, after which a call whose client has gone may still end as it should."""
+"""How long a call whose client has gone may still end in the usual way; longer than any hook may wait."""
 
 
 class CostLogger:
@@ -29,19 +29,19 @@ class CostLogger:
         self.core = core
 
     def failed(self, flow: http.HTTPFlow) -> None:
-        """The call goes on: it is measured, and its event written, when it ends."""
+        """Do nothing: the call goes on, and is measured and logged when it ends."""
 
     @guarded
     def request(self, flow: http.HTTPFlow) -> None:
-        """The last hook before the request goes out."""
+        """Mark the call as sent, and ask for its stream in a form that can be metered."""
         call = open_call(flow)
         if not call:
             return
         call.state = CallState.SENT
-        body, call.body = call.body, {}  # nobody asks for it any more, and a large one need not wait for the answer
+        body, call.body = call.body, {}  # nothing reads it from here on, and a large one would only take memory
         if not call.is_stream or call.fixed == "signed_request":
             return
-        # A stream is metered as it passes, so it is asked for uncompressed.
+        # A stream is metered as it passes, so it should come uncompressed.
         flow.request.headers["Accept-Encoding"] = "identity"
         options = call.wire.stream_options(body)
         if options and not call.fixed and call.provider.takes_stream_options(flow.request.path.partition("?")[2]):
@@ -54,16 +54,16 @@ class CostLogger:
         call = call_of(flow)
         if not call or not flow.response:
             return
-        is_error = not 200 <= flow.response.status_code < 300  # not metered, whatever its form: it costs nothing
+        is_error = not 200 <= flow.response.status_code < 300  # costs nothing, so even a stream is not metered
         if call.state is CallState.SENT and not is_error and (parser := parser_of(flow.response)):
-            # Passed on as it comes, even where it cannot be read.
+            # This is set first, so that the stream passes as it comes even if it cannot be metered.
             flow.response.stream = True
             call.meter = call.wire.meter(call.adds_stream_usage)
             flow.response.stream = metered(call, flow.response, parser, lambda: self._finish(flow, call))
 
     @guarded
     def response(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
-        """mitmproxy sends the end of the answer, of a stream too, after this."""
+        """Log the call before its answer ends: mitmproxy sends the end, of a stream too, after this hook."""
         if not (call := call_of(flow)):
             return None
         self._finish(flow, call)
@@ -75,12 +75,12 @@ class CostLogger:
             self._finish(flow, call)
 
     def client_disconnected(self, client: connection.Client) -> None:
-        """A call that mitmproxy loses, as where its layer crashes, gets no `response` and no `error`: here it does."""
+        """End calls that mitmproxy has lost: after a crash of its layer, neither `response` nor `error` comes."""
         if flows := [flow for flow in self.core.live.values() if flow.client_conn is client]:
             asyncio.get_running_loop().call_later(_LOST_SECONDS, _give_up, flows)
 
     def done(self) -> None:
-        """Calls still in flight end with the proxy, and mitmproxy has no event for that."""
+        """End the calls still in flight, since no other hook comes when the proxy stops, and close the shared state."""
         for flow in list(self.core.live.values()):
             if call := call_of(flow):
                 call.error = call.error or PROXY_STOPPED
@@ -88,24 +88,24 @@ class CostLogger:
         self.core.close()
 
     def _finish(self, flow: http.HTTPFlow, call: LLMCall) -> None:
-        """Write the one event of a call; what comes after it changes nothing."""
+        """Settle a call and write its one event; calling this again changes nothing."""
         finish(self.core, flow, call, lambda: _status(flow, call))
 
 
 def _give_up(flows: list[http.HTTPFlow]) -> None:
     for flow in flows:
         if (call := call_of(flow)) and not call.is_logged:
-            logger.error("a call got no end from mitmproxy, so it is ended here")
+            logger.error("mitmproxy did not report the end of a call whose client has gone, so it is ended now")
             flow.error = flow.error or Error("Client disconnected.")
             ctx.master.addons.trigger(HttpErrorHook(flow))
 
 
 def _status(flow: http.HTTPFlow, call: LLMCall) -> int:
-    """What the client got, or would have."""
+    """Return the status that the client got, or would have got."""
     if call.error in (CLIENT_DISCONNECTED, PROXY_STOPPED):
         return CLIENT_GONE
     if flow.response is None and call.error == REQUEST_TOO_LARGE:
         return 413
     if flow.response is None or (flow.error and not flow.response.stream):
-        return 502  # mitmproxy's; nothing of an answer that came in part has been sent, unless it is a stream
+        return 502  # from mitmproxy: nothing of an answer that broke off has been sent, unless it is a stream
     return flow.response.status_code

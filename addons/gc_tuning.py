@@ -1,17 +1,19 @@
-"""Spare the garbage collector what will not be garbage: looking through it again and again is a tenth of a request."""
+"""Keep the garbage collector from scanning long-lived objects again and again: that takes a tenth of a request."""
 
 import gc
 
 _YOUNG = 10_000
-"""Objects made, less those freed, before the collector looks at them; Python's own number is 2,000. A request makes
-some hundreds, and mitmproxy's flows are cycles, so that each higher number also keeps more bodies of answered requests.
+"""How many more objects are made than freed before the collector runs; Python's own number is 2,000.
+
+A request makes some hundreds. mitmproxy's flows are cycles, so a higher number also keeps more bodies of answered
+requests in memory.
 """
 
 _usual = gc.get_threshold()
 
 
 def settle() -> None:
-    """What is there now (modules, prices, settings) stays, and is not looked at any more."""
+    """Exclude what exists now (modules, prices, settings) from collection, and collect less often."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(_YOUNG, *_usual[1:])

@@ -1,11 +1,11 @@
-"""The proxy: `mitmdump -s addons/main.py`. Lists the chain of addons in the order in which a request meets them."""
+"""List the proxy's addons in the order in which a request meets them. `mitmdump -s addons/main.py` loads this file."""
 
 import sys
 from pathlib import Path
 
 ROOT = str(Path(__file__).resolve().parent.parent)
-if ROOT not in sys.path:  # mitmproxy puts this file's folder there, which `from addons.…` does not need
-    sys.path.insert(0, ROOT)  # before another ModelTrack that may be installed: this is the one that was asked for
+if ROOT not in sys.path:  # mitmproxy adds only this file's folder, but `from addons.…` needs the one above it
+    sys.path.insert(0, ROOT)  # first, so that an installed ModelTrack is not imported instead of this one
 
 from addons.bootstrap import Bootstrap  # noqa: E402
 from addons.budget import Budgets  # noqa: E402

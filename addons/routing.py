@@ -1,4 +1,4 @@
-"""Routing: by its path, what a request is and where it goes; who it is for; what its body asks."""
+"""Routing: find out by its path what a request is and where it goes; read who it is for and what its body asks."""
 
 import time
 
@@ -37,7 +37,7 @@ class Routing:
     @guarded
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         if not flow.live:
-            return  # read from a file (`-r`, mitmweb's "open"): it costs nothing again
+            return  # the flow was read from a file (`-r`, mitmweb's "open"), so it costs nothing again
         if self.core.failure:
             message = f"ModelTrack is not serving: {self.core.failure}"
             refuse(flow, None, Denial(503, "not_configured", message, retry_after=5))
@@ -101,7 +101,7 @@ class Routing:
         self.core.live[flow.id] = flow
 
     def _open_socket(self, flow: http.HTTPFlow, call: LLMCall) -> None:
-        """Uncompressed, as streams are."""
+        """Attach a socket to the flow and aim it upstream, uncompressed since its messages are read."""
         flow.request.headers.pop("Sec-WebSocket-Extensions", None)
         attach(flow, ResponsesSocket(call))
         try:
@@ -125,7 +125,10 @@ class Routing:
             self._send_untracked(flow, url, sign_for=sign_for)
 
     def _send_untracked(self, flow: http.HTTPFlow, url: str, tunnel: Tunnel | None = None, sign_for: str = "") -> None:
-        """Unread, as it comes, unless it has to be there as a whole to be signed. `url` is without the query."""
+        """Pass a request on as it comes, without parsing it; one that is to be signed is received whole first.
+
+        `url` is without the query.
+        """
         who = self._attribution(_headers_for_us(flow), tunnel)
         attach(flow, UntrackedCall(who.team, who.app, sign_for))
         self.core.counts.untracked += 1
@@ -142,7 +145,7 @@ class Routing:
 
     @guarded
     def request(self, flow: http.HTTPFlow) -> None:
-        """The one time that the body is parsed."""
+        """Parse the body, the one time that this is done, and aim the call at its provider."""
         call = open_call(flow)
         if not call:
             return
@@ -163,7 +166,10 @@ def _opens_socket(flow: http.HTTPFlow, route: Tracked) -> bool:
 
 
 def _read_body(flow: http.HTTPFlow, call: LLMCall, limit: int) -> None:
-    """Raises BodyTooLarge, and ValueError that says what is wrong with the body without quoting it."""
+    """Read what the call asks for.
+
+    Raises BodyTooLarge, and ValueError that says what is wrong with the body without quoting it.
+    """
     raw = flow.request.raw_content or b""
     if len(raw) > limit:
         raise decoding.BodyTooLarge
@@ -171,14 +177,18 @@ def _read_body(flow: http.HTTPFlow, call: LLMCall, limit: int) -> None:
     is_compressed = encoding.strip().lower() not in ("", "identity")
     content = decoding.decode_body(raw, encoding, limit) if is_compressed else raw
     if call.base_url and flow.request.headers.get("authorization", "").startswith(SIGV4):
-        call.fixed = "signed_request"  # for the provider itself, unlike one that came to the proxy's own address
+        # The provider checks this signature. One that came to the proxy's own address is made anew by BedrockSigner.
+        call.fixed = "signed_request"
     elif is_compressed:
         call.fixed = "compressed_body"
     call.ask(parse_object(content))
 
 
 def _headers_for_us(flow: http.HTTPFlow, *others: str) -> dict[str, str]:
-    """Those that say who a request is for and how to treat it, by lower-case name; the first of each."""
+    """Return the headers that say who a request is for and how to treat it, by lower-case name.
+
+    If a header comes more than once, the first one counts.
+    """
     wanted = {b"x-claude-code-session-id", *(name.encode("latin-1", "replace") for name in others)}
     found: dict[str, str] = {}
     for raw_name, raw_value in flow.request.headers.fields:
@@ -189,7 +199,7 @@ def _headers_for_us(flow: http.HTTPFlow, *others: str) -> dict[str, str]:
 
 
 def _text(value: bytes) -> str:
-    """HTTP says Latin-1, clients mean UTF-8."""
+    """Decode a header's value as UTF-8, which clients mean, or else as Latin-1, which HTTP says."""
     try:
         return value.decode()
     except UnicodeDecodeError:

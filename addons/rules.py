@@ -1,4 +1,4 @@
-"""ModelRules: by data/routing.json, give a request a cheaper model or refuse it when a budget is nearly spent."""
+"""ModelRules: apply data/routing.json, to give a call a cheaper model or refuse it when a budget is nearly spent."""
 
 from mitmproxy import http
 
@@ -17,7 +17,7 @@ class ModelRules:
         self.core = core
 
     def failed(self, flow: http.HTTPFlow) -> None:
-        """The request goes on with the model that it asks for."""
+        """Do nothing: the call goes on with the model that it asks for."""
 
     @guarded
     def request(self, flow: http.HTTPFlow) -> None:

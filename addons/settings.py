@@ -1,7 +1,7 @@
-"""Every setting of the proxy: one field of `Settings` each, with its environment variable, default and help.
+"""Define every setting of the proxy: one field of `Settings` each, with its environment variable, default and help.
 
-A setting is also a mitmproxy option, `modeltrack_` and the name of the field, so that `--set`, mitmweb's options
-page and `mitmdump --options` know it. `addons/bootstrap.py` decides which of the two wins.
+Each setting is also a mitmproxy option, named `modeltrack_` and the field's name, so that `--set`, mitmweb's options
+page and `mitmdump --options` know it. `addons/bootstrap.py` decides whether the variable or the option wins.
 """
 
 import os
@@ -20,11 +20,11 @@ ADDONS_DIR = Path(__file__).resolve().parent
 DEFAULT_DATA_DIR = "../data"
 
 Raw = str | int | bool
-"""What a mitmproxy option can hold."""
+"""A value that a mitmproxy option can hold."""
 
 
 class SettingError(ValueError):
-    """One line: the variable or option, the value, what is allowed."""
+    """Says in one line which variable or option is wrong, what its value is, and what is allowed."""
 
     def __init__(self, name: str, value: object, allowed: str) -> None:
         shown = re.sub(r"//[^/@]*@", "//***@", str(value))
@@ -32,7 +32,7 @@ class SettingError(ValueError):
 
 
 class Kind(NamedTuple):
-    """How a value is read; `parse` raises ValueError for one that is not `allowed`."""
+    """Says how a value is read; `parse` raises ValueError for a value that is not `allowed`."""
 
     allowed: str
     parse: Callable[[Raw], Any]
@@ -86,7 +86,7 @@ def _matching(pattern: str, value: Raw) -> str:
 
 
 def _directory(value: Raw) -> Path:
-    """The default counts from `addons/`, so it is the checkout's own `data/` wherever the proxy is started."""
+    """Resolve a path; the default counts from `addons/`: it is the checkout's `data/` wherever the proxy is started."""
     text = str(value).strip()
     if not text or "\0" in text:
         raise ValueError(value)
@@ -121,51 +121,60 @@ class Settings:
         "DATA_DIR",
         DEFAULT_DATA_DIR,
         DIRECTORY,
-        "Folder of the cost events and of budgets.json, routing.json and pricing.json. By default that beside addons/.",
+        "Folder of the cost events and of budgets.json, routing.json and pricing.json. Default: data/ beside addons/.",
     )
     anthropic_base_url: str = setting(
-        "ANTHROPIC_BASE_URL", "https://api.anthropic.com", URL, "Where /v1/messages goes."
+        "ANTHROPIC_BASE_URL", "https://api.anthropic.com", URL, "Base URL that /v1/messages goes to."
     )
     openai_base_url: str = setting(
-        "OPENAI_BASE_URL", "https://api.openai.com", URL, "Where /v1/chat/completions goes; with or without /v1."
+        "OPENAI_BASE_URL",
+        "https://api.openai.com",
+        URL,
+        "Base URL that /v1/chat/completions and OpenAI's other paths go to; with or without /v1.",
     )
     bedrock_endpoint_url: str = setting(
-        "BEDROCK_ENDPOINT_URL", "", OPTIONAL_URL, "Where /bedrock/ goes; empty: AWS's own endpoint for the region."
+        "BEDROCK_ENDPOINT_URL",
+        "",
+        OPTIONAL_URL,
+        "Base URL that /bedrock/ goes to. Empty: AWS's own endpoint for the region.",
     )
     bedrock_region: str = setting(
         "BEDROCK_REGION",
         "us-east-1",
         REGION,
-        "AWS region of /bedrock/; AWS_REGION is used where BEDROCK_REGION is not set.",
+        "AWS region of /bedrock/. AWS_REGION is used if BEDROCK_REGION is not set.",
     )
     azure_openai_endpoint: str = setting(
         "AZURE_OPENAI_ENDPOINT",
         "",
         OPTIONAL_URL,
-        "Where /azure/ goes: https://{resource}.openai.azure.com. Empty: /azure/ answers 503.",
+        "Base URL that /azure/ goes to: https://{resource}.openai.azure.com. Empty: /azure/ answers 503.",
     )
     azure_openai_api_version: str = setting(
-        "AZURE_OPENAI_API_VERSION", "v1", API_VERSION, "v1 uses /openai/v1/; a date /openai/deployments/{model}/."
+        "AZURE_OPENAI_API_VERSION",
+        "v1",
+        API_VERSION,
+        "Azure's API version: v1 uses /openai/v1/, a date uses /openai/deployments/{model}/.",
     )
     default_team: str = setting("MODELTRACK_DEFAULT_TEAM", "", NAME, "Team of a request that names none.")
     unknown_model_price: str = setting(
         "UNKNOWN_MODEL_PRICE",
         "warn",
         one_of("warn", "block"),
-        "A model without a known price: warn logs its cost as null, block refuses it.",
+        "What happens to a call of a model without a known price: warn logs its cost as null, block refuses the call.",
     )
     budget_failure_mode: str = setting(
         "BUDGET_FAILURE_MODE",
         "closed",
         one_of("closed", "open"),
-        "A budget that cannot be checked: closed refuses the request, open lets it through.",
+        "What happens to a request whose budget cannot be checked: closed refuses it, open lets it through.",
     )
     cache_enabled: bool = setting("CACHE_ENABLED", True, BOOLEAN, "Answer identical requests from memory.")
     cache_ttl_seconds: int = setting(
         "CACHE_TTL_SECONDS", 3600, whole(1), "How long a cached answer may be served, in seconds."
     )
     cache_max_entries: int = setting(
-        "CACHE_MAX_ENTRIES", 1000, whole(1), "Cached answers kept; the least recently used go first."
+        "CACHE_MAX_ENTRIES", 1000, whole(1), "How many answers the cache keeps; the least recently used go first."
     )
     cache_max_bytes: int = setting(
         "CACHE_MAX_BYTES", 256 * 2**20, whole(1), "Memory that cached answers may take, in bytes."
@@ -174,28 +183,33 @@ class Settings:
         "MAX_REQUEST_BYTES",
         64 * 2**20,
         whole(1024, 512 * 2**20),
-        "Largest request body; a larger one gets 413. In bytes.",
+        "Size of the largest request body, in bytes; a larger one gets 413.",
     )
     tunnel_other_hosts: str = setting(
         "TUNNEL_OTHER_HOSTS",
         "loopback",
         one_of("loopback", "all", "none"),
-        "Who may reach hosts that are no LLM providers through HTTPS_PROXY; others get 403.",
+        "Which clients may reach hosts that are no LLM providers through HTTPS_PROXY: those on this machine (loopback),"
+        " all, or none. The others get 403.",
     )
     fsync: str = setting(
         "MODELTRACK_FSYNC",
         "interval",
         one_of("always", "interval", "never"),
-        "When the event log is forced to disk: always, before each answer ends; once a second (interval); never.",
+        "When the event log is forced to disk: before each answer ends (always), once a second (interval), or never.",
     )
     inspect: str = setting(
         "INSPECT_MODE",
         "auto",
         one_of("auto", "always", "never"),
-        "Flows get a comment, a marker and metadata, and keep streamed answers: auto, in mitmweb and mitmproxy.",
+        "Whether flows get a comment, a marker and metadata, and keep streamed answers: auto does so in mitmweb and"
+        " mitmproxy.",
     )
     inspect_max_flows: int = setting(
-        "INSPECT_MAX_FLOWS", 5000, whole(0), "Flows that mitmweb and mitmproxy keep; the oldest go first. 0: all."
+        "INSPECT_MAX_FLOWS",
+        5000,
+        whole(0),
+        "How many flows mitmweb and mitmproxy keep; the oldest go first. 0 keeps all.",
     )
     inspect_stream_bytes: int = setting(
         "INSPECT_STREAM_BYTES", 256 * 2**10, whole(0), "How much is kept of each streamed answer, in bytes."
@@ -207,7 +221,7 @@ class Settings:
         "MODELTRACK_FAST_DISPATCH",
         True,
         BOOLEAN,
-        "Do with less what mitmproxy does for each event, request and connection; false leaves that to mitmproxy.",
+        "Use faster code than mitmproxy's own for each event, request and connection; false leaves them to mitmproxy.",
     )
 
     @property
@@ -224,7 +238,7 @@ class Settings:
 
 
 SETTINGS: dict[str, Info] = {OPTION_PREFIX + item.name: item.metadata["info"] for item in fields(Settings)}
-"""By option name."""
+"""All settings by option name."""
 
 # Settings that mitmproxy has options for already.
 PROXY_PORT = Info("PROXY_PORT", 8080, whole(0, 65535), "Port that the proxy listens on.")
@@ -233,7 +247,7 @@ MITMPROXY_SETTINGS: dict[str, Info] = {"listen_port": PROXY_PORT, "termlog_verbo
 
 
 def from_environment(environ: Mapping[str, str]) -> dict[str, Raw]:
-    """The options that the environment sets, by option name. An empty variable is one that is not set.
+    """Return the options that the environment sets, by option name. An empty variable counts as not set.
 
     Raises SettingError.
     """
@@ -247,7 +261,7 @@ def from_environment(environ: Mapping[str, str]) -> dict[str, Raw]:
 
 
 def from_options(options: Mapping[str, Raw]) -> Settings:
-    """Raises SettingError."""
+    """Return the settings that the options hold. Raises SettingError."""
     return Settings(
         **{name.removeprefix(OPTION_PREFIX): _parsed(name, info, options[name]) for name, info in SETTINGS.items()}
     )

@@ -1,7 +1,7 @@
 """BedrockSigner: sign requests to Bedrock with the proxy's own AWS credentials.
 
-A client that signs (SigV4) has signed for the proxy's address, so its signature is worth nothing at AWS. Requests with
-a Bearer key, and those that came through HTTPS_PROXY and were signed for AWS itself, are left as they are.
+A client that signs (SigV4) has signed for the proxy's address, so AWS would not accept its signature. Requests with a
+Bearer key, and those that came through HTTPS_PROXY and were signed for AWS itself, are left as they are.
 """
 
 import asyncio
@@ -30,9 +30,9 @@ except ImportError:  # the extra `aws` is not installed
     Session = None
 
 _SIGNATURE_HEADERS = ("Authorization", "X-Amz-Date", "X-Amz-Security-Token", "X-Amz-Content-SHA256")
-_CREDENTIALS_SECONDS = 30  # where they come from the network
+_CREDENTIALS_SECONDS = 30  # credentials may have to come from the network
 _NONE_FOUND_SECONDS = 10
-"""How long nobody looks for credentials again after none were found: where there are none, that takes seconds."""
+"""How long no new search for credentials begins after none were found: a search that finds none takes seconds."""
 
 _NO_EXTRA = "install ModelTrack with its extra `aws`, which brings botocore (pip install '.[aws]' in the checkout)"
 _NO_CREDENTIALS = (
@@ -70,7 +70,7 @@ class BedrockSigner:
 
     @guarded
     def responseheaders(self, flow: http.HTTPFlow) -> None:
-        """A call that is only passed on has been waited for; its answer need not be."""
+        """Stream the answer to an untracked call; only the request had to come in whole, to be signed."""
         if flow.response and (untracked := untracked_call(flow)) and untracked.is_signed:
             flow.response.stream = True
 
@@ -88,7 +88,11 @@ class BedrockSigner:
             untracked.is_signed = True
 
     async def _frozen_credentials(self) -> Any:
-        """In a thread: they may have to be fetched, and again when they expire. One at a time looks for them."""
+        """Return the proxy's AWS credentials, or None if it has none.
+
+        A thread gets them, since they may have to be fetched from the network, and again when they expire. Only one
+        search runs at a time.
+        """
         async with self._looking:
             if self._credentials is None and self._timer() >= self._none_until:
                 self._credentials = await asyncio.to_thread(Session().get_credentials)
@@ -97,10 +101,10 @@ class BedrockSigner:
 
 
 def sign(request: http.Request, credentials: Any, service: str, region: str) -> None:
-    """Put a signature in the place of the client's, over exactly the URL and body that are sent.
+    """Replace the client's signature with one over exactly the URL and body that are sent.
 
-    AWS wants the host, the content type and its own headers signed; those of the client that a hop on the way may
-    change are left out. See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html.
+    AWS wants the host, the content type and its own headers signed. Other headers are left out, since a hop on the way
+    may change them. See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html.
     """
     for name in _SIGNATURE_HEADERS:
         request.headers.pop(name, None)

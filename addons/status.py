@@ -1,4 +1,4 @@
-"""StatusPages: what the proxy says of itself on its own port, from /healthz to /metrics."""
+"""StatusPages: answer with the pages on which the proxy reports about itself, from /healthz to /metrics."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -107,17 +107,17 @@ class StatusPages:
         return {"proxy": self.stats(), "cache": self.cache_stats(), "routing": self.routing_stats()}
 
     def collect(self) -> Iterator[Metric]:
-        """For prometheus-client. Names end as https://prometheus.io/docs/practices/naming wants."""
+        """Yield the metrics for prometheus-client. Names end as https://prometheus.io/docs/practices/naming asks."""
         core, counts = self.core, self.core.counts
         entries, size = self._cache_size()
         counters = {
             "requests": ("Calls on tracked routes.", counts.requests),
             "tokens": ("Tokens of all kinds.", counts.tokens),
             "cost_usd": ("Cost in USD.", counts.cost_nanos / NANOS_PER_USD),
-            "blocked_requests": ("Calls refused by a budget, a rule or for want of a price.", counts.blocked),
+            "blocked_requests": ("Calls refused by a budget or a rule, or for lack of a price.", counts.blocked),
             "errors": ("Calls that failed.", counts.errors),
             "unpriced_requests": ("Calls of models without a known price.", counts.unpriced),
-            "untracked_requests": ("Calls passed on without being metered.", counts.untracked),
+            "untracked_requests": ("Calls on untracked routes, passed on without being metered.", counts.untracked),
             "cache_hits": ("Calls answered from the cache.", counts.cache_hits),
             "cache_misses": ("Calls that the cache had no answer for.", counts.cache_misses),
             "cache_savings_usd": ("Cost in USD that cache hits saved.", counts.cache_savings_nanos / NANOS_PER_USD),
@@ -136,8 +136,8 @@ class StatusPages:
         }
         for name, (text, number) in gauges.items():
             yield GaugeMetricFamily(f"modeltrack_{name}", text, number)
-        spend = GaugeMetricFamily("modeltrack_budget_spend_usd", "Spent this month.", labels=["team", "app"])
-        limit = GaugeMetricFamily("modeltrack_budget_limit_usd", "May be spent this month.", labels=["team", "app"])
+        spend = GaugeMetricFamily("modeltrack_budget_spend_usd", "USD spent this month.", labels=["team", "app"])
+        limit = GaugeMetricFamily("modeltrack_budget_limit_usd", "Limit of this month in USD.", labels=["team", "app"])
         for standing in core.ledger.all_standings():
             labels = [standing.budget.team, standing.budget.app]
             spend.add_metric(labels, standing.spent / NANOS_PER_USD)

@@ -1,7 +1,6 @@
-"""Tunnels: HTTPS_PROXY on the port of the gateway. Traffic to LLM hosts is decrypted, all other is passed on unseen.
+"""Tunnels: serve HTTPS_PROXY on the gateway's port. Decrypt traffic to LLM hosts, and pass all other traffic on unread.
 
-A reverse proxy in mitmproxy takes no CONNECT; a connection that begins with one is given to its layer for forward
-proxies here.
+mitmproxy's reverse proxy takes no CONNECT. A connection that begins with one is given to its layer for forward proxies.
 """
 
 import base64
@@ -48,7 +47,7 @@ class Tunnels:
 
     @guarded
     def http_connect(self, flow: http.HTTPFlow) -> None:
-        """The credentials come with CONNECT alone, and hold for the connection."""
+        """Open the tunnel or refuse it. Only the CONNECT has credentials; they hold for the whole connection."""
         request = flow.request
         team, app = _credentials(request.headers.get("proxy-authorization", ""))
         hosts = provider_hosts(request.host, request.port, self.core.settings.endpoints)
@@ -71,16 +70,16 @@ class Tunnels:
     def tls_failed_client(self, data: tls.TlsData) -> None:
         if data.context.client.id in self.core.tunnels:
             logger.warning(
-                "%s does not trust the certificate of %s that it was shown: give it mitmproxy's CA by SSL_CERT_FILE"
-                " (Python's SDKs, curl), NODE_EXTRA_CA_CERTS (Node, Claude Code), REQUESTS_CA_BUNDLE (requests) or"
-                " AWS_CA_BUNDLE (boto3); `make ca-bundle` writes the file",
+                "%s does not trust the certificate of %s that it was shown: give it mitmproxy's CA through"
+                " SSL_CERT_FILE (Python's SDKs, curl), NODE_EXTRA_CA_CERTS (Node, Claude Code),"
+                " REQUESTS_CA_BUNDLE (requests) or AWS_CA_BUNDLE (boto3); `make ca-bundle` writes the file",
                 data.context.client.peername[0],
                 data.context.client.sni or "a host",
             )
 
 
 def _credentials(header: str) -> tuple[str, str]:
-    """Team and app: the user name and password of the HTTPS_PROXY URL."""
+    """Return team and app, which are the user name and password of the HTTPS_PROXY URL."""
     scheme, _, value = header.partition(" ")
     if scheme.lower() != "basic":
         return "", ""

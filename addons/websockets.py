@@ -1,7 +1,7 @@
-"""WebSockets: each `response.create` on a socket of the Responses API is a call of its own.
+"""WebSockets: treat each `response.create` on a socket of the Responses API as a call of its own.
 
 Its budget is checked before it goes upstream, and its event is written before the client sees the end of its answer. A
-refused one is not passed on; the socket stays open, and the client gets an `error` event.
+refused call is not passed on: the socket stays open, and the client gets an `error` event.
 """
 
 import logging
@@ -29,7 +29,7 @@ from addons.llm.responses_socket import CREATE, ResponsesSocket, Turn, begins, e
 logger = logging.getLogger(__name__)
 
 _MOST_TURNS = 256
-"""On one socket, asked for and not answered. OpenAI answers 16 at once and queues the rest."""
+"""Responses that one socket may wait for. OpenAI answers 16 at once and queues the rest."""
 
 _FAILED = Denial(500, "proxy_error", "ModelTrack could not handle this message; its log says why.", retry_after=1)
 
@@ -39,10 +39,10 @@ class WebSockets:
         self.core = core
         self._admission = admission
         self._open: dict[str, http.HTTPFlow] = {}
-        """By the id of the client's connection."""
+        """Flows of open sockets by the id of the client's connection."""
 
     def failed(self, flow: http.HTTPFlow) -> None:
-        """No message of the client's slips past its budget; the provider's are passed on."""
+        """Drop a message from the client, so that none goes on unchecked; messages from the provider go on."""
         if not flow.websocket:
             flow.kill()
         elif flow.websocket.messages and (message := flow.websocket.messages[-1]).from_client:
@@ -51,10 +51,10 @@ class WebSockets:
 
     @guarded
     def response(self, flow: http.HTTPFlow) -> None:
-        """Nothing but a WebSocket that is read here may follow a request on a tracked route."""
+        """Close a connection on a tracked route that switches to anything but a WebSocket that is read here."""
         is_switch = flow.live and flow.response is not None and flow.response.status_code == 101
         if is_switch and not untracked_call(flow) and not (socket_of(flow) and flow.websocket):
-            logger.error("the provider answered with a protocol that is not known here: the connection is closed")
+            logger.error("the provider switched to a protocol that cannot be metered, so the connection is closed")
             flow.kill()
 
     @guarded
@@ -65,9 +65,9 @@ class WebSockets:
     @guarded
     async def websocket_message(self, flow: http.HTTPFlow) -> None:
         if not flow.websocket or not flow.live:
-            return  # read from a file
+            return  # the flow was read from a file
         message = flow.websocket.messages[-1]
-        del flow.websocket.messages[:-1]  # mitmproxy keeps them as long as the socket is open
+        del flow.websocket.messages[:-1]  # mitmproxy would keep all messages for as long as the socket is open
         socket = socket_of(flow)
         if not socket or message.injected:
             return
@@ -89,9 +89,9 @@ class WebSockets:
                 event = parsed
                 denial = await self._decide(socket, call, _key(flow, call), event, message)
             if flow.client_conn.id not in self._open:
-                denial = _FAILED  # the client has gone meanwhile, or the proxy is stopping
+                denial = _FAILED  # meanwhile the client has gone, or the proxy is stopping
         except Exception as error:
-            logger.error("a message on a WebSocket could not be handled: %s", describe(error))
+            logger.error("a message on a WebSocket could not be handled, so it is refused: %s", describe(error))
             denial = _FAILED
         if event.get("type") == CREATE:
             if not denial:
@@ -119,7 +119,7 @@ class WebSockets:
     async def _decide(
         self, socket: ResponsesSocket, call: LLMCall, key: str, event: dict[str, Any], message: WebSocketMessage
     ) -> Denial | None:
-        """Return why the event is not passed on; None passes it on."""
+        """Return why the event is refused, or None to pass it on."""
         if event.get("type") != CREATE:
             who = call.attribution
             return await self._admission.decide(lambda: self._admission.check_spent(who.team, who.app))
@@ -130,10 +130,11 @@ class WebSockets:
             socket.ask(call, event)
         except ValueError as error:
             return invalid(error)
-        return await self._admission.decide(lambda: self._admission.admit(call, key)) or self._route(call, message)
+        denial = await self._admission.decide(lambda: self._admission.admit(call, key))
+        return denial or self._apply_rules(call, message)
 
-    def _route(self, call: LLMCall, message: WebSocketMessage) -> Denial | None:
-        """Where that fails the call goes on with the model that it asks for."""
+    def _apply_rules(self, call: LLMCall, message: WebSocketMessage) -> Denial | None:
+        """Apply the model rules; if they fail, the call goes on with the model that it asks for."""
 
         def set_model(model: bytes) -> None:
             message.content = replace_member(message.content, "model", model)
@@ -145,7 +146,7 @@ class WebSockets:
             return None
 
     def _from_provider(self, flow: http.HTTPFlow, socket: ResponsesSocket, content: bytes) -> bool:
-        """Whether a call has ended."""
+        """Take in an event from the provider, and return whether a call has ended with it."""
         try:
             event = orjson.loads(content)
         except orjson.JSONDecodeError:
@@ -155,14 +156,14 @@ class WebSockets:
             return False
         turn = socket.turn_of(kind, event)
         if turn and turn.has_begun and kind == CREATED:
-            self._end(flow, socket, turn, 502, UPSTREAM_DISCONNECTED)  # without the end that it should have had
+            self._end(flow, socket, turn, 502, UPSTREAM_DISCONNECTED)  # its answer broke off without an end
             turn = socket.turn_of(kind, event)
         if turn is None:
             if not begins(kind):
                 return False
             turn = self._successor(flow, socket, lane_of(event))
         if kind == "error" and not turn.has_begun:
-            turn.call.state = CallState.MEASURED  # refused, so it costs nothing
+            turn.call.state = CallState.MEASURED  # the provider refused it, so it costs nothing
             status = event.get("status")
             self._end(flow, socket, turn, status if type(status) is int else 400, error_name(event))
             return True
@@ -192,12 +193,12 @@ class WebSockets:
             self._close(flow, socket, CLIENT_DISCONNECTED if flow.websocket.closed_by_client else UPSTREAM_DISCONNECTED)
 
     def client_disconnected(self, client: connection.Client) -> None:
-        """Whatever became of the socket, this comes."""
+        """End the socket's calls if `websocket_end` has not come; this hook always comes."""
         if (flow := self._open.get(client.id)) and (socket := socket_of(flow)):
             self._close(flow, socket, CLIENT_DISCONNECTED)
 
     def done(self) -> None:
-        """Calls still in flight end with the proxy, and mitmproxy has no event for that."""
+        """End the calls that are still in flight, since no other hook does when the proxy stops."""
         for flow in list(self._open.values()):
             if socket := socket_of(flow):
                 self._close(flow, socket, PROXY_STOPPED)
@@ -217,10 +218,10 @@ class WebSockets:
 
 
 def _key(flow: http.HTTPFlow, call: LLMCall) -> str:
-    """In core.live."""
+    """Return the call's key in `core.live`."""
     return f"{flow.id}/{id(call)}"
 
 
 def _send(flow: http.HTTPFlow, event: dict[str, Any]) -> None:
-    """To the client, as if it were the provider's."""
+    """Send the client an event as if it came from the provider."""
     ctx.master.commands.call("inject.websocket", flow, True, orjson.dumps(event), True)

@@ -1,4 +1,4 @@
-"""Who a call is for: the X-ModelTrack-* headers, and what stands in for those that are missing."""
+"""Find out who a call is for, by the X-ModelTrack-* headers and what stands in for those that are missing."""
 
 import re
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ _YES = frozenset({"true", "1", "yes", "on"})
 
 @dataclass(frozen=True, slots=True)
 class Attribution:
-    """ "" where nothing is known."""
+    """Says who a call is for; a field is "" if that is not known."""
 
     team: str = ""
     app: str = ""
@@ -29,9 +29,10 @@ _HEADERS = {HEADER_PREFIX + item.name.replace("_", "-"): item.name for item in f
 
 
 def attribute(headers: Mapping[str, str], default_team: str, proxy_user: tuple[str, str] = ("", "")) -> Attribution:
-    """`headers` have lower-case names; of the others than ours only `x-claude-code-session-id` is looked at.
+    """Return who a call is for.
 
-    `proxy_user`: user name and password of the HTTPS_PROXY URL.
+    `headers` have lower-case names; besides X-ModelTrack-*, only `x-claude-code-session-id` is read. `proxy_user` is
+    the user name and password of the HTTPS_PROXY URL, which stand in for team and app.
     """
     values = {field: clean(headers[name]) for name, field in _HEADERS.items() if name in headers}
     if not values.get("session_id") and (session := headers.get("x-claude-code-session-id")):
@@ -42,7 +43,7 @@ def attribute(headers: Mapping[str, str], default_team: str, proxy_user: tuple[s
 
 
 def clean(value: str) -> str:
-    """Trimmed, without control characters and halves of surrogate pairs, cut at 256 characters."""
+    """Trim a value, remove control characters, replace halves of surrogate pairs, and cut it at 256 characters."""
     if not (value.isascii() and value.isprintable()):
         value = _CONTROL.sub("", value.encode(errors="replace").decode())
     text = value.strip()
@@ -50,5 +51,5 @@ def clean(value: str) -> str:
 
 
 def is_yes(value: str | None) -> bool:
-    """Whether a switch header is on."""
+    """Return whether the value of a header switches something on: true, 1, yes or on."""
     return value is not None and value.strip().lower() in _YES

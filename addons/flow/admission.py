@@ -1,6 +1,6 @@
 """Admission: decide whether a call may go upstream, and hold its reservation until it ends.
 
-For the calls that are requests of their own (addons/budget.py) and for those on a WebSocket (addons/websockets.py).
+addons/budget.py uses it for calls that are requests of their own, addons/websockets.py for those on a WebSocket.
 """
 
 import asyncio
@@ -33,14 +33,15 @@ class Admission:
     def __init__(self, core: Core) -> None:
         self.core = core
         self._logged: dict[tuple[str, str], int] = {}
+        """The percent of a budget that was logged last, by team and app."""
 
     async def until_ready(self) -> None:
-        """Wait until the ledger knows what was spent. Raises TimeoutError."""
+        """Wait until the ledger knows what was spent. Raises TimeoutError after `_READY_SECONDS`."""
         if not self.core.ready.is_set():
             await asyncio.wait_for(self.core.ready.wait(), _READY_SECONDS)
 
     async def decide(self, decision: Callable[[], Denial | None]) -> Denial | None:
-        """Return what the decision says once the ledger is ready, or `unchecked` where it cannot be made."""
+        """Return what `decision` returns once the ledger is ready; if that fails, return what `unchecked` does."""
         try:
             await self.until_ready()
             return decision()
@@ -49,22 +50,22 @@ class Admission:
             return self.unchecked()
 
     def unchecked(self) -> Denial | None:
-        """Return what happens to a call whose budget cannot be checked: BUDGET_FAILURE_MODE decides."""
+        """Refuse a call whose budget cannot be checked, or let it through: BUDGET_FAILURE_MODE decides."""
         if self.core.settings.budget_failure_mode == "closed":
             return _UNCHECKED
         logger.warning("a request is let through although its budget could not be checked (BUDGET_FAILURE_MODE=open)")
         return None
 
     def admit(self, call: LLMCall, key: str) -> Denial | None:
-        """Reserve what the call may cost, or say why it is refused. `key` is the call's in `core.live`.
+        """Reserve what the call may cost, or return why it is refused. `key` is the call's key in `core.live`.
 
-        Nothing is awaited here, so that no other request comes between the check and the reservation.
+        Nothing is awaited here, so that no other call comes between the check and the reservation.
         """
         team, app = call.attribution.team, call.attribution.app
         ledger = self.core.ledger
         if ledger.is_blocking(team, app):
             self.core.count_others()
-            # What is spent now is not written down, and lost if the proxy stops.
+            # The log cannot be written, so what is spent now would be forgotten if the proxy stopped.
             if self.core.log.error and (denial := self.unchecked()):
                 return denial
         call.standings = ledger.standings(team, app)
@@ -77,7 +78,10 @@ class Admission:
         return None
 
     def check_spent(self, team: str, app: str) -> Denial | None:
-        """Refuse a call that is only passed on when its budget is spent; reservations do not stand in its way."""
+        """Refuse an untracked call, or a message on a WebSocket that is no call, if its budget is spent.
+
+        Reservations do not count against it.
+        """
         standing = self.core.ledger.binding(team, app)
         if not standing or not standing.is_exceeded:
             return None
@@ -85,12 +89,12 @@ class Admission:
         return self._denial(standing)
 
     def reserve(self, call: LLMCall, key: str) -> None:
-        """Reserve what the call is likely to cost at most, even where its budget has less left."""
+        """Reserve what the call is likely to cost at most, even if its budget has less left."""
         team, app = call.attribution.team, call.attribution.app
         call.ticket = self.core.ledger.reserve(team, app, self._highest_cost(call), key)
 
     def _highest_cost(self, call: LLMCall) -> int:
-        """Return nano-USD; 0 where the model's price is not known."""
+        """Return what the call is likely to cost at most, in nano-USD; 0 if the model's price is not known."""
         request = call.request
         if request is None:
             return 0
@@ -126,7 +130,7 @@ class Admission:
             self._log(worst, call.budget_warning)
 
     def _log(self, standing: Standing, message: str) -> None:
-        """Log once for each percent, rather than for each request."""
+        """Log a message about a budget once for each percent spent, rather than for each call."""
         account = standing.budget.team, standing.budget.app
         if self._logged.get(account) != standing.percent:
             self._logged[account] = standing.percent

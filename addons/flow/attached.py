@@ -1,7 +1,7 @@
-"""What the addons of one flow hand on to each other.
+"""Attach to a flow what it is (a call, an untracked call, a socket or a status page), so that all addons see it.
 
-It is kept beside mitmproxy's own attributes rather than in `flow.metadata`, which must stay serialisable: mitmweb and
-`-w` save it.
+It is kept in an attribute of the flow rather than in `flow.metadata`, which must stay serialisable: mitmweb and `-w`
+save that.
 """
 
 from mitmproxy import http
@@ -18,13 +18,13 @@ def attach(flow: http.HTTPFlow, what: LLMCall | UntrackedCall | ResponsesSocket 
 
 
 def call_of(flow: http.HTTPFlow) -> LLMCall | None:
-    """None for what is no call on a tracked route."""
+    """Return the flow's call, or None if it is no call on a tracked route."""
     found = flow.__dict__.get(_NAME)
     return found if isinstance(found, LLMCall) else None
 
 
 def open_call(flow: http.HTTPFlow) -> LLMCall | None:
-    """The call of a flow that nobody has answered, and that is still there to be answered."""
+    """Return the flow's call if it has no answer yet and can still get one."""
     return None if flow.response or flow.error or not flow.live else call_of(flow)
 
 

@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 
 def apply_rules(core: Core, call: LLMCall, set_model: Callable[[bytes], None]) -> Denial | None:
-    """Give the call the model that the rules say, or say why it is refused.
+    """Give the call the model that the rules choose, or return why it is refused.
 
     `set_model` puts a model, as JSON, into the body that is sent.
     """
@@ -58,7 +58,7 @@ def _downgrade(core: Core, call: LLMCall, decision: Decision) -> None:
     if call.route.model:
         call.route = call.route.with_model(target)
     core.counts.routed += 1
-    logger.info("%s -> %s: %s", model, target, call.route_reason)
+    logger.info("model %s is replaced by %s: %s", model, target, call.route_reason)
 
 
 def _block(core: Core, call: LLMCall, decision: Decision) -> Denial:

@@ -1,4 +1,4 @@
-"""The end of a call: measure it, write its one event, settle its reservation. For CostLogger and WebSockets alike."""
+"""End a call: measure it, settle its reservation, write its one event. CostLogger and WebSockets share this."""
 
 import logging
 import time
@@ -17,13 +17,13 @@ from addons.llm.call import LLMCall
 logger = logging.getLogger(__name__)
 
 CLIENT_GONE = 499
-"""Status of a call whose client got no answer, or half of one, as nginx logs it."""
+"""Status of a call whose client got no answer, or only a part of one. nginx logs the same number."""
 
 
 def finish(core: Core, flow: http.HTTPFlow, call: LLMCall, status: Callable[[], int], key: str = "") -> None:
-    """Settle a call and write its one event; what comes after it changes nothing.
+    """Settle a call and write its one event; calling this again changes nothing.
 
-    `status` is asked once the call has been measured; `key` is the call's in `core.live`, by default the flow's id.
+    `status` is called after the call has been measured. `key` is the call's in `core.live`, by default the flow's id.
     """
     if call.is_logged:
         return
@@ -41,14 +41,14 @@ def finish(core: Core, flow: http.HTTPFlow, call: LLMCall, status: Callable[[], 
         event = _event(call, status(), now)
         core.record(call, event)
     except Exception as error:
-        logger.error("a cost event could not be written: %s", describe(error))
+        logger.error("the cost event of a call could not be written, so reports lack it: %s", describe(error))
         return
     if core.on_record:
         core.on_record(flow, call, event)
 
 
 def _count_savings(core: Core, call: LLMCall) -> None:
-    """What the tokens would have cost with the model that was asked for."""
+    """Note what the model rules saved: the tokens' cost with the model asked for, less their real cost."""
     if call.routed_from and not call.cache_hit and call.cost_nanos is not None:
         full_price = core.cost(call, call.routed_from, call.usage)
         if full_price is not None:

@@ -1,4 +1,4 @@
-"""No exception may leave a hook: mitmproxy would log it, skip the addons after it, and send the request on."""
+"""Keep exceptions inside a hook: mitmproxy would log one, skip the addons after it, and send the request on."""
 
 import asyncio
 import logging
@@ -18,7 +18,7 @@ class Guarded(Protocol):
 
 
 def describe(error: BaseException) -> str:
-    """Its type and where it was raised; not its message, which may quote a body or a header."""
+    """Return the error's type and where it was raised, but not its message, which may quote a body or a header."""
     frames = traceback.extract_tb(error.__traceback__)
     place = f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
     return type(error).__name__ + place
@@ -27,7 +27,10 @@ def describe(error: BaseException) -> str:
 def guarded[A: Guarded](
     hook: Callable[[A, http.HTTPFlow], Awaitable[None] | None],
 ) -> Callable[[A, http.HTTPFlow], Awaitable[None] | None]:
-    """For a hook that waits for nothing, or gives back what is to be awaited when it has to wait."""
+    """Wrap a hook, so that after an exception the addon's `failed` is called.
+
+    The hook may wait for something by returning what is to be awaited, which is guarded as well.
+    """
 
     @wraps(hook)
     def guard(addon: A, flow: http.HTTPFlow) -> Awaitable[None] | None:
@@ -56,6 +59,6 @@ def _handle(addon: Guarded, flow: http.HTTPFlow, hook: str, error: Exception) ->
     try:
         addon.failed(flow)
     except Exception as second:
-        logger.error("%s could not recover: %s", type(addon).__name__, describe(second))
+        logger.error("%s could not handle that either, so the flow ends: %s", type(addon).__name__, describe(second))
         if flow.killable:
             flow.kill()

@@ -1,4 +1,4 @@
-"""Headers in one pass over what was sent; mitmproxy's own ways convert names and values for each of them."""
+"""Read and set headers in one pass over the raw fields; mitmproxy's own methods convert every name and value."""
 
 from collections.abc import Mapping
 
@@ -8,13 +8,13 @@ from addons.callers.attribution import clean
 
 
 def header(headers: Headers, name: bytes) -> str:
-    """Of a name in lower case: the value, "" where there is none, those of several joined as `Headers.get` does."""
+    """Return a header's value, "" if there is none; several are joined as by `Headers.get`. `name` is in lower case."""
     found = [value for key, value in headers.fields if key.lower() == name]
     return b", ".join(found).decode("utf-8", "surrogateescape") if found else ""
 
 
 def put(headers: Headers, values: Mapping[str, str]) -> None:
-    """Set headers in the place of those of the same names; what could break the head is taken out of the values."""
+    """Set headers, replacing those of the same names. Control characters, which could break the head, are removed."""
     if not values:
         return
     fields = [(name.encode(), clean(value).encode()) for name, value in values.items()]

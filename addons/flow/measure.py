@@ -1,4 +1,7 @@
-"""Measure a call: from the answer on its flow to usage and cost, once. For ResponseCache and CostLogger alike."""
+"""Measure a call: work out its usage, model and cost from the answer on its flow, once.
+
+ResponseCache does so before it keeps an answer, `finish` before it writes the call's event.
+"""
 
 import logging
 
@@ -20,21 +23,21 @@ CLIENT_DISCONNECTED = "client_disconnected"
 UPSTREAM_DISCONNECTED = "upstream_disconnected"
 PROXY_STOPPED = "proxy_stopped"
 REQUEST_TOO_LARGE = "request_too_large"
-# How mitmproxy's messages begin; any other is about the provider.
+# How mitmproxy's error messages begin; every other message is about the provider.
 _CLIENTS_ERRORS = {"Client ": CLIENT_DISCONNECTED, "Request body exceeds ": REQUEST_TOO_LARGE}
 
 _MAX_ANSWER_BYTES = 512 * 2**20
 
 
 def answer_body(response: http.Response) -> bytes:
-    """Decoded. Raises ValueError."""
+    """Return the body without content encoding. Raises ValueError if it cannot be decoded."""
     raw = response.raw_content or b""
     encoding = header(response.headers, b"content-encoding")
     return decoding.decode_body(raw, encoding, _MAX_ANSWER_BYTES) if encoding else raw
 
 
 def measure(core: Core, flow: http.HTTPFlow, call: LLMCall) -> None:
-    """Set the call's usage, model, cost and error. Whatever the answer is like, this ends and raises nothing."""
+    """Set the call's usage, model, cost and error; an answer that cannot be read is estimated and raises nothing."""
     if call.is_measured:
         return
     is_sent = call.state is CallState.SENT
@@ -42,7 +45,7 @@ def measure(core: Core, flow: http.HTTPFlow, call: LLMCall) -> None:
     if flow.error and not call.error:
         message = flow.error.msg
         kinds = (kind for start, kind in _CLIENTS_ERRORS.items() if message.startswith(start))
-        # A request that broke off in its body is the client's doing, however mitmproxy words it.
+        # A request that broke off in its body was ended by the client, however mitmproxy words it.
         call.error = next(kinds, UPSTREAM_DISCONNECTED if call.request else CLIENT_DISCONNECTED)
     try:
         usage, model = _usage(flow, call) if is_sent else (NOTHING, "")
@@ -60,7 +63,7 @@ def measure(core: Core, flow: http.HTTPFlow, call: LLMCall) -> None:
 
 
 def _usage(flow: http.HTTPFlow, call: LLMCall) -> tuple[Usage, str]:
-    """And the model that the answer names."""
+    """Return the usage, and the model that the answer names ("" if none)."""
     if meter := call.meter:
         call.error = call.error or meter.error
         usage = meter.usage(call.estimate())
@@ -68,7 +71,7 @@ def _usage(flow: http.HTTPFlow, call: LLMCall) -> tuple[Usage, str]:
         return (NOTHING if never_began else usage), meter.model
     response = flow.response
     if response is None:
-        # A client that hangs up does not keep the provider from reading its prompt, and billing it.
+        # When a client hangs up, the provider still reads the prompt and bills it.
         is_gone = call.error in (CLIENT_DISCONNECTED, PROXY_STOPPED)
         is_billed = is_gone and flow.server_conn.timestamp_tcp_setup is not None
         return (_estimated(call, 0) if is_billed else NOTHING), ""

@@ -1,4 +1,4 @@
-"""Answers that the proxy makes itself, in JSON."""
+"""Answer requests from the proxy itself, in JSON."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -23,7 +23,7 @@ def reply(flow: http.HTTPFlow, status: int, body: Any, headers: dict[str, str] |
 
 
 def error_body(kind: str, message: str) -> dict[str, Any]:
-    """Where no provider is known: the shapes of both at once, so that either SDK finds its fields."""
+    """Return an error in the shapes of Anthropic and OpenAI at once, for when no provider is known."""
     return {"type": "error", "error": {"type": kind, "message": message, "param": None, "code": kind}}
 
 
@@ -35,7 +35,7 @@ def refuse(
     wire: WireFormat | None = None,
     headers: Mapping[str, str] = _NO_HEADERS,
 ) -> None:
-    """Answer with the denial, if there is one, in the shape of the call's provider, or else of `wire`."""
+    """Answer with the denial, if there is one, in the format of the call, or in `wire` if there is no call."""
     if not denial:
         return
     if call:

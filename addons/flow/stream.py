@@ -1,6 +1,6 @@
-"""A streamed answer on its way to the client: decoded, parsed into events, metered, chunk by chunk.
+"""Meter a streamed answer on its way to the client: decode each chunk, parse it into events, read their usage.
 
-Whatever goes wrong with reading it, the client gets its answer; only the usage is then estimated.
+If the answer cannot be read, the client still gets it; only its usage is then estimated.
 """
 
 import logging
@@ -27,14 +27,14 @@ _PARSERS: dict[str, Callable[[], Parser]] = {
 
 
 def parser_of(response: http.Response) -> Callable[[], Parser] | None:
-    """Return what makes a parser for the answer's events, by its content type; None for an answer without events."""
+    """Return what makes a parser for the answer's content type, or None if such an answer has no events."""
     return _PARSERS.get(header(response.headers, b"content-type").partition(";")[0].strip().lower())
 
 
 def metered(
     call: LLMCall, response: http.Response, make_parser: Callable[[], Parser], on_complete: Callable[[], None]
 ) -> "MeteredStream | bool":
-    """Return what to set as the response's `stream`: True, which meters nothing, where its coding is not known."""
+    """Return the value for the response's `stream`: True, which meters nothing, if its encoding is not known."""
     encoding = header(response.headers, b"content-encoding")
     try:
         decoder = decoding.make_decoder(encoding) if encoding else None
@@ -50,7 +50,7 @@ def metered(
 
 
 class MeteredStream:
-    """Takes each chunk as it comes, and returns what the client gets of it."""
+    """Takes each chunk of the answer as it comes, meters it, and returns what the client gets of it."""
 
     def __init__(self, call: LLMCall, decoder: Decoder | None, parser: Parser, on_complete: Callable[[], None]) -> None:
         """`on_complete` is called when the stream's last event has come, before the client sees it."""
@@ -62,10 +62,10 @@ class MeteredStream:
         self._on_complete = on_complete
         self._is_readable = True
         self._hides_events = call.adds_stream_usage
-        """Whether the client gets what is left of the events, and not the chunks as they came."""
+        """Whether some events are kept from the client. It then gets the other events, not the chunks as they came."""
 
     def __call__(self, chunk: bytes) -> bytes | Iterable[bytes]:
-        """mitmproxy wants no bytes for nothing to send: b"" would end the answer, so that is an empty list."""
+        """Return what the client gets of a chunk; if that is nothing, an empty list, since b"" would end the answer."""
         data = self._decode(chunk)
         if self._is_readable:
             data = self._read(data, is_end=not chunk)
@@ -85,7 +85,7 @@ class MeteredStream:
             return b""
 
     def _read(self, data: bytes, is_end: bool) -> bytes:
-        """Return what of the data the client is to see: all of it from where it cannot be read on."""
+        """Meter the data, and return what the client gets of it: all, once the stream cannot be read any more."""
         held = self._parser.pending if self._hides_events else b""
         try:
             return self._meter_events(data, is_end)
@@ -104,6 +104,6 @@ class MeteredStream:
         if is_end:
             kept.append(self._parser.flush())
         if self._meter.complete and not call.is_logged:
-            # Clients stop reading at the stream's last event, so what it cost is written before they see it.
+            # Clients stop reading at the stream's last event, so the call is logged before they see it.
             self._on_complete()
         return b"".join(kept)

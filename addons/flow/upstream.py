@@ -13,12 +13,12 @@ from addons.llm.providers.base import join
 
 _OWN_PREFIX = HEADER_PREFIX.encode()
 _PROXY_HEADERS = frozenset({b"proxy-authorization", b"proxy-connection"})
-_SIGNED_HEADERS = re.compile(rb"SignedHeaders=([^, ]+)")  # of SigV4's Authorization
+_SIGNED_HEADERS = re.compile(rb"SignedHeaders=([^, ]+)")  # in SigV4's Authorization header
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def aim(flow: http.HTTPFlow, call: LLMCall, endpoints: Endpoints) -> None:
-    """At where the call goes now; again after its model has changed. Raises NotConfigured."""
+    """Aim a call's request at its provider; do so again after its model has changed. Raises NotConfigured."""
     query = flow.request.path.partition("?")[2]
     if call.base_url:
         send_to(flow, join(call.base_url, call.route.path, query), keep=call.fixed == "signed_request")
@@ -27,7 +27,7 @@ def aim(flow: http.HTTPFlow, call: LLMCall, endpoints: Endpoints) -> None:
 
 
 def send_to(flow: http.HTTPFlow, url: str, keep: bool = False) -> None:
-    """Without what is none of the provider's business; `keep` what the request's signature covers."""
+    """Set the request's URL, and drop headers meant for the proxy; `keep` spares those that its signature covers."""
     scheme, host, port, authority, path = _parts(url)
     request = flow.request
     signed = _signed_headers(request) if keep else frozenset()
@@ -43,19 +43,19 @@ def send_to(flow: http.HTTPFlow, url: str, keep: bool = False) -> None:
         fields.insert(0, (b"Host", authority))
     request.headers.fields = tuple(fields)
     request.data.scheme, request.data.host, request.data.port, request.data.path = scheme, host, port, path
-    # Of a request line with a whole URL, as clients of a proxy write it: upstream it would take the place of Host.
+    # Clients of a proxy write a whole URL in the request line. Its authority would replace Host upstream.
     request.data.authority = b""
 
 
 def _signed_headers(request: http.Request) -> frozenset[bytes]:
-    """In lower case."""
+    """Return the names of the headers that the SigV4 signature covers, in lower case."""
     match = _SIGNED_HEADERS.search(request.headers.get("authorization", "").encode(errors="surrogateescape"))
     return frozenset(match[1].lower().split(b";")) if match else frozenset()
 
 
 @lru_cache(maxsize=256)
 def _parts(url: str) -> tuple[bytes, str, int, bytes, bytes]:
-    """Scheme, host, port, value of the Host header, path with query."""
+    """Return scheme, host, port, value of the Host header, and path with query."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     default = _DEFAULT_PORTS[parts.scheme]

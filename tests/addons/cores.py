@@ -1,4 +1,4 @@
-"""What an addon is tested with: a Core on files of its own, and flows of requests as they come in."""
+"""Make what an addon is tested with: a Core with files of its own, and flows of requests as they come in."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -25,7 +25,7 @@ def settings(folder: Path, **values: Any) -> Settings:
 
 @contextmanager
 def started(folder: Path, files: Mapping[str, Any] | None = None, **values: Any) -> Iterator[Core]:
-    """Yield a Core whose ledger is ready. `files`: JSON in DATA_DIR by name; `values`: settings."""
+    """Yield a Core whose ledger is ready. `files` are JSON in DATA_DIR by name, `values` are settings."""
     for name, content in (files or {}).items():
         (folder / name).write_bytes(orjson.dumps(content))
     core = Core()
@@ -41,7 +41,7 @@ def spend(core: Core, nanos: int, team: str = "t", app: str = "") -> None:
 
 
 def made(path: str = "/v1/messages", body: object = None, method: str = "POST", **headers: str) -> http.HTTPFlow:
-    """Return the flow of a request to the proxy's own address. `headers`: `team="t"` is X-ModelTrack-Team."""
+    """Return the flow of a request to the proxy's own address. The header `team="t"` becomes X-ModelTrack-Team."""
     named = {f"X-ModelTrack-{name.replace('_', '-')}": value for name, value in headers.items()}
     content = body if isinstance(body, bytes) else b"" if body is None else orjson.dumps(body)
     fields = [(name.encode(), value.encode()) for name, value in {"Host": "localhost:8080", **named}.items()]
@@ -54,7 +54,7 @@ def made(path: str = "/v1/messages", body: object = None, method: str = "POST", 
 
 
 def arrived(core: Core, path: str = "/v1/messages", body: object = None, **headers: str) -> http.HTTPFlow:
-    """Return the flow of a call as it is after Routing."""
+    """Return the flow of a call as Routing leaves it."""
     flow = made(path, {"model": "claude-sonnet-4-6", "max_tokens": 10} if body is None else body, **headers)
     routing = Routing(core)
     routing.requestheaders(flow)

@@ -1,4 +1,4 @@
-"""Budgets as an addon: who is let through, with which reservation, and what the others are told."""
+"""Test Budgets as an addon: who is let through, with which reservation, and what refused clients are told."""
 
 import asyncio
 from collections.abc import Iterator

@@ -7,7 +7,7 @@ from tests import ROOT
 
 
 def test_the_bundle_holds_the_systems_cas_and_mitmproxys(tmp_path: Path) -> None:
-    """What `make ca-bundle` runs."""
+    """This runs the command of `make ca-bundle`."""
     command = [sys.executable, "-m", "addons.ca_bundle", str(tmp_path / "ca-bundle.pem"), str(tmp_path / "confdir")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == str(tmp_path / "ca-bundle.pem")

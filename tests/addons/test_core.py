@@ -1,4 +1,4 @@
-"""What the addons share, without a proxy around it."""
+"""Test what the addons share, without a proxy around it."""
 
 import asyncio
 import os
@@ -40,7 +40,7 @@ async def test_an_answer_waits_for_its_event_to_be_on_disk_only_where_told_and_o
 
 
 async def test_a_log_that_cannot_be_read_leaves_no_budget_checked(tmp_path: Path) -> None:
-    """Admission then does as BUDGET_FAILURE_MODE says."""
+    """After this error, Admission does what BUDGET_FAILURE_MODE says."""
     core = Core()
     core.configure(settings(tmp_path))
     core.log.path.mkdir()

@@ -1,4 +1,4 @@
-"""CostLogger beside what the tests in e2e show: a call that mitmproxy loses, and one that waits for the disk."""
+"""Test what tests/e2e does not show of CostLogger: a call that mitmproxy loses, an answer that waits for the disk."""
 
 import asyncio
 import os
@@ -25,7 +25,7 @@ from .cores import settings
 
 
 def flow_of_a_call(core: Core) -> http.HTTPFlow:
-    """Admitted."""
+    """Return the flow of a call that has been admitted."""
     flow, route = tflow.tflow(), resolve("/v1/messages")
     assert isinstance(route, Tracked)
     call = LLMCall(route, "", Attribution(team="t"), 0.0)

@@ -1,4 +1,4 @@
-"""Routing as an addon: what a request is, where it goes, and what is refused before anything else is asked."""
+"""Test Routing as an addon: what a request is, where it goes, and what is refused before anything else is asked."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""ModelRules as an addon: the model in the body, where the call then goes, and what the answer says of it."""
+"""Test ModelRules as an addon: the model in the body, where the call then goes, and what the answer says about it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,7 +38,7 @@ def core(tmp_path: Path) -> Iterator[Core]:
 
 
 def ruled(core: Core, percent: int, path: str = "/v1/messages", body: object = BODY, **headers: str) -> http.HTTPFlow:
-    """Return the flow of a call of a team that has spent so much."""
+    """Return the flow of a call whose team has spent this percentage of its budget."""
     spend(core, percent * 10**7)
     flow = arrived(core, path, body, team="t", **headers)
     Budgets(core, Admission(core)).request(flow)

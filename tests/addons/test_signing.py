@@ -1,4 +1,4 @@
-"""BedrockSigner beside what tests/e2e/test_bedrock.py shows: the region, the signed headers, and what is missing."""
+"""Test what tests/e2e/test_bedrock.py does not show of BedrockSigner: region, signed headers, what may be missing."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -25,7 +25,7 @@ CREDENTIALS = Credentials("AKIAPROXY", "secret", "token")
 
 
 class FakeSession:
-    """What botocore's Session finds, and how often it is asked to look."""
+    """Stands in for botocore's Session: it finds `found`, and counts in `looked` how often it looked."""
 
     found: Any = CREDENTIALS
     looked = 0

@@ -1,4 +1,4 @@
-"""StatusPages as an addon: what the proxy says of itself, to whom, and in which form."""
+"""Test StatusPages as an addon: what the proxy says about itself, to whom, and in which form."""
 
 from collections.abc import Iterator
 from pathlib import Path
