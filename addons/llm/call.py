@@ -135,7 +135,8 @@ class LLMCall:
     def estimate(self) -> Estimate:
         """Return the tokens to assume for an answer that does not report them, before any of it has arrived.
 
-        The proxy does not see an answer that is made in the background, so its output is taken to be all that was reserved.
+        The proxy does not see an answer that is made in the background, so its output is assumed to be all that was
+        reserved.
         """
         if self.request is None:
             return Estimate(0, 0)
