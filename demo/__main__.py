@@ -1,6 +1,7 @@
-"""`make demo`: the real proxy before a fake provider, traffic of several teams, what it cost. No key, no internet.
+"""`make demo`: run the real proxy in front of a fake provider, send traffic of several teams, and show what it cost.
 
-On a terminal it then stays up with the dashboard and some more traffic; otherwise it ends by itself.
+It needs no key and no internet. On a terminal it then goes on with the dashboard and more traffic until Ctrl-C;
+otherwise it ends by itself.
 """
 
 import os
@@ -45,7 +46,7 @@ RULES = {
     ]
 }
 
-# Team, app, path, model, how often, and how the requests are made.
+# Each row: team, app, path, model, number of requests, and how they are made (see `_post`).
 TRAFFIC: list[tuple[str, str, str, str, int, dict[str, Any]]] = [
     ("product", "chatbot", _ANTHROPIC, "claude-sonnet-4-6", 10, {}),
     ("product", "search", _OPENAI, "gpt-4o", 6, {"same": True}),
@@ -67,7 +68,7 @@ def _post(url: str, team: str, app: str, path: str, model: str, number: int, how
 
 
 def send_traffic(url: str) -> None:
-    """Say what is worth a line as it happens."""
+    """Send the requests of TRAFFIC one by one, and print what ModelTrack did, each thing once for a row."""
     for team, app, path, model, times, how in TRAFFIC:
         seen = set()
         for number in range(times):
@@ -91,7 +92,7 @@ def _message(answer: requests.Response) -> str:
 
 
 def table(log: Path) -> str:
-    """Tabulate who spent what on calls, by the event log. Money is summed in whole nano-USD."""
+    """Return a table of who spent what, from the event log. Money is summed in whole nano-USD."""
     rows: dict[tuple[str, str], list[int]] = {}
     for event in filter(None, map(parse_line, log.read_bytes().splitlines())):
         if not is_call(event):
@@ -119,16 +120,16 @@ def table(log: Path) -> str:
 
 def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1"  # on a machine behind a proxy of its own
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1"  # the machine may use a proxy for the internet
     with tempfile.TemporaryDirectory(prefix="modeltrack-demo-") as name, FakeProvider(record=False) as provider:
         folder = Path(name)
         (folder / "budgets.json").write_bytes(orjson.dumps(BUDGETS))
         (folder / "routing.json").write_bytes(orjson.dumps(RULES))
-        print("Starting the proxy before a fake provider ...", flush=True)
+        print("Starting the proxy in front of a fake provider ...", flush=True)
         with proxy(folder, provider.url) as (url, _):
-            print(f"Sending {sum(row[4] for row in TRAFFIC)} requests of 3 teams, made with plain HTTP:\n")
+            print(f"Sending {sum(row[4] for row in TRAFFIC)} requests from 3 teams, as plain HTTP:\n")
             send_traffic(url)
-            print(f"\nWhat it cost (fake answers, real prices), by {LOG_NAME}:\n")
+            print(f"\nWhat it cost (fake answers, real prices), according to {LOG_NAME}:\n")
             print(table(folder / LOG_NAME))
             print("\nThe proxy's own pages:\n")
             for page in ("/stats", "/cache/stats", "/routing/stats", "/metrics", "/healthz"):
@@ -141,7 +142,7 @@ def main() -> None:
 
 
 def _stay_up(folder: Path, url: str) -> None:
-    """With the dashboard, and a request now and then for it to show, until Ctrl-C."""
+    """Start the API with the dashboard, and send a request now and then for it to show, until Ctrl-C."""
     print("\nStarting the API ...", flush=True)
     with suppress(KeyboardInterrupt), api(folder) as (api_url, _):
         print(f"The dashboard:  {api_url}/\n\nA request every second or so until Ctrl-C.", flush=True)
@@ -150,7 +151,7 @@ def _stay_up(folder: Path, url: str) -> None:
 
 
 def trickle(url: str, rng: random.Random, stop: threading.Event) -> None:
-    """Requests like those before, one at a time, until `stop`."""
+    """Send random requests from TRAFFIC, one at a time, until `stop` is set."""
     while not stop.wait(rng.uniform(0.3, 1.7)):
         team, app, path, model, _, how = rng.choice(TRAFFIC)
         with suppress(requests.RequestException):

@@ -1,4 +1,4 @@
-"""The processes of the demo: each on a port of its own, with settings of its own, ended with the demo."""
+"""Run the demo's proxy and API as processes: each has its own port and settings, and ends with the demo."""
 
 import os
 import socket
@@ -21,7 +21,7 @@ _API_SETTINGS = ("DATA_DIR", "DB_PATH", "PORT", "API_HOST", "API_TOKEN", "SLACK_
 
 @contextmanager
 def proxy(folder: Path, upstream: str) -> Iterator[tuple[str, int]]:
-    """A mitmdump of its own; its URL and process id."""
+    """Run the proxy in mitmdump, and yield its URL and process id once it is ready."""
     port = _free_port(8080)
     settings = {"PROXY_PORT": port, "DATA_DIR": folder, "ANTHROPIC_BASE_URL": upstream, "OPENAI_BASE_URL": upstream}
     mitmdump = Path(sys.executable).with_name("mitmdump")
@@ -32,7 +32,7 @@ def proxy(folder: Path, upstream: str) -> Iterator[tuple[str, int]]:
 
 @contextmanager
 def api(folder: Path) -> Iterator[tuple[str, int]]:
-    """The API over the proxy's log; its URL and process id."""
+    """Run the API on the proxy's event log, and yield its URL and process id once it is ready."""
     port = _free_port(3001)
     settings = {"PORT": port, "DATA_DIR": folder}
     command = [sys.executable, "-m", "modeltrack_api"]
@@ -57,7 +57,7 @@ def _running(
 
 
 def _environment(settings: dict[str, Any]) -> dict[str, str]:
-    """Without the settings of a ModelTrack that the machine may have beside the demo."""
+    """Return the environment with these settings, but without those of another ModelTrack on the machine."""
     theirs = {info.env for info in (SETTINGS | MITMPROXY_SETTINGS).values()} | {"AWS_REGION", *_API_SETTINGS}
     kept = {name: value for name, value in os.environ.items() if name not in theirs}
     return kept | {name: str(value) for name, value in settings.items()}
@@ -72,7 +72,7 @@ def _free_port(wanted: int) -> int:
             except OSError:
                 continue
             return int(probe.getsockname()[1])
-    raise OSError("no port is free")
+    raise OSError("no port on 127.0.0.1 is free")
 
 
 def _wait_until_ready(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:

@@ -1,4 +1,4 @@
-"""The content view `LLM`: requests and answers as a conversation, and under the answer what it cost."""
+"""Add the content view `LLM`: it shows requests and answers as a conversation, and below an answer its cost."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -26,7 +26,7 @@ class LLMContentview(contentviews.Contentview):
         return 2 if is_ours and data and metadata.http_message else -1
 
     def prettify(self, data: bytes, metadata: contentviews.Metadata) -> str:
-        """Raises nothing: what cannot be read is shown as it is."""
+        """Return the text to show. It raises nothing: a body that cannot be read is shown as it is."""
         flow, message = metadata.flow, metadata.http_message
         is_answer = isinstance(message, http.Response)
         kind = (metadata.content_type or "").lower()
@@ -40,7 +40,7 @@ class LLMContentview(contentviews.Contentview):
 
 def _conversation(data: bytes, kind: str, message: http.Message | None, is_answer: bool) -> str:
     if len(data) > _MOST_VIEWED:
-        return f"[{len(data):,} bytes are too many to be read as a conversation; they begin:]\n\n{_raw(data)}"
+        return f"[{len(data):,} bytes are too many to be shown as a conversation. They begin with:]\n\n{_raw(data)}"
     if kind in ("text/event-stream", eventstream.CONTENT_TYPE):
         return transcript.render(reassembly.of_stream(_events(_decoded(data, message), kind)))
     body = orjson.loads(data)
@@ -58,11 +58,11 @@ def _events(data: bytes, kind: str) -> Iterable[Any]:
     try:
         yield from parser.feed(data)
     except CorruptStream:
-        return  # with what came before the damage
+        return  # what came before the damage is shown
 
 
 def _decoded(data: bytes, message: http.Message | None) -> bytes:
-    """A compressed stream that was kept in part is still as it came: mitmproxy decodes whole ones only."""
+    """Return the data decompressed: mitmproxy does not decompress a stream that was kept in part."""
     encoding = message.headers.get("content-encoding", "") if message else ""
     if not encoding or not message or data != message.raw_content:
         return data
@@ -77,5 +77,5 @@ def _footer(flow: flow.Flow) -> str:
     known = summary_of(flow)
     if not known:
         return f"\n{RULE}\n{flow.comment}" if flow.comment else ""
-    cut = f"\n[{known.left_out:,} bytes more were not kept: INSPECT_STREAM_BYTES]\n" if known.left_out else ""
-    return "".join([cut, *(f"\n{RULE}\n{text}\n" for text in known.explanations)])
+    cut = f"\n[{known.left_out:,} bytes were not kept: see INSPECT_STREAM_BYTES, INSPECT_MAX_BYTES]\n"
+    return "".join([cut if known.left_out else "", *(f"\n{RULE}\n{text}\n" for text in known.explanations)])

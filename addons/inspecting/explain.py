@@ -1,4 +1,4 @@
-"""What became of a call, for people: one line of it, tags to filter by, and why it cost what it cost."""
+"""Describe a call that has ended, for people: in one line, in tags to filter by, and in full with its cost."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -26,7 +26,7 @@ _TAGS = (
 
 
 def outcome(event: CostEvent) -> str:
-    """What matters most about it."""
+    """Return the one word for what matters most about the call, such as REFUSED."""
     found = {
         REFUSED: event.blocked_by,
         FAILED: event.error,
@@ -38,13 +38,13 @@ def outcome(event: CostEvent) -> str:
 
 
 def tags(event: CostEvent) -> list[str]:
-    """`team=product` and the like; one value a line, none of them a secret or text of a prompt."""
+    """Return tags such as `team=product`, one for each value. None holds a secret, or text of a prompt."""
     named = ((name.removesuffix("_id") if name == "app_id" else name, getattr(event, name)) for name in _TAGS)
     return [*(f"{name}={value}" for name, value in named if value), f"outcome={outcome(event)}"]
 
 
 def summary(call: LLMCall, event: CostEvent) -> str:
-    """`product/chatbot · claude-haiku-4-5 · 1,000 in 200 out · $0.0020 · HIT`."""
+    """Return the call in one line: `product/chatbot · claude-haiku-4-5 · 1,000 in 200 out · $0.0020 · HIT`."""
     return SEPARATOR.join(filter(None, _summary(call, event)))
 
 
@@ -93,11 +93,14 @@ def _refusal(call: LLMCall, event: CostEvent) -> str:
 
 
 def explanation(call: LLMCall, event: CostEvent, lines: list[Line] | None) -> str:
-    """`lines` are those of the bill for the call's usage; None where a price is not known."""
+    """Explain in full why a call cost what it cost.
+
+    `lines` are the lines of the bill for the call's usage, None where a price is not known.
+    """
     text = [
         summary(call, event),
         "",
-        f"model   {event.model} at {event.provider}, as billed" if event.model else "model   none was named",
+        f"model   {event.model} at {event.provider}, as billed" if event.model else "model   the request named none",
         *_tier(call),
         *_table(event, lines),
         f"rule    {_rule(call, event)}",
@@ -105,7 +108,9 @@ def explanation(call: LLMCall, event: CostEvent, lines: list[Line] | None) -> st
         *(f"budget  {standing.warning()}, before this call" for standing in call.standings),
     ]
     if event.usage_estimated:
-        text.append("usage   the provider did not report all of it: what is missing is estimated, 4 characters a token")
+        text.append(
+            "usage   the provider did not report all of it: what is missing is estimated, at 4 characters a token"
+        )
     if event.error:
         text.append(f"error   {event.error}, status {event.status_code}")
     return wrapped("\n".join(text))
@@ -139,7 +144,7 @@ def _table(event: CostEvent, lines: list[Line] | None) -> Iterator[str]:
         per = f"{line.rate:f} per 1K" if line.bucket == SEARCHES else f"{line.rate:f}"
         yield f"        {line.bucket:<26}{line.quantity:>12,}{per:>14}{_usd(line.usd):>16}"
     rest = Decimal(due) / NANOS_PER_USD - total
-    if abs(rest) >= Decimal("1e-9"):  # passes of other models in a cached answer, or what was reserved for a call
+    if abs(rest) >= Decimal("1e-9"):  # other models' passes in a cached answer, or a call billed as reserved
         yield f"        {'other':<26}{'':>26}{_usd(rest):>16}"
     yield f"        {'sum' if event.cache_hit else 'cost':<52}{_usd(Decimal(due) / NANOS_PER_USD):>16}"
     if event.cache_hit:
@@ -157,15 +162,15 @@ def _rule(call: LLMCall, event: CostEvent) -> str:
     if not event.routed_to:
         return "none changed the model" + (", as the client asked" if call.no_route else "")
     saved = f"; that saved {money(event.saved_nanos)}" if event.saved_nanos and not event.cache_hit else ""
-    return f"'{event.routing_rule}' gave it {event.routed_to} for {event.routed_from}{_spent(call)}{saved}"
+    return f"'{event.routing_rule}' replaced {event.routed_from} with {event.routed_to}{_spent(call)}{saved}"
 
 
 def _cache(call: LLMCall, event: CostEvent) -> str:
     if event.cache_hit:
         return "HIT" + (f": saved {money(event.saved_nanos)}" if event.saved_nanos else "")
     if event.blocked_by:
-        return "not asked"
+        return "not used: the call was refused"
     if call.cache_key:
         return "MISS"
     reasons = {"the client asked not to": call.no_cache, "streams are not cached": call.is_stream}
-    return "not asked: " + next((why for why, is_so in reasons.items() if is_so), "it is off, or the call has no key")
+    return "not used: " + next((why for why, is_so in reasons.items() if is_so), "it is off, or the call has no key")

@@ -1,6 +1,6 @@
-"""What is known of the calls on a flow that have ended, for the Inspector and its content view.
+"""Keep what is known of a flow's calls that have ended, for the Inspector and its content view.
 
-Kept beside mitmproxy's own attributes: it goes with the flow, and is not saved.
+It is an attribute of the flow, so it lives as long as the flow, and is not saved to a file.
 """
 
 from collections import deque
@@ -14,24 +14,30 @@ from addons.ledger.events import CostEvent
 from addons.llm.call import LLMCall
 
 METADATA = "modeltrack"
-"""Key in a flow's metadata: a string of `name=value` lines, so that `~meta team=product` finds it. This is saved."""
+"""The key in a flow's metadata of a text of `name=value` lines, so that `~meta team=product` finds it. It is saved."""
 
 RULE = "═" * WIDTH
-_NAME = "modeltrack_seen"
+_ATTRIBUTE = "modeltrack_summary"
 _MOST_TAGS = 64
+"""A WebSocket may carry calls without end; the tags of the first ones are kept."""
 MOST_EXPLAINED = 20
+"""The number of calls on a flow whose explanations are kept: the latest ones."""
 
 
 @dataclass(slots=True)
 class FlowSummary:
-    """What is known of the calls on a flow: one, or those on a WebSocket."""
+    """Hold sums and texts of the calls on a flow: one call, or all calls on a WebSocket."""
 
     calls: int = 0
     inputs: int = 0
+    """Input tokens, those of the provider's cache included."""
     outputs: int = 0
+    """Output tokens."""
     cost_nanos: int = 0
     outcomes: dict[str, int] = field(default_factory=dict)
+    """The number of calls with each outcome."""
     tags: dict[str, None] = field(default_factory=dict)
+    """The tags of all calls, each once, in the order in which they came."""
     explanations: deque[str] = field(default_factory=lambda: deque(maxlen=MOST_EXPLAINED))
     left_out: int = 0
     """Bytes of a streamed answer that were not kept."""
@@ -48,7 +54,7 @@ class FlowSummary:
                 self.tags[tag] = None
 
     def summary(self, call: LLMCall, event: CostEvent) -> str:
-        """After `add`; of several calls, their sums."""
+        """Return the line for the flow's list: the call that was added last or, of several calls, their sums."""
         if self.calls == 1:
             return explain.summary(call, event)
         special = [f"{number} {name}" for name, number in self.outcomes.items() if name != explain.SERVED]
@@ -62,11 +68,11 @@ class FlowSummary:
 
 
 def summary_of(flow: flow.Flow) -> FlowSummary | None:
-    found = flow.__dict__.get(_NAME)
+    found = flow.__dict__.get(_ATTRIBUTE)
     return found if isinstance(found, FlowSummary) else None
 
 
 def make_summary(flow: flow.Flow) -> FlowSummary:
-    """Made where there is none."""
-    found: FlowSummary = flow.__dict__.setdefault(_NAME, FlowSummary())
+    """Return the summary of a flow; make it where there is none yet."""
+    found: FlowSummary = flow.__dict__.setdefault(_ATTRIBUTE, FlowSummary())
     return found

@@ -1,6 +1,6 @@
-"""Inspector: what mitmweb and mitmproxy show of a call: a comment, a marker, its conversation, and why it cost what.
+"""Inspector: show calls in mitmweb and mitmproxy, with a comment, a marker, the conversation, and the cost explained.
 
-It shows prompts and answers to whoever may open mitmweb, and puts nothing of them into logs, comments or metadata.
+Everybody who may open mitmweb sees prompts and answers there. None of their text goes into logs, comments or metadata.
 """
 
 import logging
@@ -32,12 +32,12 @@ _MARKERS = {
     explain.DOWNGRADED: ":arrow_down:",
     explain.SERVED: "",
 }
-"""What is worth a look first."""
-_OURS = frozenset(_MARKERS.values())
+"""The marker of each outcome. Those that deserve attention come first: a flow gets the first that fits."""
+_OUR_MARKERS = frozenset(_MARKERS.values())
 
 
 class Inspector:
-    """The content view and the commands; below it a Watch, where flows are looked at."""
+    """Add the content view and the commands and, where flows are shown or saved, a Watch."""
 
     def __init__(self, core: Core, stats: Callable[[], dict[str, Any]], clear_cache: Callable[[], int]) -> None:
         self.core = core
@@ -62,32 +62,33 @@ class Inspector:
             self.core.on_record = watch.recorded
             self.addons.append(watch)
 
-    # Commands return lines: mitmproxy's console shows each in a row of its own.
+    # Commands return lists of lines, because mitmproxy's console shows each item in a row. mitmproxy shows their
+    # docstrings as their help.
 
     def stats(self) -> Sequence[str]:
-        """What /stats, /cache/stats and /routing/stats say."""
+        """Show what /stats, /cache/stats and /routing/stats report."""
         return orjson.dumps(self._stats(), option=orjson.OPT_INDENT_2).decode().splitlines()
 
     def budgets(self) -> Sequence[str]:
-        """What of each budget is spent this month."""
+        """Show how much of each budget is spent this month."""
         standings = self.core.ledger.all_standings()
         lines = [f"{s.warning()}, app '{s.budget.app}'" if s.budget.app else s.warning() for s in standings]
         return lines or ["There is no budget: data/budgets.json sets them."]
 
     def clear_cache(self) -> str:
         """Forget all cached answers."""
-        return f"{self._clear_cache()} answers forgotten"
+        return f"{self._clear_cache()} cached answers forgotten"
 
     def explain(self, flows: Sequence[flow.Flow]) -> Sequence[str]:
-        """Why these flows cost what they cost."""
+        """Explain why these flows cost what they cost."""
         found = (summary_of(flow) for flow in flows[:MOST_EXPLAINED])
         texts = [text for one in found if one for text in one.explanations]
         text = f"\n\n{RULE}\n\n".join(texts)
-        return text.splitlines() or ["No call that has ended: nothing is known of its cost."]
+        return text.splitlines() or ["None of these flows has a call that has ended."]
 
 
 class Watch:
-    """Comments on flows as their calls end, keeps streamed answers, and lets go of the oldest flows."""
+    """Comment on flows as their calls end, keep streamed answers, and drop the oldest flows."""
 
     def __init__(self, core: Core, view: Any) -> None:
         """`view` is mitmproxy's list of flows, None in mitmdump."""
@@ -96,15 +97,15 @@ class Watch:
         self._streams = KeptStreams()
 
     def failed(self, flow: http.HTTPFlow) -> None:
-        """Nothing depends on it."""
+        """Do nothing: no call depends on what is shown of it."""
 
     def recorded(self, flow: http.HTTPFlow, call: LLMCall, event: CostEvent) -> None:
-        """For core.on_record."""
+        """Comment on the flow of a call that has ended. Core calls this as its `on_record`."""
         try:
             self._comment(flow, call, event)
-            call.body = {}  # the flow keeps the request, and this stays as long as the flow
+            call.body = {}  # frees memory: the flow has the request, too, and the call lives as long as the flow
         except Exception as error:
-            logger.error("a flow could not be commented on: %s", describe(error))
+            logger.error("a flow could not be commented on: %s. mitmweb shows it without its cost", describe(error))
 
     def _comment(self, flow: http.HTTPFlow, call: LLMCall, event: CostEvent) -> None:
         known = make_summary(flow)
@@ -114,13 +115,16 @@ class Watch:
         known.explanations.append(explain.explanation(call, event, lines))
         flow.comment = known.summary(call, event)
         flow.metadata[METADATA] = "\n" + "\n".join(known.tags)
-        if flow.marked in _OURS:  # one that somebody set stays
+        if flow.marked in _OUR_MARKERS:  # a marker that a person set stays
             worst = next(name for name in _MARKERS if name in known.outcomes)
             flow.marked = _MARKERS[worst]
 
     @guarded
     def requestheaders(self, flow: http.HTTPFlow) -> None:
-        """What it is until a call has ended, and for what is no call; without the query, which may hold a key."""
+        """Comment on a request until its call has ended, or for good where it is not metered.
+
+        The query is left out, because it may hold a key.
+        """
         if flow.live and not flow.comment:
             what = f"{flow.request.method} {flow.request.path.partition('?')[0]}"[:200]
             other = untracked_call(flow)
@@ -144,13 +148,13 @@ class Watch:
     def _ended(self, flow: http.HTTPFlow) -> None:
         if flow.response and isinstance(flow.response.stream, Tee):
             flow.response.stream.finish()
-        self._let_go()
+        self._drop_oldest()
 
-    def _let_go(self) -> None:
-        """Of the oldest flows over the limit that are over and that nobody has marked."""
+    def _drop_oldest(self) -> None:
+        """Remove the oldest flows over the limit, but not those that are live, or that a person has marked."""
         limit = self.core.settings.inspect_max_flows
         if not limit or self._view is None or (excess := self._view.store_count() - limit) <= 0:
             return
-        over = (old for old in self._view._store.values() if not old.live and old.marked in _OURS)
-        for old in list(islice(over, excess)):
-            self._view.remove([old])  # of several at once it makes an alert
+        ended = (old for old in self._view._store.values() if not old.live and old.marked in _OUR_MARKERS)
+        for old in list(islice(ended, excess)):
+            self._view.remove([old])  # one at a time: mitmproxy shows an alert when several are removed at once

@@ -1,6 +1,6 @@
-"""Streamed answers that can be looked at afterwards, as the client got them, bounded in memory.
+"""Keep streamed answers as the client got them, so that they can be looked at later, in bounded memory.
 
-mitmproxy's own option for it, `store_streamed_bodies`, has no bound.
+mitmproxy's own option for this, `store_streamed_bodies`, has no bound.
 """
 
 import weakref
@@ -13,14 +13,17 @@ from addons.inspecting.flow_summary import FlowSummary, make_summary
 
 
 class KeptStreams:
-    """Bytes of streamed answers, of which the oldest are dropped for newer ones."""
+    """Count the bytes of the answers that are kept, and drop the oldest answers to make room for new ones."""
 
     def __init__(self) -> None:
         self.size = 0
         self._kept: deque[tuple[weakref.ref[http.HTTPFlow], int]] = deque()
 
     def make_room(self, size: int, limit: int) -> bool:
-        """Count `size` bytes more in; False where only answers that are still on their way could make room."""
+        """Add `size` bytes to the count, and drop old answers until the count is within `limit`.
+
+        Return False, and add nothing, where all that could make room are answers that still arrive.
+        """
         while self.size + size > limit and self._kept:
             reference, kept = self._kept.popleft()
             self.size -= kept
@@ -33,14 +36,14 @@ class KeptStreams:
         return True
 
     def keep(self, flow: http.HTTPFlow, size: int) -> None:
-        """For as long as there is room."""
-        while self._kept and self._kept[0][0]() is None:  # its flow has been let go
+        """Remember that the flow keeps `size` bytes of an answer that is complete; they may be dropped from now on."""
+        while self._kept and self._kept[0][0]() is None:  # its flow is gone
             self.size -= self._kept.popleft()[1]
         self._kept.append((weakref.ref(flow), size))
 
 
 class Tee:
-    """A response's `stream` that keeps what the client gets."""
+    """Replace a response's `stream` by one that also keeps what the client gets."""
 
     def __init__(
         self,
@@ -50,7 +53,7 @@ class Tee:
         limit: int,
         total_limit: int,
     ) -> None:
-        """`limit` for this answer, `total_limit` for all together, in bytes."""
+        """Wrap `inner`. `limit` is for this answer, `total_limit` for all answers together, both in bytes."""
         self._inner = inner
         self._streams = streams
         self._flow = flow
@@ -68,7 +71,7 @@ class Tee:
         return out
 
     def _keep(self, data: bytes) -> None:
-        room = 0 if self._known.left_out else self._limit - len(self._kept)  # without a gap
+        room = 0 if self._known.left_out else self._limit - len(self._kept)  # keep no part after a gap
         part = data[:room]
         if part and not self._streams.make_room(len(part), self._total_limit):
             part = b""
@@ -76,10 +79,10 @@ class Tee:
         self._known.left_out += len(data) - len(part)
 
     def finish(self) -> None:
-        """Put what was kept where a whole answer is."""
+        """Put what was kept where mitmproxy has the body of an answer."""
         if not self._flow.response:
             return
-        self._flow.response.stream = True  # what it was kept by is of no more use
+        self._flow.response.stream = True  # lets go of this Tee
         if self._kept:
             self._flow.response.raw_content = bytes(self._kept)
             self._streams.keep(self._flow, len(self._kept))

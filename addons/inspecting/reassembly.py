@@ -1,6 +1,6 @@
-"""Put a streamed answer together again, of any of the formats, also one that was cut off.
+"""Rebuild the messages of a streamed answer, in any of the formats, even where the stream was cut off.
 
-For looking at: what it used is measured by the stream's meter as it passes.
+They are only shown: the stream's meter measures the usage, as the stream passes.
 """
 
 import base64
@@ -27,9 +27,9 @@ class _Draft:
 class _Answer:
     def __init__(self) -> None:
         self.drafts: dict[_Key, _Draft] = {}
-        """In the order in which they began."""
+        """The parts of the answer so far, in the order in which they began."""
         self.whole: list[Message] = []
-        """What the stream's last event repeats, where it does."""
+        """The whole answer, where the last event of the stream repeats it."""
 
     def begin(self, key: _Key, block: object) -> None:
         for part in part_of(block) if isinstance(block, dict) else ():
@@ -70,7 +70,7 @@ def _read(answer: _Answer, event: Event) -> None:
         if isinstance(content, dict) and isinstance(content.get("bytes"), str):  # a frame of Bedrock's `invoke`
             content = orjson.loads(base64.b64decode(content["bytes"]))
     except ValueError:
-        return  # [DONE], or cut
+        return  # the event is [DONE], or was cut off
     if not isinstance(content, dict):
         return
     kind = content.get("type")
@@ -85,7 +85,7 @@ def _read(answer: _Answer, event: Event) -> None:
         _read_chunk(answer, content)
     elif event.name in _CONVERSE:
         _read_converse(answer, content)
-    else:  # of a model that is not Anthropic's, in a frame of `invoke`
+    else:  # an event of a model that is not Anthropic's, in a frame of `invoke`
         for name in _CONVERSE:
             _read_converse(answer, _dict(content.get(name)))
         for name in ("generation", "outputText", "completion"):
@@ -99,7 +99,7 @@ def _block_delta(answer: _Answer, content: Mapping[str, Any]) -> None:
 
 
 def _read_chunk(answer: _Answer, chunk: Mapping[str, Any]) -> None:
-    """OpenAI's chat and legacy completions."""
+    """Read a chunk of OpenAI's chat or legacy completions."""
     choices = chunk["choices"]
     for choice in map(_dict, choices if isinstance(choices, list) else []):
         index, delta = _index(choice, "index"), _dict(choice.get("delta"))
@@ -156,7 +156,7 @@ _BY_TYPE: dict[str, Callable[[_Answer, Mapping[str, Any]], None]] = {
     "response.function_call_arguments.delta": _item_delta(TOOL_CALL),
     "response.custom_tool_call_input.delta": _item_delta(TOOL_CALL),
 }
-"""By the event's `type`, which Anthropic's and the Responses API's have."""
+"""Functions that read an event, by its `type`, which the events of Anthropic and of the Responses API have."""
 
 
 def _index(content: Mapping[str, Any], name: str) -> int:

@@ -1,7 +1,7 @@
-"""A request or an answer as people read it: who said what, with thinking and tool calls told apart from the text.
+"""Write a request or an answer as people read it: who said what, with thinking and tool calls apart from the text.
 
-Goes by the shapes of the fields rather than by provider, so it reads what a saved flow holds, too, and leaves no field
-of a message out: what it does not know is shown as JSON. Nothing here raises for any JSON there is, but RecursionError.
+The code goes by the shape of the fields and not by the provider, so it can also read a saved flow. It leaves out no
+field of a message: it shows what it does not know as JSON. No JSON makes it raise anything but RecursionError.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -18,7 +18,7 @@ ERROR = "error"
 OTHER = "other"
 
 WIDTH = 76
-"""Characters on a line, as many as mitmweb shows beside its list on a small screen; it wraps nothing."""
+"""Characters on a line: as many as mitmweb, which does not wrap lines, shows beside its list on a small screen."""
 _MOST_CHARACTERS = 500_000
 _MOST_OF_A_PART = 100_000
 
@@ -27,7 +27,7 @@ class Part(NamedTuple):
     kind: str
     text: str
     name: str = ""
-    """Of a tool."""
+    """The name of a tool."""
 
 
 class Message(NamedTuple):
@@ -65,7 +65,7 @@ def of_answer(body: Mapping[str, Any]) -> list[Message]:
 
 
 def parameters(body: Mapping[str, Any]) -> str:
-    """What a request asks for beside its messages, on one line."""
+    """Return in one line what a request asks for, apart from its messages."""
     names = ("model", "max_tokens", "max_completion_tokens", "max_output_tokens", "temperature", "stream")
     shown = [f"{name} {body[name]}"[:300] for name in names if isinstance(body.get(name), str | int | float)]
     if tools := [_tool_name(tool) for tool in _dicts(body.get("tools"))]:
@@ -86,7 +86,7 @@ def render(messages: Iterable[Message]) -> str:
         pieces.append("")
         size += 100
         if size > _MOST_CHARACTERS:
-            pieces.append("[… the rest is left out: the raw view has it]")
+            pieces.append("[… the rest is left out here; the raw view has it]")
             break
     return "\n".join(pieces)
 
@@ -113,7 +113,7 @@ def _wrapped_line(line: str) -> Iterator[str]:
 
 
 def _messages(value: object, role: str) -> list[Message]:
-    """Of a list of messages, or of items of which only some are messages; or of a bare text."""
+    """Read a list of messages, a list in which only some items are messages, or a bare text."""
     if isinstance(value, str):
         return [Message(role, [Part(TEXT, value)])] if value else []
     found: list[Message] = []
@@ -128,7 +128,7 @@ def _messages(value: object, role: str) -> list[Message]:
 
 
 def _message_parts(message: Mapping[str, Any]) -> list[Part]:
-    """OpenAI's messages have more than `content`."""
+    """Return the parts of a message. OpenAI's messages have other fields with text beside `content`."""
     parts = [Part(THINKING, text) for n in ("reasoning_content", "reasoning") if (text := _string(message.get(n)))]
     is_result = message.get("role") == "tool" or "tool_call_id" in message
     content = _parts(message.get("content"))
@@ -156,12 +156,12 @@ def _parts(content: object) -> list[Part]:
 
 
 def part_of(block: Mapping[str, Any]) -> Iterator[Part]:
-    """What a content block, or an item of the Responses API, says."""
+    """Yield the parts of a content block, or of an item of the Responses API."""
     kind = block.get("type")
     if isinstance(kind, str):
         yield _BLOCKS[kind](block) if kind in _BLOCKS else _other(kind, block)
         return
-    for name, value in block.items():  # converse: a block is an object with one member, which says what it is
+    for name, value in block.items():  # converse: the one member of a block tells the kind
         if name == "text":
             yield Part(TEXT, _string(value))
         elif reader := _CONVERSE.get(name):

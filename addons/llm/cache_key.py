@@ -1,4 +1,4 @@
-"""The identity of an answer: two requests with the same key would be given the same one."""
+"""Compute the cache key of a request: two requests with the same key can be given the same answer."""
 
 import hashlib
 import re
@@ -8,34 +8,36 @@ from typing import Any
 
 import orjson
 
-# What a provider keeps and goes on from: the answer is another one each time.
+# These name something that the provider keeps and continues, so the same request gets another answer each time.
 _STATE = frozenset({"conversation", "container"})
-# Headers that change an answer's form.
+# These headers change the form of an answer.
 _FORM = frozenset({"anthropic-version", "anthropic-beta", "openai-organization", "openai-project", "openai-beta"})
-# The caller's credential, so that nobody is served what their own key did not buy: a provider's Authorization,
-# x-api-key, api-key, and what a gateway behind a base URL may want instead, such as cf-aig-authorization or a cookie.
+# The caller's credential is part of the key, so that nobody gets an answer that somebody else's key paid for. It is in
+# Authorization, x-api-key or api-key, or in what a gateway behind a base URL wants, such as cf-aig-authorization or a
+# cookie.
 _CREDENTIAL = re.compile(r"auth|key|token|secret|cookie|credential")
+# Differs in each request, though its name matches the pattern above.
 _NEVER_TWICE = frozenset({"idempotency-key"})
 
 SIGV4 = "AWS4-HMAC-SHA256 "
 
 
 def credential(authorization: str) -> str:
-    """Of a SigV4 signature, which is another one each time, the access key that made it."""
+    """Return the credential in an Authorization header; for a SigV4 signature, which always differs, its access key."""
     if not authorization.startswith(SIGV4):
         return authorization
     return SIGV4 + authorization.partition("Credential=")[2].partition("/")[0]
 
 
 def key_headers(fields: Iterable[tuple[bytes, bytes]]) -> list[tuple[str, str]]:
-    """Those of a request's headers that its key is made of, by lower-case name, those of one name in their order."""
+    """Return the headers that are part of the key, sorted by lower-case name; headers of one name keep their order."""
     found = ((name, value) for raw, value in fields if (name := _key_name(raw)))
     return sorted(((name, credential(value.decode("latin-1"))) for name, value in found), key=lambda item: item[0])
 
 
 @lru_cache(maxsize=1024)
 def _key_name(raw: bytes) -> str:
-    """ "" for a header that is no part of the key."""
+    """Return the header's name in lower case, or "" where the header is not part of the key."""
     name = raw.decode("latin-1").lower()
     return name if name in _FORM or (name not in _NEVER_TWICE and _CREDENTIAL.search(name)) else ""
 
@@ -43,14 +45,15 @@ def _key_name(raw: bytes) -> str:
 def cache_key(
     provider: str, url: str, body: Mapping[str, Any], headers: list[tuple[str, str]], filing: Collection[str]
 ) -> bytes | None:
-    """SHA-256 over the upstream URL, the canonical body without its `filing` fields, and `key_headers`; None for a body
-    that has no canonical form, and for one whose answer depends on more than itself.
+    """Return the SHA-256 of the upstream URL, the canonical body without its `filing` fields, and `key_headers`.
+
+    Return None for a body that has no canonical form, and for one whose answer depends on what the provider keeps.
     """
     if not _STATE.isdisjoint(name for name, value in body.items() if value):
         return None
     asked = {name: value for name, value in body.items() if name not in filing and name != "stream"}
     try:
         canonical = orjson.dumps([provider, url, asked, headers], option=orjson.OPT_SORT_KEYS)
-    except (TypeError, RecursionError):  # such as an integer of more than 64 bits, or nesting without end
+    except (TypeError, RecursionError):  # an integer of more than 64 bits, or nesting that is too deep
         return None
     return hashlib.sha256(canonical).digest()

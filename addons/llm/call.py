@@ -1,4 +1,4 @@
-"""LLMCall: what one request on a tracked route is, and what became of it so far. Hung on the flow by Routing."""
+"""Hold the state of a call: what was asked for, and what became of it so far. Routing attaches it to the flow."""
 
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -15,80 +15,91 @@ from addons.llm.usage import NOTHING, Estimate, Usage
 
 
 class CallState(Enum):
-    """How far a call has come. A state may be left out, but none comes back."""
+    """Tell how far a call has come. A call may skip a state, but never goes back to an earlier one."""
 
     OPEN = auto()
-    """Nothing of it has left the proxy, so it costs nothing."""
+    """Nothing of the call has left the proxy, so it costs nothing."""
     SENT = auto()
-    """It may have reached the provider, so it may cost something."""
+    """The call may have reached the provider, so it may cost something."""
     MEASURED = auto()
-    """Its usage and its cost are known."""
+    """The call's usage and cost are known."""
     LOGGED = auto()
-    """Its event has been written and its reservation given back."""
+    """The call's event has been written, and its reservation has been settled."""
 
 
 @dataclass(slots=True)
 class UntrackedCall:
-    """A call of another route of a provider's."""
+    """Hold the state of a request that is forwarded but not metered, such as a request for the list of models."""
 
     team: str
     app: str
     sign_for: str = ""
-    """The AWS service that the proxy has to sign it for, "" if it goes on as it came."""
+    """The AWS service that the proxy signs the request for; "" where it is forwarded as it came."""
     is_signed: bool = False
-    """Whether it has done so."""
+    """Whether the proxy has signed the request."""
 
 
 @dataclass(slots=True)
 class LLMCall:
+    """Hold the state of one use of a model, from the headers of the request until its event is in the log."""
+
     route: Tracked
     base_url: str
-    """What its path is put behind; "" leaves that to the provider."""
+    """The URL that the path is appended to; "" where the provider decides."""
     attribution: Attribution
     started: float
-    """Seconds, monotonic."""
+    """When the call began, in seconds of the monotonic clock."""
     no_cache: bool = False
     no_route: bool = False
-    """Whether the client asked for its model, whatever the routing rules say."""
+    """Whether the client asked to keep its model, whatever the model rules say."""
 
     request: LLMRequest | None = None
-    """None until the body has been read, and for one that could not be."""
+    """What the body asks for; None until it has been read, and where it could not be read."""
     body: dict[str, Any] = field(default_factory=dict)
-    """Empty once the request is on its way: what is needed later is in `request`."""
+    """The parsed body. It is emptied once the request has been sent: what is needed later is in `request`."""
     fixed: str = ""
-    """Why nothing of the request may be changed, "" if it may: compressed_body, signed_request."""
+    """Why the request must not be changed: compressed_body or signed_request; "" where it may be changed."""
     adds_stream_usage: bool = False
-    """Whether the stream reports its usage because the proxy asked, not the client."""
+    """Whether the stream reports its usage because the proxy asked for it, and not the client."""
 
     standings: list[Standing] = field(default_factory=list)
-    """Of the budgets that cover the call, at admission."""
+    """Where the budgets that cover the call stood when it was admitted."""
     ticket: Ticket | None = None
+    """The handle of the call's reservation."""
     budget_warning: str = ""
-    """Text for the client when a budget is nearly spent, "" otherwise."""
+    """The warning for the client where a budget is nearly spent, "" otherwise."""
     blocked_by: str = ""
+    """What refused the call: see `Denial.blocked_by`."""
 
     routed_from: str = ""
+    """The model that was asked for, where a model rule replaced it."""
     routed_to: str = ""
+    """The model that a model rule put in its place."""
     routing_rule: str = ""
+    """The name of the model rule that fired."""
     route_reason: str = ""
-    """Text for the client: why the rule fired."""
+    """The reason, for the client, why the model rule fired."""
 
     cache_key: bytes | None = None
     leads: bool = False
-    """Whether identical requests wait for this one's answer."""
+    """Whether identical requests wait for the answer to this one."""
     cache_hit: bool = False
     saved_nanos: int | None = None
+    """Nano-USD that the cache or a model rule saved."""
 
     state: CallState = CallState.OPEN
     meter: StreamMeter | None = None
     ttft_ms: int | None = None
+    """Time to the first token, in milliseconds."""
     usage: Usage = NOTHING
     priced_usage: Usage = NOTHING
-    """What `cost_nanos` is the price of: `usage` with its `extra` still apart."""
+    """The usage that `cost_nanos` is the price of. It keeps its `extra` apart, which the counts of `usage` include."""
     model: str = ""
-    """As billed; until measured, as asked for."""
+    """The model that is billed; until the call is measured, the model that was asked for."""
     cost_nanos: int | None = 0
+    """Nano-USD; None where the price is not known."""
     error: str = ""
+    """The type of the error that the call ended with, "" where there was none."""
 
     @property
     def provider(self) -> Provider:
@@ -111,20 +122,21 @@ class LLMCall:
         return self.request is not None and self.request.stream
 
     def deny(self, denial: Denial) -> None:
-        """Note that the call is refused, and why."""
+        """Record that the call is refused, and why."""
         self.error = denial.kind
         self.blocked_by = self.blocked_by or denial.blocked_by
 
     def ask(self, body: dict[str, Any]) -> None:
-        """Take in what the body asks for. Raises ValueError where there is no model."""
+        """Read what the body asks for. Raises ValueError where no model is named."""
         self.request = self.wire.request(body, self.route.model)
         self.body = body
         self.model = self.request.model
 
     def estimate(self) -> Estimate:
-        """Tokens for an answer that does not report them, before any of it is seen.
+        """Return the tokens to assume for an answer that does not report them, before any of it has arrived.
 
-        One in the background goes on where nobody looks, so its output is what was reserved for it.
+        The proxy does not see an answer that is made in the background, so its output is assumed to be all that was
+        reserved.
         """
         if self.request is None:
             return Estimate(0, 0)

@@ -1,32 +1,35 @@
-"""The one kind of "no": why a call is not served, as the error that the client gets."""
+"""Describe why a call is refused, in the words of the error that the client gets."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Denial:
+    """State why the proxy does not serve a call, and which error it sends instead."""
+
     status: int
+    """The HTTP status of the error."""
     kind: str
-    """The error's type, one word such as budget_exceeded."""
+    """The type of the error, one word such as budget_exceeded."""
     message: str
-    """States what happened and what to do."""
+    """The text for people: what happened, and what to do."""
     retry_after: int | None = None
-    """Seconds; None says that a retry cannot help, and the SDKs then do not try one."""
+    """Seconds until a retry may succeed; None where no retry can, and the SDKs then do not retry."""
     blocked_by: str = ""
-    """`budget`, `rule` or `unknown_model` where ModelTrack's configuration refuses the call; "" for other errors."""
+    """What in ModelTrack's configuration refuses the call: budget, rule or unknown_model; "" for other errors."""
 
     @property
     def headers(self) -> dict[str, str]:
-        """The headers that tell an SDK whether, and when, to try again."""
+        """Return the headers that tell an SDK whether to retry, and when."""
         return {"x-should-retry": "false"} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
 
 
 def invalid(error: ValueError) -> Denial:
-    """Deny a request for the reason that the error states, which quotes nothing of its body."""
+    """Deny a request for the reason that the error states. The error must not quote the body."""
     return Denial(400, "invalid_request_error", f"The request cannot be used: {error}.")
 
 
 def too_large(what: str, limit: int) -> Denial:
-    """Deny what is larger than `limit` bytes."""
+    """Deny a request because `what` is larger than `limit` bytes."""
     message = f"The {what} is larger than {limit} bytes, the limit that MAX_REQUEST_BYTES sets."
     return Denial(413, "request_too_large", message)

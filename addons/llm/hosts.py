@@ -1,4 +1,4 @@
-"""Tell by its host and path what a request is that came through HTTPS_PROXY, and where it goes."""
+"""Tell from its host and path what a request through HTTPS_PROXY asks for, and which URL it is sent to."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -13,23 +13,24 @@ from addons.llm.routes import Tracked, clean, resolve
 
 
 class Host(NamedTuple):
-    """A provider's host, or the part of one that has several."""
+    """Say which provider a host belongs to, or the part of a host below one base URL."""
 
     provider: Provider
     base_url: str
-    """What the path of a request is put behind: the provider's configured base URL, or the host itself."""
+    """The URL that a request's path is appended to: the provider's configured base URL, or the host itself."""
     skipped: str = ""
-    """What tracked paths begin with on this host and not on the proxy; `base_url` ends with it."""
+    """The prefix of tracked paths that this host has and the proxy's own paths do not; `base_url` ends with it."""
 
 
-# From botocore's endpoint rules: FIPS, dual-stack, China, and VPC endpoints, whose names begin with their own id.
+# Names from botocore's endpoint rules: FIPS, dual-stack, China, and VPC endpoints, whose names begin with an id.
 _BEDROCK_RUNTIME = re.compile(
     r"(?:[a-z0-9-]+\.)?bedrock-runtime(?:-fips)?\.(?P<region>[a-z0-9-]+)"
     r"\.(?:(?:vpce\.)?amazonaws\.com(?:\.cn)?|api\.aws|api\.amazonwebservices\.com\.cn)"
 )
 _BEDROCK_NATIVE = re.compile(r"(?:[a-z0-9-]+\.)?bedrock-mantle(?:-fips)?\.(?P<region>[a-z0-9-]+)\.(?:vpce\.)?api\.aws")
 
-# Azure and Bedrock have many hosts, regional ones of OpenAI keep data in their region: those are gone to as they are.
+# Requests to these hosts stay on the host that the client chose: Azure and Bedrock have many hosts, and OpenAI's
+# regional hosts keep data in their region.
 _HOSTS: list[tuple[re.Pattern[str], Provider, str]] = [
     (re.compile(r"api\.anthropic\.com"), ANTHROPIC, ""),
     (re.compile(r"(?:[a-z]{2}\.)?api\.openai\.com"), OPENAI, ""),
@@ -40,7 +41,7 @@ _HOSTS: list[tuple[re.Pattern[str], Provider, str]] = [
 
 
 def provider_hosts(host: str, port: int, endpoints: Endpoints) -> tuple[Host, ...]:
-    """Empty for a host that is no LLM provider's; more than one where several base URLs name it."""
+    """Return what the host is: nothing if it is not an LLM provider's, several if several base URLs name it."""
     host = host.lower().rstrip(".")
     if host == "api.anthropic.com":
         return (Host(ANTHROPIC, endpoints.anthropic),)
@@ -67,8 +68,9 @@ def _configured(host: str, port: int, endpoints: Endpoints) -> Iterator[Host]:
 
 
 def is_own(authority: str, address: str, port: int) -> bool:
-    """Whether a request that names its host in full (`GET http://host/…`, as clients do that have HTTP_PROXY set) is
-    for the proxy itself, which listens there.
+    """Return whether `authority` is the proxy itself, which listens on `address` and `port`.
+
+    Clients that have HTTP_PROXY set name the host in full: `GET http://host/…`.
     """
     try:
         parts = urlsplit("//" + authority)
@@ -78,9 +80,9 @@ def is_own(authority: str, address: str, port: int) -> bool:
 
 
 def tracked_on(hosts: Sequence[Host], path: str) -> tuple[Host, Tracked] | None:
-    """The generation call that this path is, None for another call.
+    """Return the host and the tracked route that a path belongs to; None where the path is not tracked.
 
-    A path that only unescaped is one counts too: unlike the proxy's own, a provider's server may read it so.
+    The path is also tried with its percent-escapes undone: a provider's server may undo them.
     """
     for host in hosts:
         rest = _rest(path, host)
@@ -92,7 +94,7 @@ def tracked_on(hosts: Sequence[Host], path: str) -> tuple[Host, Tracked] | None:
 
 
 def untracked_on(hosts: Sequence[Host], path: str) -> str:
-    """The URL of another call."""
+    """Return the URL for a path that is not tracked."""
     for host in hosts:
         if rest := _rest(path, host):
             return join(host.base_url, rest, "")
@@ -100,7 +102,7 @@ def untracked_on(hosts: Sequence[Host], path: str) -> str:
 
 
 def _rest(path: str, host: Host) -> str:
-    """The path without what is skipped on the host, however that is spelled; "" for a path that has it not."""
+    """Return the path without the host's `skipped` prefix, however that is escaped; "" where the path lacks it."""
     if not host.skipped:
         return path
     segments = clean(path).split("/")
@@ -109,6 +111,6 @@ def _rest(path: str, host: Host) -> str:
 
 
 def aws_region(host: str) -> str:
-    """The region that a Bedrock host of AWS's is in, "" for another host."""
+    """Return the AWS region of a Bedrock host, "" for any other host."""
     match = _BEDROCK_RUNTIME.fullmatch(host) or _BEDROCK_NATIVE.fullmatch(host)
     return match["region"] if match else ""

@@ -1,4 +1,7 @@
-"""data/routing.json: send a request to a cheaper model, or refuse it, once a budget is nearly used up."""
+"""Choose the model rule for a request: once a budget is nearly spent, use a cheaper model, or refuse the call.
+
+The rules are in data/routing.json.
+"""
 
 import re
 from collections.abc import Callable
@@ -10,7 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 DEFAULT_OPT_OUT_HEADER = "X-ModelTrack-No-Route"
 
-# Ids that Bedrock gives Anthropic's models: anthropic.claude-…, us.anthropic.claude-…, arn:…/us.anthropic.claude-….
+# Bedrock's ids of Anthropic's models begin like this: anthropic.claude-…, us.anthropic.claude-…,
+# arn:…/us.anthropic.claude-….
 _BEDROCK_PREFIX = re.compile(r"(?:arn:[^/]*/)?(?:[a-z-]+\.)?anthropic\.")
 _BEDROCK_VERSION = re.compile(r"-v\d+(?::\d+)?\Z")
 _DATE = re.compile(r"-(?:\d{8}|\d{4}-\d{2}-\d{2})(?:-v\d+(?::\d+)?)?\Z")
@@ -19,12 +23,14 @@ Name = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f
 
 
 class Rule(BaseModel):
+    """Define a model rule: which models it replaces or refuses, and from which share of a budget on."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Name
     trigger: Literal["budget_percent_above"]
     threshold: float = Field(ge=0, le=100, allow_inf_nan=False, strict=True)
-    """Percent of the budget spent from which on the rule applies."""
+    """Percent of a budget; the rule applies once that much has been spent."""
     from_models: list[Name] = Field(min_length=1)
     to_model: Name
     provider: Literal["", "anthropic", "openai", "bedrock", "azure"] = ""
@@ -32,7 +38,7 @@ class Rule(BaseModel):
     enabled: bool = True
 
     def covers(self, provider: str, family: str, model: str) -> bool:
-        """Whether it is about this model; one that the rule leads to is not."""
+        """Return whether the rule applies to this model; it never applies to its own `to_model`."""
         bare = _bare(model)
         undated = _undated(bare if bare == model else _BEDROCK_VERSION.sub("", bare))
         return (
@@ -43,18 +49,19 @@ class Rule(BaseModel):
         )
 
     def target(self, model: str) -> str:
-        """The model to use instead, with the prefix that the requested one has on Bedrock."""
+        """Return the model to use instead, with the Bedrock prefix of the requested model."""
         prefix = _BEDROCK_PREFIX.match(model)
         return (prefix[0] if prefix else "") + _bare(self.to_model)
 
 
 class RoutingFile(BaseModel):
-    """data/routing.json."""
+    """Define the content of data/routing.json: the model rules, in the order in which they are tried."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     rules: list[Rule] = Field(default_factory=list)
     opt_out_header: str = Field(default=DEFAULT_OPT_OUT_HEADER, pattern=r"^[A-Za-z0-9-]{1,64}$")
+    """The request header by which a client keeps the model that it asked for."""
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> "RoutingFile":
@@ -68,12 +75,14 @@ class RoutingFile(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
+    """Say which rule fired, and what it does to the call."""
+
     rule: Rule
     target: str
-    """The model to use, or to recommend."""
+    """The model to use; where the rule refuses the call, the model to recommend."""
     skip: str = ""
-    """Why a downgrade is left out, "" if it is not: opt_out, compressed_body, signed_request, signed_thinking or
-    unpriced_target."""
+    """Why the model is kept after all: opt_out, compressed_body, signed_request, signed_thinking or unpriced_target; ""
+    where it is replaced."""
 
 
 def choose(
@@ -89,9 +98,11 @@ def choose(
     priced: Callable[[str], bool],
     full_name: Callable[[str], str] = str,
 ) -> Decision | None:
-    """The first enabled rule that fires; None where none does. `percent` is None where no budget covers the request.
+    """Return what the first enabled rule that fires decides; None where no rule fires.
 
-    `full_name` gives the name that the provider knows a target by, where a rule leaves a part of it out.
+    `percent` is how much of the fullest budget is spent, None where no budget covers the request. `fixed` says why the
+    request must not be changed, "" where it may. `priced` returns whether a model's price is known. `full_name` returns
+    the provider's name of a model that a rule names only in part.
     """
     if percent is None:
         return None
@@ -111,7 +122,7 @@ def choose(
 
 
 def has_signed_thinking(body: dict[str, Any]) -> bool:
-    """Whether the conversation holds thinking that only the model that signed it accepts."""
+    """Return whether the conversation holds signed thinking, which only the model that signed it accepts."""
     messages = body.get("messages")
     blocks = (
         block

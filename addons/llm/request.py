@@ -1,4 +1,4 @@
-"""Read from a request's body what the event and the reservation need: sizes and a hash, never the text itself."""
+"""Read from a request's body what the event and the reservation need: sizes and a hash, but no text."""
 
 import hashlib
 import json
@@ -10,30 +10,31 @@ import orjson
 
 from addons.llm.usage import CHARACTERS_PER_TOKEN, tokens_of
 
-_IMAGE_CHARACTERS = 1600 * CHARACTERS_PER_TOKEN  # an image costs about this many tokens, whatever its bytes
+_IMAGE_CHARACTERS = 1600 * CHARACTERS_PER_TOKEN  # an image costs about 1600 tokens, whatever its size in bytes
 _LONGEST_MODEL_NAME = 256
 _DEFAULT_OUTPUT_TOKENS = 4096
-_MAX_OUTPUT_TOKENS = 128_000  # more than models answer; a client's larger number must not reserve a whole budget
+_MAX_OUTPUT_TOKENS = 128_000  # more than models answer; a client that asks for more must not reserve a whole budget
 
 
 @dataclass(frozen=True, slots=True)
 class LLMRequest:
-    """What one request asks for. Token counts are estimates, in characters / 4."""
+    """Hold what a request asks for. Its token counts are estimates, with 4 characters for a token."""
 
     model: str
     stream: bool
     input_tokens: int
     max_output_tokens: int
+    """The limit on the answer, over all of its choices; a default where the request sets none."""
     system_prompt_tokens: int
     user_prompt_tokens: int
     prompt_hash: str
-    """First 8 hex digits of SHA-256 of the system prompt, "" without one."""
+    """The first 8 hex digits of the system prompt's SHA-256, "" where there is no system prompt."""
     background: bool = False
-    """Whether it is answered where nobody looks (OpenAI's Responses)."""
+    """Whether the answer is made in the background and fetched later (OpenAI's Responses API)."""
 
 
 def parse_object(content: bytes) -> dict[str, Any]:
-    """A body. Raises ValueError that says what is wrong with it without quoting it."""
+    """Parse a body as a JSON object. Raises ValueError, which says what is wrong without quoting the body."""
     body = _parse(content)
     if not isinstance(body, dict):
         raise ValueError("its body is not a JSON object")
@@ -47,7 +48,8 @@ def _parse(content: bytes) -> Any:
         problem = ValueError(f"its body is not JSON (line {error.lineno}, column {error.colno})")
     if b"\\ud" not in content.lower():
         raise problem
-    # JavaScript writes half of a surrogate pair, such as a cut emoji, as an escape. orjson takes none, providers may.
+    # JavaScript writes half of a surrogate pair, such as a cut emoji, as an escape. orjson refuses it; the standard
+    # library accepts it, and so do some providers.
     try:
         return json.loads(content)
     except (ValueError, RecursionError):
@@ -62,11 +64,12 @@ def read_request(
     model: str = "",
     stream: bool | None = None,
 ) -> LLMRequest:
-    """`output_limits` are the names of the fields that may limit the answer, the first one present counts.
+    """Return what a request asks for.
 
-    `model` and `stream` are what the path says, where it does.
+    `output_limits` names the fields that may limit the answer; the first one that is present counts. `model` and
+    `stream` come from the path, for routes whose path states them.
 
-    Raises ValueError where `model` is missing or no name.
+    Raises ValueError where no model is named, or the name is not a usable one.
     """
     model = model or body.get("model")  # type: ignore[assignment]
     if not isinstance(model, str) or not model.strip():
@@ -96,12 +99,12 @@ def _output_limit(body: Mapping[str, Any], names: Iterable[str]) -> int:
 
 
 def characters(value: object) -> int:
-    """Characters of all strings in a JSON value; files and images count as what a usual image costs."""
+    """Return the characters of all strings in a JSON value; a file or an image counts as a usual image at most."""
     total = 0
     waiting: list[Any] = [(value,)]
     while waiting:
         for item in waiting.pop():
-            kind = type(item)  # of what a JSON parser makes
+            kind = type(item)  # no isinstance: a JSON parser makes no subclasses
             if kind is str:
                 length = len(item)
                 total += length if length <= _IMAGE_CHARACTERS or item[:5] != "data:" else _IMAGE_CHARACTERS
@@ -116,7 +119,7 @@ def characters(value: object) -> int:
 
 
 def text_of(content: object) -> str:
-    """The text of a message's content: a string, or a list of blocks of which some have a `text`."""
+    """Return the text of a message's content, which is a string or a list of blocks, some of which have a `text`."""
     if isinstance(content, str):
         return content
     if isinstance(content, list):
@@ -126,7 +129,7 @@ def text_of(content: object) -> str:
 
 
 def messages_of(body: Mapping[str, Any], roles: Collection[object], field: str = "messages") -> list[str]:
-    """The texts of the messages with one of these roles."""
+    """Return the texts of the messages that have one of these roles."""
     messages = body.get(field)
     if not isinstance(messages, list):
         return []

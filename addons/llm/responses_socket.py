@@ -1,8 +1,9 @@
-"""One WebSocket of OpenAI's Responses API, on which many responses are made: which event belongs to which.
+"""Match the events on a WebSocket of OpenAI's Responses API to the calls that they belong to.
 
-Each `response.create` is a turn. A turn is on a lane, its `stream_id` ("" here where it has none): those of one lane
-are answered one after the other, those of different lanes at once, and every event of an answer repeats its lane. A
-response may also be followed by one that nobody created, after a `response.steer`. Source: openai's SDK 3.54,
+Many responses are made on one WebSocket. Each `response.create` starts a turn. A turn is on a lane, which its
+`stream_id` names (here "" where it has none). Turns on one lane are answered one after the other, turns on different
+lanes at the same time. Every event of an answer repeats the lane. After a `response.steer`, a response may be followed
+by another one that no `response.create` asked for. Source: openai's SDK 3.54,
 types/responses/responses_client_event.py and lib/responses_websocket/README.md.
 """
 
@@ -22,64 +23,67 @@ _UNASKED = LLMRequest("", True, 0, 0, 0, 0, "")
 
 @dataclass(slots=True, eq=False)
 class Turn:
+    """Hold the state of a call on the WebSocket that is not over yet."""
+
     call: LLMCall
     meter: ResponsesMeter
-    """The call's."""
+    """The same as `call.meter`, with its exact type."""
     lane: str
     has_begun: bool = False
-    """Whether any of its answer has come."""
+    """Whether a part of the answer has arrived."""
 
 
 class ResponsesSocket:
     def __init__(self, upgrade: LLMCall) -> None:
-        """`upgrade`: where the socket goes and who it is for."""
+        """`upgrade` is the call of the HTTP request that opened the socket: it says where that goes and whose it is."""
         self.upgrade = upgrade
         self.turns: list[Turn] = []
-        """Those that are not over, in the order in which they were asked for."""
+        """The turns that are not over, in the order in which they were asked for."""
         self._last: LLMCall | None = None
 
     def new_call(self, started: float) -> LLMCall:
-        """`started` in seconds, monotonic."""
+        """Make a call for a turn; `started` is in seconds of the monotonic clock."""
         up = self.upgrade
         return LLMCall(up.route, up.base_url, up.attribution, started, no_cache=True, no_route=up.no_route)
 
     def ask(self, call: LLMCall, body: dict[str, Any]) -> None:
-        """Take in a `response.create`, which always streams. Raises ValueError where there is no model."""
+        """Read what a `response.create` asks for; it always streams. Raises ValueError where no model is named."""
         call.ask(body)
         assert call.request
         call.request = replace(call.request, stream=True)
 
     def add(self, call: LLMCall, lane: str) -> Turn:
-        """A call that is on its way to the provider."""
+        """Add the turn of a call that is being sent to the provider."""
         call.state = CallState.SENT
         call.meter = meter = ResponsesMeter()
-        call.body = {}  # a socket may be open for an hour
+        call.body = {}  # frees memory: a socket may be open for an hour
         turn = Turn(call, meter, lane)
         self.turns.append(turn)
         self._last = call
         return turn
 
     def new_successor(self, started: float) -> LLMCall:
-        """The call of a response that nobody created: its settings are those of the one before."""
+        """Make the call of a response that no `response.create` asked for: it has the settings of the call before."""
         call = self.new_call(started)
         call.request = self._last.request if self._last else _UNASKED
         call.model = self._last.model if self._last else ""
         return call
 
     def turn_of(self, kind: str, event: Mapping[str, Any]) -> Turn | None:
-        """The turn that an event of the provider's belongs to."""
+        """Return the turn that an event from the provider belongs to, None where it belongs to no turn."""
         if kind != "error" and (not kind.startswith("response.") or kind.startswith(_STEER)):
             return None
         lane = lane_of(event)
         head = next((turn for turn in self.turns if turn.lane == lane), None)
         if kind != "error" or lane or (head and not head.has_begun) or event.get("sequence_number") is not None:
             return head
-        # Of the whole connection, or of a turn whose lane it does not repeat; the answer that has begun goes on.
+        # The error is about the whole connection, or about a turn whose lane it does not repeat. An answer that has
+        # begun goes on, so the error ends a turn that has not.
         return next((turn for turn in self.turns if not turn.has_begun), None)
 
 
 def begins(kind: str) -> bool:
-    """Whether such an event, where no turn waits for it, is of a response that nobody created."""
+    """Return whether an event of this kind, when no turn waits for it, belongs to a response without a create."""
     return kind == CREATED or kind in FINAL
 
 
@@ -89,7 +93,7 @@ def lane_of(event: Mapping[str, Any]) -> str:
 
 
 def error_event(denial: Denial, lane: str) -> dict[str, Any]:
-    """As the SDK's ResponseWsError."""
+    """Return the error as an event in the form of the SDK's ResponseWsError."""
     error = {
         "type": denial.kind,
         "code": denial.kind,
@@ -101,14 +105,17 @@ def error_event(denial: Denial, lane: str) -> dict[str, Any]:
 
 
 def refused_steer(denial: Denial, event: Mapping[str, Any]) -> dict[str, Any]:
-    """As the SDK's ResponseSteerFailedEvent: an `error` would end the response that was to be steered."""
+    """Return the refusal of a steer in the form of the SDK's ResponseSteerFailedEvent.
+
+    An `error` event would end the response that was to be steered.
+    """
     error = {"type": "invalid_request_error", "code": denial.kind, "message": denial.message}
     steer = {"input": event.get("input"), "previous_response_id": event.get("previous_response_id")}
     return {"type": f"{_STEER}.failed", "sequence_number": 0, "error": error, "steer": steer}
 
 
 def refusal_event(denial: Denial, event: Mapping[str, Any]) -> dict[str, Any]:
-    """What the client gets instead of an answer to `event`."""
+    """Return the event that the client gets instead of an answer to `event`."""
     if event.get("type") == _STEER:
         return refused_steer(denial, event)
     return error_event(denial, lane_of(event))

@@ -1,4 +1,7 @@
-"""Tell by its path alone what a request to the proxy is. The table is SPEC's "Routes"; the query plays no part."""
+"""Tell from its path what a request to the proxy asks for. The query plays no part.
+
+The tracked paths are those of each provider in `PROVIDERS`, with its prefix before them.
+"""
 
 import re
 from collections.abc import Container
@@ -23,49 +26,49 @@ _WITH_MODEL = [
 
 @dataclass(frozen=True, slots=True)
 class Tracked:
-    """A generation call: metered, budgeted, cached, routed."""
+    """Name a path that uses a model. Its calls are metered, budgeted, cached, and subject to the model rules."""
 
     provider: Provider
     wire: WireFormat
     path: str
-    """Without the provider's prefix."""
+    """The path without the provider's prefix."""
     model: str = ""
-    """Where the path names it."""
+    """The model that the path names, "" where it names none."""
     template: str = ""
-    """Of a path that names the model: with `{model}` in its place."""
+    """For a path that names the model: the path with `{model}` in its place."""
 
     def with_model(self, model: str) -> "Tracked":
-        """The same call of another model, for a path that names one."""
+        """Return the same route for another model, where the path names the model."""
         return replace(self, model=model, path=self.template.replace("{model}", quote(model, safe=":")))
 
 
 @dataclass(frozen=True, slots=True)
 class PassedThrough:
-    """Another call of the providers' APIs."""
+    """Name a path of a provider's API that is forwarded, but not metered."""
 
     path: str
     provider: Provider | None
-    """None: see `passed_to`."""
+    """The provider that the path names; None where the path does not tell: see `passed_to`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A page of the proxy's own."""
+    """Name a page that the proxy itself serves."""
 
     path: str
 
 
 Route = Tracked | PassedThrough | Status | None
-"""None: nothing is there."""
+"""What a path leads to; None where it leads to nothing."""
 
 
 @lru_cache(maxsize=1024)
 def resolve(path: str) -> Route:
-    """The route of a request path as it was sent, without its query.
+    """Return the route of a request's path, which is given as it was sent, without its query.
 
-    Percent-escapes, doubled slashes and dot segments are seen through, as a provider's server might, so that no
-    spelling of a generation path goes untracked. A path that changes its structure when unescaped has no route, nor
-    has one with a fragment, which servers such as nginx cut off.
+    Percent-escapes, doubled slashes and dot segments are resolved, as a provider's server may resolve them, so that no
+    spelling of a tracked path escapes tracking. A path that changes its structure when it is unescaped has no route.
+    Neither has a path with a fragment, which servers such as nginx cut off.
     """
     if "#" in path:
         return None
@@ -92,14 +95,14 @@ def resolve(path: str) -> Route:
 
 
 def passed_to(route: PassedThrough, headers: Container[str]) -> Provider:
-    """Whose call it is, where the path does not say: Anthropic's SDKs send headers of their own."""
+    """Return the provider that a request is for. Where the path does not tell, the headers of Anthropic's SDKs do."""
     if route.provider:
         return route.provider
     return ANTHROPIC if "anthropic-version" in headers or "x-api-key" in headers else OPENAI
 
 
 def clean(path: str) -> str:
-    """Without doubled slashes and dot segments (RFC 3986, section 5.2.4)."""
+    """Return the path without doubled slashes and dot segments (RFC 3986, section 5.2.4)."""
     if "//" not in path and "/." not in path:
         return path
     kept: list[str] = []

@@ -1,11 +1,11 @@
-"""What a call used, in tokens, in buckets that do not overlap, so that nothing is counted twice or priced twice."""
+"""Count the tokens that a call used, in buckets that do not overlap, so that no token is counted or priced twice."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 CHARACTERS_PER_TOKEN = 4
-"""For estimates only: what both providers' documentation gives for English text."""
+"""For estimates only: the figure for English text in Anthropic's and OpenAI's documentation."""
 
 _MAX_TOKENS = 2**53
 BUCKETS = ("input", "output", "cache read", "cache write", "cache write 1h")
@@ -14,26 +14,26 @@ _COUNTS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_to
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens; the buckets are disjoint, except that `cache_write_1h_tokens` are part of `cache_write_tokens`."""
+    """Hold the tokens of a call, in disjoint counts. Only `cache_write_1h_tokens` are a part of `cache_write_tokens`."""
 
     input_tokens: int = 0
-    """At full price: neither read from the provider's cache nor written to it."""
+    """Input at full price: neither read from the provider's cache nor written to it."""
     output_tokens: int = 0
-    """Reasoning included."""
+    """The output, reasoning included."""
     cache_read_tokens: int = 0
     cache_write_tokens: int = 0
     cache_write_1h_tokens: int = 0
     service_tier: str = ""
-    """As the answer states it: "" when it states none."""
+    """The tier that the answer states, "" where it states none."""
     speed: str = ""
-    """Anthropic's `speed`, such as "fast"."""
+    """Anthropic's `speed`, such as "fast"; "" where the answer states none."""
     web_searches: int = 0
-    """Each has a price of its own."""
+    """The number of web searches; each has a price."""
     estimated: bool = False
-    """Whether a count that the provider did not report was filled in."""
+    """Whether a count is an estimate, because the provider did not report it."""
 
     extra: tuple[tuple[str, "Usage"], ...] = ()
-    """What other models, or other passes of the same one (""), used for this answer; not in the buckets above."""
+    """Passes that the buckets above leave out: the model of each, "" for the answer's own, and its usage."""
 
     @property
     def total_input_tokens(self) -> int:
@@ -45,12 +45,12 @@ class Usage:
 
     @property
     def buckets(self) -> tuple[int, ...]:
-        """Tokens by what they cost, in the order of BUCKETS."""
+        """Return the tokens by price, in the order of BUCKETS."""
         write_5m = self.cache_write_tokens - self.cache_write_1h_tokens
         return self.input_tokens, self.output_tokens, self.cache_read_tokens, write_5m, self.cache_write_1h_tokens
 
     def with_extra(self) -> "Usage":
-        """All tokens that were used for the answer, whoever used them."""
+        """Return the usage with the counts of `extra` added to its own."""
         parts = [self, *(usage for _, usage in self.extra)]
         sums = {name: sum(getattr(part, name) for part in parts) for name in _COUNTS}
         return replace(self, **sums, extra=())
@@ -63,13 +63,13 @@ class Usage:
 
 
 class Estimate(NamedTuple):
-    """Tokens to assume where the provider does not say."""
+    """Hold the tokens to assume where the provider does not report them."""
 
     input_tokens: int
     output_tokens: int
 
     def seen(self, characters: int) -> "Estimate":
-        """With as much output at least."""
+        """Return the estimate with at least as much output as these characters are."""
         return self._replace(output_tokens=max(self.output_tokens, tokens_of(characters)))
 
 
@@ -77,27 +77,28 @@ NOTHING = Usage()
 
 
 def count(usage: Mapping[str, Any], name: str) -> int | None:
-    """A token count as reported, 0 included; None where there is none that makes sense."""
+    """Return a count as it was reported, which may be 0; None where it is missing or makes no sense."""
     value = usage.get(name)
     return value if type(value) is int and 0 <= value <= _MAX_TOKENS else None
 
 
 def details(usage: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """A nested object of the usage, empty where there is none."""
+    """Return an object that is nested in the usage; an empty one where there is none."""
     value = usage.get(name)
     return value if isinstance(value, dict) else {}
 
 
 def text(value: object) -> str:
+    """Return at most 256 characters of a string, "" for anything else."""
     return value[:256] if isinstance(value, str) else ""
 
 
 def tokens_of(characters: int) -> int:
-    """Estimated tokens, rounded up, so that some text is never no tokens."""
+    """Estimate the tokens of a text; the result is rounded up, so that only an empty text has none."""
     return -(-characters // CHARACTERS_PER_TOKEN)
 
 
 def merge(usage: dict[str, Any], later: object) -> None:
-    """Fold a later usage of the same stream in: its explicit values win, null or missing ones change nothing."""
+    """Add what a later event of the stream reports: its values replace earlier ones; null or missing ones do not."""
     if isinstance(later, dict):
         usage.update({name: value for name, value in later.items() if value is not None})

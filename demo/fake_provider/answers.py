@@ -1,4 +1,4 @@
-"""What the fake provider says: how it is told to answer, Anthropic's answers, and errors."""
+"""Define the settings of the fake provider's answers, and write Anthropic's answers, errors and other answers."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
@@ -11,69 +11,75 @@ _TEXT = "Hello! This is the fake provider, and these words are what every questi
 
 @dataclass(frozen=True)
 class Reply:
-    """How to answer. Times in seconds."""
+    """Hold the settings that say how to answer. Times are in seconds."""
 
     input_tokens: int = 1000
+    """Input that is neither read from the cache nor written to it."""
     output_tokens: int = 200
     cache_read: int = 0
     cache_write: int = 0
     cache_write_1h: int = 0
-    """Part of cache_write."""
+    """The part of `cache_write` that lasts an hour."""
     delay: float = 0.0
-    """Before the answer."""
+    """The time before the answer begins."""
     gap: float = 0.0
-    """Between the chunks of a stream."""
+    """The time between two events of a stream."""
     chunks: int = 5
-    """In how many pieces a stream brings the text."""
+    """The number of pieces in which a stream brings the text."""
     status: int = 200
-    """From 400 on: an error of the provider's."""
+    """The HTTP status; any other than 200 makes the answer an error."""
     gzip: int = 0
-    """1: compressed, whatever the client accepts."""
+    """1: the answer is compressed, whatever the client accepts."""
     hangup: int = -1
-    """Abort the connection after so many events of a stream; 0: before any byte; else: in the middle of the body."""
+    """Abort the connection after this many events of a stream, or in the middle of another body.
+
+    0: before any byte; -1: never.
+    """
     hold: int = 0
-    """After so many events of a stream, or before an answer that is none, wait for `release`."""
+    """Wait for `release` after this many events of a stream, or before an answer that is no stream; 0: do not wait."""
     usage: int = 1
-    """0: report none."""
+    """0: the answer reports no usage."""
     garbage: int = 0
-    """1: a body that is not JSON."""
+    """1: the body is not JSON."""
     corrupt: int = 0
-    """Number of the event of a stream whose last byte is another one."""
+    """The number of the event in a stream whose last byte is changed; 0: none."""
     fail: int = 0
-    """After so many events of a stream of Bedrock's, an exception ends it."""
+    """End a stream of Bedrock with an exception after this many events; 0: do not."""
     model: str = ""
-    """"": the one that was asked for."""
+    """The model that the answer names; "": the model that was asked for."""
     text: str = _TEXT
     service_tier: str = ""
     speed: str = ""
     web_searches: int = 0
     compaction: int = 0
-    """Input tokens of a pass that Anthropic's totals leave out; 0: there was none."""
+    """Input tokens of a compaction pass, which Anthropic's totals leave out; 0: there was no such pass."""
     outcome: str = "completed"
-    """Of a Responses call: or `incomplete`, `failed`."""
+    """The status of a response in the Responses API: `completed`, `incomplete` or `failed`."""
 
     def changed(self, settings: dict[str, str]) -> "Reply":
-        """Raises ValueError for a name or a value that makes no sense."""
+        """Return a copy with these settings. Raises ValueError for an unknown name or a value of the wrong type."""
         types = {item.name: type(getattr(self, item.name)) for item in fields(self)}
         if unknown := set(settings) - set(types):
-            raise ValueError(f"no setting {unknown.pop()!r}: there are {', '.join(types)}")
+            raise ValueError(f"unknown setting {unknown.pop()!r}: the settings are {', '.join(types)}")
         return replace(self, **{name: types[name](value) for name, value in settings.items()})
 
     def told(self, text: str) -> "Reply":
-        """By `output_tokens=7,delay=0.5`. Raises ValueError."""
+        """Return a copy with the settings in a text such as `output_tokens=7,delay=0.5`. Raises ValueError."""
         return self.changed(dict(pair.split("=", 1) for pair in text.split(",") if pair)) if text else self
 
 
 class Api(NamedTuple):
-    """How one kind of call is answered."""
+    """Hold the functions that write the answers of one API."""
 
     answer: Callable[[str, Reply], dict[str, Any]]
+    """Writes a whole answer, from the model and the settings."""
     events: Callable[[str, Reply, dict[str, Any]], Iterator[bytes]] | None = None
+    """Writes the events of a stream, from the model, the settings and the request's body; None: it has no streams."""
     content_type: str = "text/event-stream; charset=utf-8"
-    """Of a stream."""
+    """The Content-Type of a stream."""
     always_streams: bool = False
     headers: Callable[[Reply], list[str]] = lambda reply: []
-    """Of an answer that is no stream."""
+    """Writes further headers of an answer that is no stream."""
 
 
 def _anthropic_usage(reply: Reply) -> dict[str, Any]:
@@ -141,6 +147,7 @@ def error(is_anthropic: bool, status: int, message: str) -> dict[str, Any]:
 
 
 def other(path: str, is_anthropic: bool, reply: Reply) -> tuple[int, dict[str, Any]]:
+    """Return status and body for a path that is not metered, or does not exist."""
     if path.endswith("/count_tokens"):
         return 200, {"input_tokens": reply.input_tokens}
     if "/messages/batches" in path:
@@ -154,4 +161,4 @@ def other(path: str, is_anthropic: bool, reply: Reply) -> tuple[int, dict[str, A
         }
     if path.endswith("/models"):
         return 200, {"object": "list", "data": [], "has_more": False, "first_id": None, "last_id": None}
-    return 404, error(is_anthropic, 404, f"no route {path}")
+    return 404, error(is_anthropic, 404, f"there is no path {path}")

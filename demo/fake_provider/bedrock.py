@@ -1,6 +1,4 @@
-"""Bedrock's runtime API, as the fake provider speaks it: answers of Anthropic's models and of one other kind in
-`invoke`, and `converse`.
-"""
+"""Write the answers of Bedrock's runtime API: `converse`, and `invoke` of Anthropic's models and of one other kind."""
 
 import base64
 import binascii
@@ -14,14 +12,13 @@ import orjson
 from demo.fake_provider.answers import Api, Reply, anthropic_events, anthropic_message, pieces
 
 _EVENT_STREAM = "application/vnd.amazon.eventstream"
-_STRING = 7  # the type of a header's value
-_ANTHROPIC_ID = re.compile(
-    r"anthropic\.([a-z0-9-]+?)(?:-v\d+(?::\d+)?)?$"
-)  # the answer names the model without the rest
+_STRING = 7  # the type of a header whose value is a string
+# The answer names the model without the rest of the id.
+_ANTHROPIC_ID = re.compile(r"anthropic\.([a-z0-9-]+?)(?:-v\d+(?::\d+)?)?$")
 
 
 def frame(payload: bytes, **headers: str) -> bytes:
-    """One message of an event stream: lengths, their CRC, headers, payload, CRC of all."""
+    """Return one message of an AWS event stream: its lengths, their CRC, headers, payload, and the CRC of all."""
     packed = b""
     for name, value in headers.items():
         key, text = f":{name.replace('_', '-')}".encode(), value.encode()
@@ -98,7 +95,7 @@ def _converse_events(model: str, reply: Reply, body: dict[str, Any]) -> Iterator
 
 
 def _failing(events: Callable[[str, Reply, dict[str, Any]], Iterator[bytes]]) -> Api:
-    """A stream that an exception may end."""
+    """Return an API with these streams, which end with an exception where `Reply.fail` says so."""
 
     def answer(model: str, reply: Reply, body: dict[str, Any]) -> Iterator[bytes]:
         for number, event in enumerate(events(model, reply, body), 1):

@@ -1,4 +1,4 @@
-"""One client's connection to the fake provider: which request it sends, and the answer that was asked for."""
+"""Serve one connection to the fake provider: read the requests, and answer each as its `Reply` says."""
 
 import asyncio
 import gzip
@@ -17,7 +17,7 @@ from demo.fake_provider.answers import Api, Reply, anthropic_events, anthropic_m
 from demo.fake_provider.messages import ReceivedRequest, head, split_body, split_head
 from demo.fake_provider.websocket import ResponsesSocket, accept
 
-# By the end of the path; the model may be in front of it.
+# The end of the path decides, and the first pattern that matches; the model may be in the path.
 _APIS: list[tuple[re.Pattern[str], Api]] = [
     (re.compile(r"/v1/messages$"), Api(anthropic_message, anthropic_events)),
     (re.compile(r"/chat/completions$"), openai.CHAT),
@@ -32,7 +32,7 @@ _APIS: list[tuple[re.Pattern[str], Api]] = [
 
 
 def _find_api(path: str) -> tuple[Api, str] | None:
-    """And the model, "" where the path does not name it."""
+    """Return the API of a path and the model that the path names, "" where it names none; None for other paths."""
     for pattern, api in _APIS:
         if match := pattern.search(path):
             return api, unquote(match[1]) if pattern.groups else ""
@@ -40,7 +40,7 @@ def _find_api(path: str) -> tuple[Api, str] | None:
 
 
 class Provider(Protocol):
-    """What the connections of one provider share."""
+    """Give the connections what all of them share; FakeProvider is one."""
 
     record: bool
     defaults: Reply
@@ -53,7 +53,7 @@ class Provider(Protocol):
 
 
 class Connection(asyncio.Protocol):
-    """One client; HTTP/1.1 with keep-alive and pipelining, one request at a time."""
+    """Speak HTTP/1.1 with one client, with keep-alive and pipelining; requests are answered one at a time."""
 
     transport: asyncio.Transport
 
@@ -92,7 +92,7 @@ class Connection(asyncio.Protocol):
             self._send_json(400, {"error": str(problem)}, close=True)
 
     def _parse(self) -> ReceivedRequest | None:
-        """The next request, once it is complete."""
+        """Return the next request, None while it is not complete."""
         if not (found := split_head(self._buffer)):
             return None
         method, path, headers, size = found
@@ -121,7 +121,7 @@ class Connection(asyncio.Protocol):
             reply = provider.defaults.told(request.header("x-fake") or "")
             body = _parsed(request.body) if request.method == "POST" else {}
             if not isinstance(body, dict):
-                raise ValueError("the body is no JSON object")
+                raise ValueError("the body is not a JSON object")
         except ValueError as problem:
             self._send_json(400, error(is_anthropic, 400, str(problem)))
             return
@@ -144,9 +144,7 @@ class Connection(asyncio.Protocol):
         if streams and api.events and reply.status == 200 and not reply.garbage:
             self._start(self._stream(api.events(model, reply, body), reply, api.content_type))
             return
-        answer = (
-            api.answer(model, reply) if reply.status == 200 else error(is_anthropic, reply.status, "as it was told")
-        )
+        answer = api.answer(model, reply) if reply.status == 200 else error(is_anthropic, reply.status, "told to fail")
         headers = api.headers(reply) if reply.status == 200 else []
         content = b"<p>This is not JSON</p>" if reply.garbage else orjson.dumps(answer)
         if reply.delay or reply.hold or reply.hangup >= 0:
@@ -243,4 +241,4 @@ def _parsed(body: bytes) -> Any:
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
-        return json.loads(body)  # takes half of a surrogate pair, too
+        return json.loads(body)  # it accepts half of a surrogate pair, which orjson refuses

@@ -1,4 +1,4 @@
-"""HTTP/1.1 messages as the fake provider reads and writes them: heads, chunks, nothing that it does not need."""
+"""Read and write HTTP/1.1 messages, as far as the fake provider needs it."""
 
 import hashlib
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ _REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 429: "Too Many Requ
 class ReceivedRequest:
     method: str
     path: str
-    """With the query."""
+    """The path with the query."""
     headers: list[tuple[str, str]]
     body: bytes
 
@@ -30,7 +30,7 @@ def split_head(buffer: bytearray) -> tuple[str, str, list[tuple[str, str]], int]
     if end < 0 and len(buffer) <= _MAX_HEAD:
         return None
     if not 0 <= end <= _MAX_HEAD:
-        raise ValueError("headers too large")
+        raise ValueError(f"the headers are larger than {_MAX_HEAD} bytes")
     lines = bytes(buffer[:end]).decode("latin-1").split("\r\n")
     method, path, _ = lines[0].split(" ")
     headers = [(name, value.strip()) for name, colon, value in (line.partition(":") for line in lines[1:]) if colon]
@@ -43,18 +43,18 @@ def split_body(buffer: bytearray, lower: dict[str, str], at: int) -> tuple[bytes
         return _unchunk(buffer, at)
     size = int(lower.get("content-length", "0"))
     if size > _MAX_BODY:
-        raise ValueError("body too large")
+        raise ValueError(f"the body is larger than {_MAX_BODY} bytes")
     return (bytes(buffer[at : at + size]), at + size) if len(buffer) >= at + size else None
 
 
 def _unchunk(buffer: bytearray, at: int) -> tuple[bytes, int] | None:
-    """The body of a chunked message and where it ends, once it is there. Trailers are not expected."""
+    """Return the body of a chunked message and where it ends, once it is complete. Trailers are not expected."""
     body = bytearray()
     while (line := buffer.find(b"\r\n", at)) >= 0:
         size = int(bytes(buffer[at:line]).partition(b";")[0], 16)
         after = line + 2 + size + 2
         if len(body) + size > _MAX_BODY:
-            raise ValueError("body too large")
+            raise ValueError(f"the body is larger than {_MAX_BODY} bytes")
         if len(buffer) < after:
             return None
         if size == 0:

@@ -1,4 +1,4 @@
-"""OpenAI's answers, as the fake provider gives them: chat, Responses, embeddings, legacy completions."""
+"""Write the answers of OpenAI's APIs: chat, Responses, embeddings, legacy completions."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -64,7 +64,7 @@ def _text_completion(model: str, reply: Reply) -> dict[str, Any]:
 
 
 def _text_completion_events(model: str, reply: Reply, body: dict[str, Any]) -> Iterator[bytes]:
-    """Chat's, with the text where the legacy API has it."""
+    """Yield the events of a chat stream, with the text where the legacy API has it."""
     for event in completion_events(model, reply, body):
         data = event.removeprefix(b"data: ")
         if data.startswith(b"{"):
@@ -82,7 +82,7 @@ def _embedding(model: str, reply: Reply) -> dict[str, Any]:
 
 
 def in_background(reply: Reply) -> Reply:
-    """How a Responses call that asked for `background` is answered at once."""
+    """Return the settings of the first answer to a Responses request with `background`: it is only queued."""
     return replace(reply, outcome="queued")
 
 
@@ -108,7 +108,7 @@ def response(model: str, reply: Reply, status: str = "") -> dict[str, Any]:
         "status": status,
         "model": model,
         "output": [*searches, message] if status in ("completed", "incomplete") else [],
-        "error": {"code": "server_error", "message": "as it was told"} if status == "failed" else None,
+        "error": {"code": "server_error", "message": "told to fail"} if status == "failed" else None,
         "incomplete_details": {"reason": "max_output_tokens"} if status == "incomplete" else None,
         "parallel_tool_calls": True,
         "tool_choice": "auto",
@@ -119,7 +119,7 @@ def response(model: str, reply: Reply, status: str = "") -> dict[str, Any]:
 
 
 def response_parts(model: str, reply: Reply) -> Iterator[dict[str, Any]]:
-    """The events of a streamed response, on a WebSocket as well."""
+    """Yield the contents of the events of a response, in a stream or on a WebSocket."""
     item = {"item_id": "msg_fake", "output_index": 0, "content_index": 0}
     parts: list[dict[str, Any]] = [{"type": "response.created", "response": response(model, reply, "in_progress")}]
     parts += [{"type": "response.output_text.delta", **item, "delta": text, "logprobs": []} for text in pieces(reply)]

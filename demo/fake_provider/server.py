@@ -1,7 +1,7 @@
-"""A provider on loopback that speaks Anthropic and OpenAI: for tests, benchmarks and the demo.
+"""Serve a fake provider on loopback that speaks Anthropic, OpenAI and Bedrock: for tests, benchmarks and the demo.
 
-It answers from `Reply`, whose fields are set at start, through POST /_fake/defaults, or for one request by its header
-`X-Fake: output_tokens=7,delay=0.5`. A raw asyncio protocol, so that it is never the bottleneck of a benchmark.
+Its answers follow the settings in `Reply`, which are set at start, through POST /_fake/defaults, or for one request by
+its header `X-Fake: output_tokens=7,delay=0.5`. It is a raw asyncio protocol, so that it does not limit a benchmark.
 
     python -m demo.fake_provider --port 9999 --gap 0.02
 """
@@ -25,7 +25,7 @@ _KEPT_REQUESTS = 2000
 
 
 class FakeProvider:
-    """`with FakeProvider(output_tokens=7) as fake:` serves on `fake.url` from a thread of its own."""
+    """Serve on `url` from a thread, inside of a `with FakeProvider(output_tokens=7) as fake:`."""
 
     def __init__(
         self, port: int = 0, *, record: bool = True, tls: ssl.SSLContext | None = None, **defaults: Any
@@ -46,12 +46,12 @@ class FakeProvider:
         return list(self.recorded)
 
     def clear(self) -> None:
-        """Forget the requests, and let those that are held go on."""
+        """Forget the recorded requests, and let held requests go on."""
         self.recorded.clear()
         self.release()
 
     def release(self) -> None:
-        """Let all requests that are held go on; when this returns, `waiting` is about later ones."""
+        """Let all held requests go on. When this returns, `waiting` is only about later requests."""
         done = threading.Event()
         self._loop.call_soon_threadsafe(self._release)
         self._loop.call_soon_threadsafe(done.set)
@@ -88,11 +88,11 @@ class FakeProvider:
                 except (ValueError, AttributeError) as problem:
                     return 400, {"error": str(problem)}
             case _:
-                return 404, {"error": f"no control {method} {path}"}
+                return 404, {"error": f"there is no control {method} {path}"}
         return 200, asdict(self.defaults)
 
     async def serve(self, started: Callable[[], None]) -> None:
-        """Until cancelled."""
+        """Serve until cancelled; call `started` once `url` is known."""
         self._loop = asyncio.get_running_loop()
         server = await self._loop.create_server(lambda: Connection(self), "127.0.0.1", self._port, ssl=self._tls)
         async with server:

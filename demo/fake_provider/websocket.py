@@ -1,6 +1,7 @@
-"""The Responses API over a WebSocket, as the fake provider speaks it.
+"""Speak OpenAI's Responses API on a WebSocket.
 
-Each `response.create` is answered as the upgrade's `X-Fake` says, or its own metadata: `{"fake": "output_tokens=7"}`.
+Each `response.create` is answered as the `X-Fake` header of the upgrade says, or its own metadata:
+`{"fake": "output_tokens=7"}`.
 """
 
 import asyncio
@@ -17,13 +18,13 @@ from demo.fake_provider.openai import response_parts
 
 
 def accept(key: str) -> bytes:
-    """The answer to an upgrade."""
+    """Return the answer that accepts the upgrade to a WebSocket."""
     head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s"
     return (head % generate_accept_token(key.encode()).decode() + "\r\n\r\n").encode()
 
 
 class ResponsesSocket:
-    """Requests on one lane are answered in their order, those on different lanes at once."""
+    """Answer the requests on a WebSocket: those on one lane in order, those on different lanes at the same time."""
 
     def __init__(
         self,
@@ -58,7 +59,7 @@ class ResponsesSocket:
                     if isinstance(event, TextMessage):
                         self._receive("".join(parts).encode())
                     else:
-                        self._send_error("a binary message")
+                        self._send_error("the message is binary, and must be text")
 
     def lost(self) -> None:
         for task in self._tasks:
@@ -70,14 +71,14 @@ class ResponsesSocket:
             event = orjson.loads(content)
             kind = event["type"]
         except (orjson.JSONDecodeError, TypeError, KeyError):
-            self._send_error("no event")
+            self._send_error("the message is not a JSON object with a `type`")
             return
         if kind == "response.steer":
             steer = {"id": "steer_fake", "previous_response_id": event["previous_response_id"]}
             self._send({"type": "response.steer.accepted", "sequence_number": 0, "steer": steer})
             event = self._last
         elif kind != "response.create":
-            self._send_error(f"no event {kind!r}")
+            self._send_error(f"unknown event {kind!r}: use response.create or response.steer")
             return
         self._last = event
         task = asyncio.get_running_loop().create_task(self._answer(event))
@@ -94,7 +95,7 @@ class ResponsesSocket:
                 return
             await asyncio.sleep(reply.delay)
             if reply.status != 200:
-                self._send_error("as it was told", reply.status, **lane)
+                self._send_error("told to fail", reply.status, **lane)
                 return
             if reply.garbage:
                 self._transport.write(self._connection.send(TextMessage("This is not JSON")))

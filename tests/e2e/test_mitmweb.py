@@ -179,7 +179,7 @@ def test_a_request_is_shown_as_a_conversation(page: Page) -> None:
 
 def test_a_downgrade_is_explained_under_the_answer(page: Page) -> None:
     text = look_at(page, "downgraded", "Response")
-    assert "'save' gave it claude-haiku-4-5 for claude-sonnet-4-6" in text
+    assert "'save' replaced claude-sonnet-4-6 with claude-haiku-4-5" in text
     assert "that saved $0.0040" in text
     SCREENSHOT.parent.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=SCREENSHOT)

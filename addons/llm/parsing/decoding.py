@@ -1,7 +1,7 @@
-"""Undo Content-Encoding, whole or as it streams, without expanding a decompression bomb.
+"""Undo the Content-Encoding of a whole body or of a stream, without expanding a decompression bomb.
 
-Bodies reach the proxy as they were sent, and it has to read the usage in them. All codings work lazily, block by block,
-so that a limit on the output holds before there is more of it. Codings: RFC 9110, section 8.4.1.
+Bodies reach the proxy as they were sent, and the proxy has to read the usage in them. Each coding is undone block by
+block, so that decoding stops at the limit on the output and not after it. Codings: RFC 9110, section 8.4.1.
 """
 
 import zlib
@@ -14,13 +14,13 @@ import zstandard
 
 _MAX_CODINGS = 5
 _BLOCK = 64 * 1024
-_PIECE = 16 * 1024  # of input: on every call zlib and brotli copy what they have not used of it yet
-_ZSTD_PIECE = 64  # zstandard cannot limit the output of a call; 4 bytes give at most 128 KB, so these about 2 MB
-_ZSTD_MAX_WINDOW = 8 * 2**20  # RFC 9659; a frame may ask the decoder to allocate far more
+_PIECE = 16 * 1024  # bytes of input for each call: zlib and brotli copy what they have not used of it yet
+_ZSTD_PIECE = 64  # zstandard cannot limit the output of a call; 4 bytes give at most 128 KB, so 64 give about 2 MB
+_ZSTD_MAX_WINDOW = 8 * 2**20  # the limit of RFC 9659; a frame may ask for a far larger window
 
 
 class UnknownEncoding(ValueError):
-    """A Content-Encoding that cannot be undone."""
+    """The Content-Encoding cannot be undone."""
 
 
 class DecodeError(ValueError):
@@ -32,17 +32,17 @@ class BodyTooLarge(ValueError):
 
 
 class Decoder(Protocol):
-    """Of no further use once it has raised."""
+    """Undo a Content-Encoding piece by piece. A decoder that has raised an error cannot be used any more."""
 
     def decode(self, data: bytes) -> bytes:
-        """All that `data` gives, nothing is held back. Raises DecodeError, BodyTooLarge."""
+        """Return all that `data` decodes to; nothing is held back. Raises DecodeError or BodyTooLarge."""
 
     def flush(self) -> bytes:
-        """The end of the body: raises DecodeError if it came early. A body of no bytes at all is complete."""
+        """Finish the body. Raises DecodeError where its end is missing; a body of no bytes at all is complete."""
 
 
 def make_decoder(content_encoding: str, max_output_per_call: int = 64 * 2**20) -> Decoder:
-    """For the value of the header: "", one coding or a list of them. Raises UnknownEncoding."""
+    """Make a decoder for the value of a Content-Encoding header: "", a coding, or a list. Raises UnknownEncoding."""
     names = [name for item in content_encoding.lower().split(",") if (name := item.strip()) not in ("", "identity")]
     if len(names) > _MAX_CODINGS:
         raise UnknownEncoding(f"Content-Encoding lists {len(names)} codings, at most {_MAX_CODINGS} are undone")
@@ -53,13 +53,17 @@ def make_decoder(content_encoding: str, max_output_per_call: int = 64 * 2**20) -
 
 
 def decode_body(data: bytes, content_encoding: str, max_bytes: int) -> bytes:
-    """A whole body; at most 2 MB over `max_bytes` are decoded. Raises UnknownEncoding, DecodeError, BodyTooLarge."""
+    """Decode a whole body, and stop at most 2 MB after `max_bytes`.
+
+    Raises UnknownEncoding, DecodeError or BodyTooLarge.
+    """
     decoder = make_decoder(content_encoding, max_bytes)
     return decoder.decode(data) + decoder.flush()
 
 
 class _Codec(Protocol):
-    complete: bool = True  # not begun, or at the end of a member or frame
+    complete: bool = True
+    """Whether the input may end here: it has not begun, or it is at the end of a member or frame."""
 
     def blocks(self, data: bytes) -> Iterator[bytes]: ...
 
@@ -75,7 +79,7 @@ class _Pipeline:
         if not self._codecs:
             blocks = (data,)
         for codec in self._codecs:
-            # Between two codings too, else a bomb of empty gzip members in another coding runs for minutes.
+            # Limited between two codings, too: a bomb of empty gzip members in another coding would run for minutes.
             blocks = self._limited(chain.from_iterable(map(codec.blocks, blocks)), 2 * self._max + _BLOCK)
         try:
             return b"".join(self._limited(blocks, self._max))
@@ -106,7 +110,7 @@ class _Gzip(_Codec):
             yield block
             self.complete = self._member.eof
             data = self._member.unconsumed_tail or self._member.unused_data
-            # After a full block zlib may have more to give though it has used all its input.
+            # After a full block zlib may have more output, though it has used all of its input.
             more = data != b"" or (len(block) == _BLOCK and not self.complete)
 
     def _wbits(self, data: bytes) -> int:
@@ -115,7 +119,7 @@ class _Gzip(_Codec):
 
 class _Deflate(_Gzip):
     def _wbits(self, data: bytes) -> int:
-        # Many senders leave out the zlib header (RFC 1950, section 2.2) that the standard wants.
+        # Many senders leave out the zlib header (RFC 1950, section 2.2) that the standard requires.
         return zlib.MAX_WBITS if data[0] & 0x8F == 8 else -zlib.MAX_WBITS
 
 

@@ -1,4 +1,4 @@
-"""AWS's event stream (application/vnd.amazon.eventstream), decoded by botocore as it passes.
+"""Decode AWS's event stream (application/vnd.amazon.eventstream) as it passes, with botocore.
 
 Format: https://docs.aws.amazon.com/transcribe/latest/dg/streaming-setting-up.html#streaming-event-stream.
 """
@@ -17,22 +17,22 @@ except ImportError:  # the extra `aws` is not installed
 
 
 class CorruptStream(ValueError):
-    """What came is no such stream, or was damaged on its way. Nothing after it can be read."""
+    """The bytes are not an AWS event stream, or were damaged on their way. Nothing after the damage can be read."""
 
 
 class EventStreamParser:
-    """As SSEParser, but its events carry no raw bytes: nothing is ever taken out of these streams."""
+    """Read events like SSEParser does. The events carry no raw bytes: the proxy takes nothing out of these streams."""
 
     pending = b""
 
     def __init__(self) -> None:
-        """Raises ValueError without botocore."""
+        """Prepare to read a stream. Raises ValueError where botocore is not installed."""
         if EventStreamBuffer is None:
             raise ValueError("an AWS event stream needs botocore: install ModelTrack with its extra `aws`")
         self._buffer = EventStreamBuffer()
 
     def feed(self, chunk: bytes) -> Iterator[Event]:
-        """The messages that `chunk` completes. Raises CorruptStream, after those before the damage."""
+        """Yield the events that `chunk` completes. Raises CorruptStream, after the events before the damage."""
         self._buffer.add_data(chunk)
         try:
             for message in self._buffer:
@@ -49,7 +49,7 @@ def is_available() -> bool:
 
 
 def _event(headers: dict[str, object], payload: bytes) -> Event:
-    """Named by the type of the event, or `exception`."""
+    """Return a message as an event with the name of its type; an error is an event with the name `exception`."""
     if headers.get(":message-type") == "event":
         return Event(str(headers.get(":event-type", "")), payload, b"")
     kind = headers.get(":exception-type") or headers.get(":error-code") or "error"

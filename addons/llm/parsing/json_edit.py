@@ -1,30 +1,34 @@
-"""Change one top-level member of a JSON object in its bytes, leaving every other byte as it was.
+"""Change one top-level member of a JSON object in its bytes, and leave every other byte as it was.
 
-A rule may change the `model` of a request whose body is otherwise to go on as the client wrote it: white space, escapes
-and numbers would not survive a parse and a dump, which also cost more. Grammar: RFC 8259.
+A model rule may change the `model` of a request. The rest of the body is sent as the client wrote it: a parse and a
+dump would change white space, escapes and numbers, and would cost more. Grammar: RFC 8259.
 
-The body is one that has been parsed. ValueError means that it is not an object, or that its outline (top-level members,
-ends of strings and brackets) is broken; what is inside values is not checked.
+The body must have been parsed before. The functions raise ValueError where it is not an object, or where its outline
+(top-level members, ends of strings and brackets) is broken. They do not check what is inside of values.
 """
 
 import json
 import re
 
 _WS = rb"[ \t\n\r]*+"
-# A quote after exactly one or three backslashes is escaped, after none it ends the string. Nearly all strings are read
-# by that, at the speed of a search for quotes; the second half is the grammar, for the rest.
+# A quote after exactly one or three backslashes is escaped; a quote after none ends the string. The first half of the
+# pattern reads nearly all strings in this way, as fast as a search for quotes. The second half is the full grammar, for
+# the rest.
 _STRING = rb'"(?:[^"]*+(?:(?:(?<=[^\\]\\)|(?<=[^\\]\\\\\\))"[^"]*+)*+(?<!\\)"|(?:[^"\\]++|\\.)*+")'
 _OPEN = re.compile(rb'%b\{%b(?:(\})|(?="))' % (_WS, _WS))
 _MEMBER = re.compile(rb"(%b)%b:%b(%b|[-+.\w]++|(?=[\[{]))" % (_STRING, _WS, _WS, _STRING))
 _NEXT = re.compile(rb"%b(?:(\})|,%b)" % (_WS, _WS))
 _END = re.compile(rb"%b\Z" % _WS)
-# Matches anywhere, so that finditer leaves nothing out.
+# Matches at every position, so that finditer skips nothing.
 _BRACKET = re.compile(rb'(?:[^"\[\]{}]++|%b)*+(?:([\[{])|([\]}])|)' % _STRING)
 _BACKSLASH = ord("\\")
 
 
 def member_spans(body: bytes, key: str) -> list[tuple[int, int]]:
-    """Start and end of the value of every top-level member with this key, however its escapes are written."""
+    """Return start and end of the value of each top-level member with this key, however the key is escaped.
+
+    Raises ValueError where the body is not a JSON object.
+    """
     wanted = key.encode(errors="surrogatepass")
     spans = []
     step = _OPEN.match(body)
@@ -45,7 +49,10 @@ def member_spans(body: bytes, key: str) -> list[tuple[int, int]]:
 
 
 def replace_member(body: bytes, key: str, value: bytes) -> bytes:
-    """`value`, JSON, in place of each value that the member has. KeyError if there is none."""
+    """Return the body with `value`, which is JSON, in place of each value of the member.
+
+    Raises KeyError where there is no such member, and ValueError where the body is not a JSON object.
+    """
     spans = member_spans(body, key)
     if not spans:
         raise KeyError(key)
@@ -58,7 +65,10 @@ def replace_member(body: bytes, key: str, value: bytes) -> bytes:
 
 
 def insert_member(body: bytes, key: str, value: bytes) -> bytes:
-    """The object with a member put first, `value` being JSON. Parsers take a later member of the same key instead."""
+    """Return the body with a new first member; `value` is JSON. Of two members with one key, parsers use the later.
+
+    Raises ValueError where the body is not a JSON object.
+    """
     opening = _OPEN.match(body)
     if not opening:
         raise ValueError("not a JSON object")

@@ -1,7 +1,7 @@
-"""Cut a server-sent-event stream into events as it passes, keeping every byte.
+"""Cut a stream of server-sent events into its events as it passes, and keep every byte.
 
-The proxy forwards a stream while it reads the usage out of it, and may drop or insert events: each event carries the
-bytes it came from. Format: WHATWG HTML, section 9.2 (https://html.spec.whatwg.org/multipage/server-sent-events.html).
+The proxy forwards a stream while it reads the usage in it, and may drop or insert events. So each event carries the
+bytes that it came from. Format: WHATWG HTML, section 9.2 (https://html.spec.whatwg.org/multipage/server-sent-events.html).
 """
 
 import re
@@ -9,29 +9,29 @@ from typing import NamedTuple
 
 _BOM = b"\xef\xbb\xbf"
 _CR = ord("\r")  # a number, because `b"\r" in chunk` takes ten times as long
-# What providers nearly always send; tried only while the stream has shown no \r.
+# The form that providers nearly always send. It is only tried while the stream has had no \r.
 _USUAL = re.compile(rb"(?:event: ?+([^\n]*+)\n)?data: ?+([^\n]*+)\n\n")
 _LINE_END = re.compile(rb"\r\n?+|\n")
 _BLANK_LINE = re.compile(rb"(?:\r\n?+|\n)(?:\r\n?+|\n)")
 
 
 class EventTooLarge(ValueError):
-    """An event exceeds the parser's limit. Nothing is lost: `flush` returns all that `feed` has not."""
+    """An event is larger than the parser's limit. No byte is lost: `flush` returns all that `feed` has not."""
 
 
 class Event(NamedTuple):
-    """One block of the stream; a comment, or a blank line on its own, is one without data."""
+    """Hold one block of the stream. A comment, or a blank line on its own, is an event without data."""
 
     name: str
-    """The `event:` field, "" when there is none."""
+    """The value of the `event:` field, "" where there is none."""
     data: bytes
     r"""The `data:` lines joined by b"\n"."""
     raw: bytes
-    """The block as it came, with the blank line that ends it."""
+    """The bytes of the block, with the blank line that ends it."""
 
 
 class SSEParser:
-    """The `raw` of all events and then `flush()` are exactly the bytes fed, however they were chunked."""
+    """Read a stream in chunks of any size. The `raw` of all events and then `flush()` are exactly the bytes fed."""
 
     def __init__(self, max_event_bytes: int = 16 * 2**20) -> None:
         self._max = max_event_bytes
@@ -44,17 +44,18 @@ class SSEParser:
         self._at_start = True
 
     def feed(self, chunk: bytes) -> list[Event]:
-        """The events that `chunk` completes.
+        """Return the events that `chunk` completes.
 
-        Raises EventTooLarge when one, complete or not, is over `max_event_bytes`; then stop feeding and pass on what
-        `flush` returns, in which the events before it in this chunk are included.
+        Raises EventTooLarge when an event, complete or not, is larger than `max_event_bytes`. The caller then stops
+        feeding, and forwards what `flush` returns, which includes the events in this chunk before the large one.
         """
         pending = self._pending
         pending += chunk
         self._has_cr = self._has_cr or _CR in chunk
         buffer = chunk
         if len(pending) > len(chunk):
-            # Copied only when an event is complete, so that a large one in many small chunks takes linear time.
+            # The bytes are copied only when an event is complete, so that a large event in many small chunks takes
+            # linear time.
             buffer = bytes(pending) if self._end_of_event(pending, 0) else b""
         events = []
         start = 0
@@ -70,11 +71,11 @@ class SSEParser:
 
     @property
     def pending(self) -> bytes:
-        """What was fed but not returned yet."""
+        """Return the bytes that were fed, but are in no event yet."""
         return bytes(self._pending)
 
     def flush(self) -> bytes:
-        """What was fed but not returned: an incomplete event. The parser is then as new."""
+        """Return the bytes that are in no event yet, an incomplete event, and reset the parser."""
         tail = bytes(self._pending)
         self._reset()
         return tail
@@ -92,7 +93,7 @@ class SSEParser:
         return Event(*_fields(block), raw)
 
     def _end_of_event(self, buffer: bytes | bytearray, start: int) -> int:
-        """Where the event that begins at `start` ends; 0 when that has not been fed yet."""
+        """Return where the event that begins at `start` ends; 0 where its end has not been fed yet."""
         scan = max(start, self._scanned)
         if not self._has_cr:
             if buffer.startswith(b"\n", start):
@@ -102,7 +103,7 @@ class SSEParser:
         match = _LINE_END.match(buffer, start) or _BLANK_LINE.search(buffer, scan)
         if not match:
             return 0
-        # A \r at the end may be half of a \r\n, unless this stream is seen to end lines with \r alone.
+        # A \r at the end may be half of a \r\n, but not in a stream that ends its lines with \r alone.
         if match.end() == len(buffer) and match[0] != b"\r\r" and match[0].endswith(b"\r"):
             return 0
         return match.end()

@@ -1,4 +1,4 @@
-"""The registry: a provider is one file here and one line below."""
+"""List the providers. A new one is a file in this folder, and one line below."""
 
 from addons.llm.providers.anthropic import ANTHROPIC
 from addons.llm.providers.azure import AZURE

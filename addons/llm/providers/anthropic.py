@@ -1,4 +1,7 @@
-"""Anthropic Messages. Format: https://docs.anthropic.com/en/api/messages and …/build-with-claude/streaming."""
+"""Read and write Anthropic's Messages API.
+
+Format: https://docs.anthropic.com/en/api/messages and …/build-with-claude/streaming.
+"""
 
 import re
 from collections.abc import Mapping
@@ -44,7 +47,7 @@ class AnthropicMeter:
             self.model = text(message.get("model"))
             merge(self._usage, message.get("usage"))
         elif kind == "message_delta":
-            # Cumulative, and without the fields that message_start gave: overwrite, never add.
+            # These counts are cumulative, so they replace those of message_start; fields that are missing here stay.
             merge(self._usage, content.get("usage"))
             self._has_final_output = count(details(content, "usage"), "output_tokens") is not None
         elif kind == "message_stop":
@@ -55,7 +58,7 @@ class AnthropicMeter:
     def usage(self, estimate: Estimate) -> Usage:
         reported = dict(self._usage)
         if not self._has_final_output:
-            # message_start counts the first token or so; the rest of what came is estimated.
+            # message_start only counts the first tokens; the text that came after them is estimated.
             so_far = count(reported, "output_tokens") or 0
             reported["output_tokens"] = None
             estimate = estimate._replace(output_tokens=max(so_far, tokens_of(self.text_bytes)))
@@ -85,7 +88,10 @@ class Messages:
 
 
 def usage_of(usage: Mapping[str, Any], estimate: Estimate) -> Usage:
-    """`input_tokens` excludes what the cache was read and written for. Writes are 5-minute ones unless said."""
+    """Return the usage that Anthropic reports.
+
+    Its `input_tokens` exclude cache reads and cache writes. Writes last 5 minutes where it does not say otherwise.
+    """
     reported_input, reported_output = count(usage, "input_tokens"), count(usage, "output_tokens")
     creation = details(usage, "cache_creation")
     write_1h = count(creation, "ephemeral_1h_input_tokens") or 0
@@ -106,10 +112,10 @@ def usage_of(usage: Mapping[str, Any], estimate: Estimate) -> Usage:
 
 
 def _passes(usage: Mapping[str, Any]) -> tuple[tuple[str, Usage], ...]:
-    """The passes that an answer took (beta `iterations`), each by its model, "" for the answer's own.
+    """Return the passes that an answer took (beta `iterations`): the model, "" for the answer's own, and its usage.
 
-    Empty unless there is one that the totals leave out, or count for the wrong model: a compaction, an advisor's
-    message, a fallback's. The tier holds for all of them, the speed for the answer's own model.
+    The result is empty unless the totals leave a pass out, or count it for the wrong model: a compaction, the message
+    of an advisor, that of a fallback. The tier holds for all passes, the speed only for the answer's own model.
     """
     iterations = usage.get("iterations")
     found = [item for item in iterations if isinstance(item, dict)] if isinstance(iterations, list) else []

@@ -1,4 +1,6 @@
-"""Azure: OpenAI's format on paths of its own (/openai/v1/…, or by date /openai/deployments/{model}/…), and Anthropic's.
+"""Describe Azure: it speaks OpenAI's format and Anthropic's, on its own paths.
+
+These are /openai/v1/…, for API versions with a date /openai/deployments/{model}/…, and /anthropic/v1/….
 
 Source: https://learn.microsoft.com/azure/ai-foundry/openai/api-version-lifecycle.
 """
@@ -28,7 +30,10 @@ def _url(endpoints: Endpoints, path: str, query: str, model: str) -> str:
 
 
 def _takes_stream_options(query: str) -> bool:
-    """Dated versions before this one refuse them (https://github.com/Azure/azure-rest-api-specs/issues/29157)."""
+    """Return whether the API version accepts `stream_options`: versions before 2024-09-01 refuse it.
+
+    Source: https://github.com/Azure/azure-rest-api-specs/issues/29157.
+    """
     version = parse_qs(query).get("api-version", ["v1"])[0]
     return not version[:1].isdigit() or version >= "2024-09-01"
 

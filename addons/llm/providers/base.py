@@ -1,4 +1,4 @@
-"""What a provider is to the proxy: where its calls go, and how to read what they say."""
+"""Define what the proxy has to know of a provider: where its calls go, and how to read requests and answers."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,13 +10,14 @@ from addons.llm.usage import Estimate, Usage
 
 
 class Endpoints(NamedTuple):
-    """Base URLs without a slash at the end; `azure` may be empty."""
+    """Hold the base URLs from the settings. They have no slash at the end; `azure` may be empty."""
 
     anthropic: str
     openai: str
     bedrock: str
-    """Of the native Messages endpoint."""
+    """The base URL of the native Messages endpoint."""
     bedrock_runtime: str
+    """The base URL of the runtime API: `invoke` and `converse`."""
     azure: str
     azure_api_version: str
 
@@ -26,75 +27,83 @@ class NotConfigured(ValueError):
 
 
 class StreamMeter(Protocol):
-    """Reads one streamed answer, event by event: of server-sent events, or of AWS's event stream."""
+    """Read the usage in one streamed answer, event by event: server-sent events, or those of AWS's event stream."""
 
     model: str
-    """As the answer names it, "" until it does."""
+    """The model that the answer names, "" until it does."""
     complete: bool
     """Whether the stream's own last event has come."""
     error: str
-    """Type of an error that the provider sent in the stream."""
+    """The type of an error that the provider sent in the stream, "" where it sent none."""
     text_bytes: int
-    """UTF-8 bytes of answer seen so far, for an estimate."""
+    """The UTF-8 bytes of the answer's text so far, for an estimate."""
 
     def read(self, event: Event) -> bool:
-        """Whether the client is to see the event."""
+        """Read an event, and return whether it is forwarded to the client."""
 
-    def usage(self, estimate: Estimate) -> Usage: ...
+    def usage(self, estimate: Estimate) -> Usage:
+        """Return the usage so far; what the stream has not reported comes from the estimate, and is marked."""
 
 
 class WireFormat(Protocol):
-    """How requests and answers are written. No method sends or stores anything."""
+    """Read and write the bodies of one API. No method sends or stores anything."""
 
     family: str
-    """`anthropic` or `openai`: what a routing rule's `provider` covers."""
+    """`anthropic` or `openai`: a model rule whose `provider` is the family covers all providers that speak it."""
     filing: frozenset[str]
-    """Fields of a request that say how to file it and leave the answer as it is: no part of the cache's key."""
+    """Fields that only label a request, such as its user. They change no answer, so the cache key leaves them out."""
 
     def request(self, body: Mapping[str, Any], model: str) -> LLMRequest:
-        """`model` is the one that the path names, "" if it names none. Raises ValueError where there is none at all."""
+        """Return what a body asks for. `model` is the model that the path names, "" where the path names none.
+
+        Raises ValueError where neither the path nor the body names a model.
+        """
 
     def stream_options(self, body: Mapping[str, Any]) -> dict[str, Any] | None:
-        """`stream_options` to send instead of the client's so that a stream reports its usage; None: leave them."""
+        """Return the `stream_options` that make a stream report its usage; None where the client's own are sent."""
 
     def usage(self, answer: Mapping[str, Any], estimate: Estimate) -> Usage:
-        """Of a whole answer; what it does not report is taken from the estimate and marked."""
+        """Return the usage of a whole answer; what it does not report comes from the estimate, and is marked."""
 
-    def meter(self, hide_usage: bool) -> StreamMeter: ...
+    def meter(self, hide_usage: bool) -> StreamMeter:
+        """Make a meter for one stream; with `hide_usage`, an event that only reports usage is kept from the client."""
 
-    def error_body(self, kind: str, message: str) -> dict[str, Any]: ...
+    def error_body(self, kind: str, message: str) -> dict[str, Any]:
+        """Return the body of an error, as the provider's SDKs expect it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Provider:
+    """Describe a provider: its name, its paths on the proxy, and where they lead."""
+
     name: str
-    """As cost events spell it."""
+    """The name in cost events."""
     price_id: str
     """The provider's id in genai-prices."""
     prefix: str
-    """What tells its paths on the proxy apart, "" for none."""
+    """What the provider's paths on the proxy begin with, "" for nothing."""
     paths: Mapping[str, WireFormat]
-    """Tracked generation paths, without the prefix; `{model}` in one is the model."""
+    """The tracked paths, without the prefix, and their formats; `{model}` stands for the name of a model."""
     url: Callable[[Endpoints, str, str, str], str]
-    """The URL to call: of the endpoints, path without the prefix, query and model ("" if not known).
+    """Returns the URL to call, from the endpoints, the path without the prefix, the query, and the model.
 
-    Raises NotConfigured.
+    The model is "" where it is not known. Raises NotConfigured.
     """
     takes_stream_options: Callable[[str], bool] = lambda query: True
-    """Whether a stream may be asked to report its usage, by the query of its URL."""
+    """Returns, from the query of a URL, whether a stream may be asked to report its usage."""
     bills_as_asked: bool = False
-    """Whether the name that was asked for sets the price, where it has one, and not the name in the answer."""
+    """Whether the price is that of the model that was asked for, where it has one, and not of the one in the answer."""
 
 
 def join(base: str, path: str, query: str) -> str:
-    """A base URL and a path; `/v1` is in the result once, whether the base ends with it or not."""
+    """Join a base URL, a path and a query. The result has `/v1` once, whether the base URL ends with it or not."""
     if base.endswith("/v1") and path.startswith("/v1/"):
         base = base.removesuffix("/v1")
     return f"{base}{path}?{query}" if query else base + path
 
 
 def error_type(answer: object) -> str:
-    """The type or code of a provider's error body, "" if it has none: a word, never text that may quote a prompt."""
+    """Return the type or code in an error body, "" where it has none: a word, never a text that may quote a prompt."""
     error = answer.get("error") if isinstance(answer, dict) else None
     if isinstance(error, dict):
         for name in (error.get("type"), error.get("code")):

@@ -1,4 +1,7 @@
-"""Amazon Bedrock: its native Messages endpoint speaks Anthropic's format; see `bedrock_runtime.py` for the others."""
+"""Describe Amazon Bedrock: its native Messages endpoint speaks Anthropic's format.
+
+The formats of its runtime API are in `bedrock_runtime.py`.
+"""
 
 from addons.llm.providers.anthropic import MESSAGES
 from addons.llm.providers.base import Endpoints, Provider, join
@@ -10,7 +13,7 @@ def _url(endpoints: Endpoints, path: str, query: str, model: str) -> str:
 
 
 def signing_name(path: str) -> str:
-    """The service that a request to this path is signed for (SigV4)."""
+    """Return the name of the AWS service that a request to this path is signed for (SigV4)."""
     return "bedrock-mantle" if _is_native(path) else "bedrock"
 
 

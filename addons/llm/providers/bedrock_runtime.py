@@ -1,4 +1,6 @@
-"""Bedrock's runtime API: a model in the path, its own format (`invoke`) or one for all models (`converse`).
+"""Read and write Bedrock's runtime API. Its paths name the model.
+
+`invoke` has the format of the model that it calls, `converse` has one format for all models.
 
 Format: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_Operations_Amazon_Bedrock_Runtime.html.
 """
@@ -19,7 +21,10 @@ _DELTA_TEXT = re.compile(rb'"(?:text|input)": ?"((?:[^"\\]++|\\.)*+)"')
 
 
 class InvokeMeter(AnthropicMeter):
-    """Frames hold Anthropic's events in base64; the last one says what was used, whatever the model."""
+    """Read a stream of `invoke`: its frames hold the model's events in base64.
+
+    The last frame reports the usage, whatever the model.
+    """
 
     _metrics: Mapping[str, Any] = {}
 
@@ -37,7 +42,7 @@ class InvokeMeter(AnthropicMeter):
             self._metrics = metrics
             self.complete = True
         if not kind:
-            self.text_bytes += characters(content)  # another model's
+            self.text_bytes += characters(content)  # an event of a model that is not Anthropic's
         done = self.complete
         super().read(Event(kind if isinstance(kind, str) else "", inner, b""))
         self.complete = done  # message_stop may come before, or with, the metrics
@@ -82,7 +87,10 @@ class ConverseMeter:
 
 
 class Invoke(Messages):
-    """Bodies are the model's own; they are read as Anthropic's. Other models' usage is in the headers of the answer."""
+    """Read the bodies of `invoke` as Anthropic's.
+
+    They have the format of the model that is called. For the usage of other models see `usage_in_headers`.
+    """
 
     def __init__(self, stream: bool) -> None:
         self._stream = stream
@@ -116,12 +124,15 @@ class Converse(Messages):
 
 
 def _for_boto(body: dict[str, Any]) -> dict[str, Any]:
-    """With the fields that AWS's SDKs look for beside those of Anthropic's."""
+    """Return an error body with the fields that AWS's SDKs read, beside those that Anthropic's SDK reads."""
     return {**body, "__type": body["error"]["type"], "message": body["error"]["message"]}
 
 
 def usage_in_headers(headers: Mapping[str, str]) -> Usage | None:
-    """Of an `invoke` answer, for models whose bodies say nothing of it; an embedding has no output."""
+    """Return the usage in the headers of an `invoke` answer, for models whose bodies do not report it.
+
+    Return None where the headers report none. An embedding has no output.
+    """
 
     def reported(what: str) -> int | None:
         text = headers.get(f"x-amzn-bedrock-{what}-token-count", "")
@@ -139,7 +150,7 @@ def usage_in_headers(headers: Mapping[str, str]) -> Usage | None:
 
 
 def _converse_usage(usage: Mapping[str, Any], estimate: Estimate) -> Usage:
-    """`inputTokens` excludes the cache's."""
+    """Return the usage that `converse` reports. Its `inputTokens` exclude cache reads and cache writes."""
     inputs, outputs = count(usage, "inputTokens"), count(usage, "outputTokens")
     return Usage(
         input_tokens=estimate.input_tokens if inputs is None else inputs,

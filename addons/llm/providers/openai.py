@@ -1,4 +1,6 @@
-"""OpenAI: chat and legacy completions, embeddings. Format: https://platform.openai.com/docs/api-reference.
+"""Read and write OpenAI's chat completions, legacy completions and embeddings.
+
+Format: https://platform.openai.com/docs/api-reference.
 
 The Responses API is in `responses.py`.
 """
@@ -18,7 +20,7 @@ from addons.llm.usage import Estimate, Usage, count, details, merge, text
 
 _DELTA_TEXT = re.compile(rb'"(?:content|arguments|refusal|reasoning_content|text)": ?"((?:[^"\\]++|\\.)*+)"')
 _MODEL = re.compile(rb'"model": ?"([^"\\]{1,256})"')
-# A string in the answer cannot look like this: its quotes are escaped.
+# Text of the answer cannot match this: quotes in a JSON string are escaped.
 _HAS_USAGE_OR_ERROR = re.compile(rb'"(?:usage|error)"\s*+:\s*+\{')
 
 
@@ -62,7 +64,7 @@ class OpenAIMeter:
 
 class ChatCompletions:
     family = "openai"
-    filing = frozenset({"user", "safety_identifier", "prompt_cache_key"})  # `metadata` is kept with the answer
+    filing = frozenset({"user", "safety_identifier", "prompt_cache_key"})  # OpenAI stores `metadata` with the answer
 
     def request(self, body: Mapping[str, Any], model: str) -> LLMRequest:
         system = "\n".join(messages_of(body, ("system", "developer")))
@@ -86,7 +88,7 @@ class ChatCompletions:
 
 
 class Completions(ChatCompletions):
-    """The legacy API: `prompt` in, `choices[].text` out, usage as in chat."""
+    """Read the legacy completions: a request has a `prompt`, an answer `choices[].text`; the usage is as in chat."""
 
     def request(self, body: Mapping[str, Any], model: str) -> LLMRequest:
         return read_request(body, "", characters(body.get("prompt")), ("max_tokens",), model)
@@ -97,12 +99,15 @@ class Embeddings(ChatCompletions):
         return replace(read_request(body, "", characters(body.get("input")), (), model, False), max_output_tokens=0)
 
     def usage(self, answer: Mapping[str, Any], estimate: Estimate) -> Usage:
-        """There is no output to count; a bare `total_tokens` would be the input."""
+        """Return the usage of an embedding, which has no output: its `total_tokens` would be its input."""
         return usage_of({"completion_tokens": 0, **details(answer, "usage")}, "", estimate._replace(output_tokens=0))
 
 
 def usage_of(usage: Mapping[str, Any], service_tier: str, estimate: Estimate) -> Usage:
-    """`prompt_tokens` includes the cached ones, `completion_tokens` the reasoning."""
+    """Return the usage that OpenAI reports.
+
+    Its `prompt_tokens` include cache reads and cache writes, its `completion_tokens` the reasoning.
+    """
     prompt_tokens, output = count(usage, "prompt_tokens"), count(usage, "completion_tokens")
     nested = details(usage, "prompt_tokens_details")
     total = estimate.input_tokens if prompt_tokens is None else prompt_tokens

@@ -1,4 +1,7 @@
-"""OpenAI's Responses API. Format: https://platform.openai.com/docs/api-reference/responses, …/responses-streaming."""
+"""Read and write OpenAI's Responses API.
+
+Format: https://platform.openai.com/docs/api-reference/responses and …/responses-streaming.
+"""
 
 import re
 from collections.abc import Mapping
@@ -38,7 +41,7 @@ class ResponsesMeter:
         return True
 
     def read_content(self, name: str, content: Mapping[str, Any]) -> None:
-        """As `read`, of an event that has been parsed."""
+        """Read an event whose data has been parsed already."""
         if name.endswith(".delta"):
             delta = content.get("delta")
             self.text_bytes += len(delta.encode(errors="replace")) if isinstance(delta, str) else 0
@@ -59,7 +62,7 @@ class ResponsesMeter:
 
 class Responses:
     family = "openai"
-    filing: frozenset[str] = frozenset()  # the answer repeats them all
+    filing: frozenset[str] = frozenset()  # the answer repeats such fields, so it depends on all of them
 
     def request(self, body: Mapping[str, Any], model: str) -> LLMRequest:
         given = body.get("input")
@@ -71,8 +74,10 @@ class Responses:
         return None
 
     def usage(self, answer: Mapping[str, Any], estimate: Estimate) -> Usage:
-        """An answer in the background (`status: queued`) reports none yet, and is not billed when it is fetched: then
-        all of it is estimated.
+        """Return the usage of a whole answer.
+
+        An answer in the background (`status: queued`) reports no usage yet, and the request that fetches it later is
+        not metered. So all of its usage is estimated.
         """
         return usage_of(answer, estimate)
 
@@ -84,12 +89,15 @@ class Responses:
 
 
 def error_name(event: Mapping[str, Any]) -> str:
-    """Of an `error` event: over a WebSocket the error is nested in it, in a stream it has a bare code."""
+    """Return the type of an `error` event: on a WebSocket it is in a nested object, in a stream it is a bare code."""
     return error_type(event) or error_type({"error": {"code": event.get("code")}}) or "error"
 
 
 def usage_of(response: Mapping[str, Any], estimate: Estimate) -> Usage:
-    """`input_tokens` includes the cached ones, `output_tokens` the reasoning."""
+    """Return the usage that a response reports.
+
+    Its `input_tokens` include cache reads and cache writes, its `output_tokens` the reasoning.
+    """
     usage = details(response, "usage")
     nested = details(usage, "input_tokens_details")
     reported, output = count(usage, "input_tokens"), count(usage, "output_tokens")
@@ -108,7 +116,10 @@ def usage_of(response: Mapping[str, Any], estimate: Estimate) -> Usage:
 
 
 def _is_search(item: Mapping[str, Any]) -> bool:
-    """Opening a page that was found, or looking through it, has no fee (…/guides/tools-web-search)."""
+    """Return whether an item is a web search with a fee: to open a found page, or to look through it, is free.
+
+    Source: https://platform.openai.com/docs/guides/tools-web-search.
+    """
     return item.get("type") == "web_search_call" and details(item, "action").get("type", "search") == "search"
 
 

@@ -1,4 +1,4 @@
-"""Calls that end as in the proxy, by `record.finish`, and what is then known of them."""
+"""Make calls that end as they do in the proxy, and read what is then known of them."""
 
 from typing import Any
 
@@ -131,12 +131,12 @@ def explanation(flow: http.HTTPFlow) -> str:
 
 
 def amounts(text: str) -> list[str]:
-    """The last column of the table."""
+    """Return the last column of the table in an explanation."""
     return [line.split()[-1] for line in text.splitlines() if line.startswith(" " * 8) and line[-1].isdigit()]
 
 
 def answered(kind: str, headers: dict[str, str], content: bytes | None) -> http.HTTPFlow:
-    """A call with such an answer, as it came; `_` in the names of headers is `-`."""
+    """Make the flow of a call with this answer. `_` in the names of headers stands for `-`."""
     flow = make_flow(make_call())
     assert flow.response
     flow.response.headers["content-type"] = kind
@@ -147,7 +147,7 @@ def answered(kind: str, headers: dict[str, str], content: bytes | None) -> http.
 
 
 def stream(watch: Watch, chunks: list[bytes], kind: str = "text/event-stream", **headers: str) -> http.HTTPFlow:
-    """A streamed answer, passed through and over."""
+    """Make a flow whose streamed answer has passed through the watch and has ended."""
     flow = answered(kind, headers, None)
     assert flow.response
     flow.response.stream = True

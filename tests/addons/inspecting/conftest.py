@@ -1,4 +1,4 @@
-"""What calls are watched with."""
+"""Provide a core, and a Watch with mitmproxy's list of flows."""
 
 from collections.abc import Iterator
 from pathlib import Path

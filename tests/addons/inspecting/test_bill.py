@@ -1,4 +1,4 @@
-"""The lines of a bill and what `Prices.cost` says agree to the nano-dollar, whatever was used."""
+"""Test that the lines of a bill add up to what `Prices.cost` returns, to the nano-dollar, for any usage."""
 
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal

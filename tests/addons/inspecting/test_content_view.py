@@ -1,4 +1,4 @@
-"""Requests and answers as mitmproxy's content view shows them."""
+"""Test how mitmproxy's content view shows requests and answers."""
 
 import gzip
 from pathlib import Path
@@ -22,7 +22,7 @@ VIEW = LLMContentview()
 
 
 def shown(flow: http.HTTPFlow, message: http.Message) -> tuple[str | None, str]:
-    """By the view that mitmproxy chooses."""
+    """Return the name and the text of the view that mitmproxy chooses."""
     registry = ContentviewRegistry()
     for view in (*contentviews.registry.values(), VIEW):
         registry.register(view)
@@ -102,4 +102,4 @@ def test_what_of_a_stream_was_not_kept_is_said(core: Core, watch: Watch, tmp_pat
     flow = stream(watch, [SSE, SSE * 20])
     text = VIEW.prettify(SSE, Metadata(flow, content_type="text/event-stream", http_message=flow.response))
     assert "It rains." in text
-    assert f"[{20 * len(SSE):,} bytes more were not kept: INSPECT_STREAM_BYTES]" in text
+    assert f"[{20 * len(SSE):,} bytes were not kept: see INSPECT_STREAM_BYTES, INSPECT_MAX_BYTES]" in text

@@ -1,4 +1,4 @@
-"""Why a call cost what it cost."""
+"""Test the explanation of what a call cost."""
 
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ def test_a_cost_is_explained_by_bucket_rule_and_cache(core: Core, watch: Watch) 
     used(core, call, Usage(200, 200, 300, 500, 200, web_searches=1))
     text = explanation(ended(core, call))
     assert amounts(text) == ["0.0002", "0.001", "0.00003", "0.000375", "0.0004", "0.01", "0.012005"]
-    assert "'save' gave it claude-haiku-4-5 for claude-sonnet-4-6, budget at 80%" in text.replace("\n", " ")
+    assert "'save' replaced claude-sonnet-4-6 with claude-haiku-4-5, budget at 80%" in text.replace("\n", " ")
     assert "cache   MISS" in text
     assert "budget  Team 'product' at 80% of monthly budget ($0.80/$1.00)" in text
 

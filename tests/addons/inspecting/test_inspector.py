@@ -1,4 +1,4 @@
-"""What mitmweb and mitmproxy say of a call in their lists, without a browser."""
+"""Test what the lists of mitmweb and mitmproxy show of a call, without a browser."""
 
 from pathlib import Path
 from typing import Any
@@ -138,7 +138,7 @@ def test_the_commands_answer_in_lines(core: Core, watch: Watch) -> None:
         run = context.master.commands.execute
         assert run("modeltrack.stats") == ["{", '  "total_requests": 1', "}"]
         assert run("modeltrack.budgets") == ["Team 'product' at 0% of monthly budget ($0.002/$1.00)"]
-        assert run("modeltrack.cache.clear") == "7 answers forgotten"
+        assert run("modeltrack.cache.clear") == "7 cached answers forgotten"
         assert run("modeltrack.explain @focus")[0] == flow.comment
-        assert run("modeltrack.explain '~comment nothing'") == ["No call that has ended: nothing is known of its cost."]
+        assert run("modeltrack.explain '~comment nothing'") == ["None of these flows has a call that has ended."]
     core.ledger.budgets = core.budgets.value

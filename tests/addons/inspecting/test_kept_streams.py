@@ -1,4 +1,4 @@
-"""Streamed answers that can be looked at afterwards, bounded in memory."""
+"""Test that streamed answers are kept for later, in bounded memory."""
 
 import gc
 import weakref
@@ -17,7 +17,7 @@ def test_a_streamed_answer_can_be_looked_at_afterwards(watch: Watch) -> None:
 
 
 def test_as_the_client_got_it(watch: Watch) -> None:
-    """CostLogger takes events out that the client did not ask for."""
+    """CostLogger takes events out of a stream that the client did not ask for."""
     flow = make_flow()
     assert flow.response
     tee = Tee(lambda chunk: [b"kept"] if chunk == b"a" else [], KeptStreams(), flow, 100, 100)
@@ -47,7 +47,7 @@ def test_streams_under_way_count_as_well(core: Core) -> None:
     second(b"1")
     first.finish()
     second.finish()
-    assert [kept(flow) for flow in flows] == [b"12345678", b"message"]  # tflow's own: nothing was kept
+    assert [kept(flow) for flow in flows] == [b"12345678", b"message"]  # the body that tflow made: nothing was kept
     assert left_out(flows[1]) == 9
     assert streams.size == 8
 

@@ -1,4 +1,4 @@
-"""Streams of every format, put together again. Those of whole answers are made by the fake provider."""
+"""Test that streams of every format are rebuilt. The fake provider makes the streams of whole answers."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""Requests and answers of every format, as a conversation."""
+"""Test that requests and answers of every format are shown as a conversation."""
 
 from typing import Any
 

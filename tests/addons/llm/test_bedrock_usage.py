@@ -1,4 +1,4 @@
-"""Usage that Bedrock reports in ways of its own: metrics of a stream, headers, `converse`."""
+"""Test reading the usage that only Bedrock reports like this: metrics of a stream, headers, `converse`."""
 
 import base64
 from typing import Any

@@ -1,4 +1,4 @@
-"""SPEC, section 8: what makes two requests the same."""
+"""Test which requests have the same cache key."""
 
 from typing import Any
 
@@ -47,7 +47,7 @@ def test_fields_that_do_not_shape_the_answer_do_not_matter(field: str) -> None:
 
 
 def test_whether_a_field_shapes_the_answer_depends_on_the_api() -> None:
-    """Anthropic's `metadata` only names the user; OpenAI keeps it, and repeats all of these in Responses' answers."""
+    """Anthropic's `metadata` only names the user. OpenAI stores it, and Responses repeats all of these fields."""
     assert key({"metadata": {"user_id": "x"}}, filing=MESSAGES.filing) == key(filing=MESSAGES.filing)
     assert key({"metadata": {"a": "x"}}) != key()
     for field in ("metadata", "user", "safety_identifier", "prompt_cache_key"):

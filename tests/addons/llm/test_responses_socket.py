@@ -1,4 +1,4 @@
-"""Which event on a WebSocket belongs to which response."""
+"""Test which event on a WebSocket belongs to which call."""
 
 from typing import Any
 
@@ -59,7 +59,7 @@ def test_an_event_of_another_kind_belongs_to_none(socket: ResponsesSocket, kind:
     assert socket.turn_of(kind, {}) is None
 
 
-# The lanes of the turns, "+" for one that has begun; the error; the number of the turn that it ends.
+# Each row: the lanes of the turns, with "+" where the answer has begun; the error; the index of the turn that it ends.
 ERRORS: list[tuple[list[str], dict[str, Any], int | None]] = [
     ([], {}, None),
     ([""], {}, 0),

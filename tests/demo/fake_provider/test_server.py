@@ -1,4 +1,4 @@
-"""The provider that all other tests rely on: real SDKs understand it, and it fails as it is told to."""
+"""Test the fake provider, which many tests use: real SDKs understand it, and it fails as it is told to."""
 
 import gzip
 import hashlib

@@ -1,4 +1,4 @@
-"""AWS's event stream, whole, in pieces and damaged. Frames are made by the fake provider, not by botocore."""
+"""Test reading AWS's event stream: whole, in pieces and damaged. The fake provider makes the frames, not botocore."""
 
 import contextlib
 from collections.abc import Iterable
@@ -61,7 +61,7 @@ def test_a_byte_that_is_another_one_is_found_and_what_came_before_it_is_kept(at:
     parser = EventStreamParser()
     found: list[Event] = []
     with pytest.raises(CorruptStream, match="not an AWS event stream: "):
-        # A length that has grown is only found once there are as many bytes.
+        # A length that has grown is only found when that many bytes have come, so more frames follow.
         for event in parser.feed(FRAMES[0] + bytes(second) + FRAMES[0] * 10):
             found.append(event)
     assert found == EVENTS[:1]

@@ -22,14 +22,14 @@ def parse(chunks: Iterable[bytes]) -> tuple[list[Event], bytes]:
 
 
 def seen(stream: bytes) -> list[tuple[str, bytes]]:
-    """The events that carry something."""
+    """Return the events that have a name or data."""
     return [(event.name, event.data) for event in parse([stream])[0] if event.data or event.name]
 
 
 @pytest.mark.parametrize("newline", [b"\n", b"\r\n", b"\r"])
 @pytest.mark.parametrize("stream", [ANTHROPIC, OPENAI, ODD])
 def test_a_stream_cut_anywhere_gives_the_events_of_the_whole(stream: bytes, newline: bytes) -> None:
-    stream = stream.replace(b"\n", newline) + b"data: end\n\n"  # ended, so that no \r can be half of a \r\n
+    stream = stream.replace(b"\n", newline) + b"data: end\n\n"  # more follows, so that no \r can be half of a \r\n
     whole = [event for event in parse([stream])[0] if event.data]
     for cut in range(len(stream) + 1):
         events, rest = parse([stream[:cut], stream[cut:]])
@@ -66,7 +66,7 @@ def test_no_byte_is_lost_or_moved(chunks: list[bytes]) -> None:
 
 
 def reference(stream: bytes) -> list[tuple[str, bytes]]:
-    """WHATWG HTML, section 9.2.6, as it is written there."""
+    """Parse a stream step by step as WHATWG HTML, section 9.2.6, says."""
     text = stream.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     found, name, data = [], b"", []
     for line in text.split(b"\n")[:-1]:
@@ -99,7 +99,7 @@ def test_an_event_over_the_limit_is_an_error_that_loses_nothing() -> None:
 
 
 def test_a_large_event_in_many_chunks_is_joined_once() -> None:
-    """Four million bytes in 100,000 chunks: were each a copy of all before, this would take minutes."""
+    """Four million bytes come in 100,000 chunks. If each chunk copied all bytes before it, this would take minutes."""
     chunks = [b"data: ", *[b"x" * 40] * 100_000, b"\n\n"]
     [event], _ = parse(chunks)
     assert len(event.data) == 4_000_000
