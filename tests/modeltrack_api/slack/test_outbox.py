@@ -290,7 +290,7 @@ def test_a_fault_is_logged_once_and_does_not_end_the_work(
     api.alerter.stop()
     assert arrived(slack) == ["m0"] and calls[2] == 1
     assert [record.getMessage() for record in caplog.records if record.levelno > logging.INFO] == [
-        "alerts cannot be looked for or sent"
+        "alerts and reports cannot be made or sent; trying again"
     ]
 
 

@@ -39,7 +39,7 @@ def test_without_its_package_plotly_is_a_script_that_does_nothing(monkeypatch: p
     monkeypatch.setitem(sys.modules, "plotly", None)
     assert plotly_file() is None
     [line] = dashboard_files()[PLOTLY](NO_ASK).content.splitlines()
-    assert line.startswith(b"//") and b"modeltrack[dashboard]" in line
+    assert line.startswith(b"//") and b"pip install '.[dashboard]'" in line
 
 
 @pytest.mark.parametrize("path", sorted(DASHBOARD.rglob("*.*")), ids=lambda path: path.name)
