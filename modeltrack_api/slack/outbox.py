@@ -93,7 +93,9 @@ class Outbox:
                 db.execute(_SENT, (now, number))
                 db.execute(_REPORTED, (now, number))
             elif outcome.kind == "refused":
-                logger.error("Slack refused a message, which is not sent again: %s; check SLACK_WEBHOOK_URL", outcome.reason)
+                logger.error(
+                    "Slack refused a message, which is not sent again: %s; check SLACK_WEBHOOK_URL", outcome.reason
+                )
                 db.execute(_FAILED, (now, outcome.reason, number))
             else:
                 wait = min(_FIRST_WAIT * 2 ** min(attempts, 20), _LONGEST_WAIT)

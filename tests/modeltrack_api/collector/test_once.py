@@ -119,4 +119,4 @@ def test_a_state_that_cannot_be_read_is_begun_anew(
     with caplog.at_level(logging.WARNING):
         state.load()
     assert state.until("aws") is None
-    assert "begun anew" in caplog.text
+    assert "starting again from COLLECT_BACKFILL_DAYS ago" in caplog.text

@@ -83,7 +83,7 @@ def test_a_map_that_does_not_validate_keeps_it_from_starting(start: Start, tmp_p
 
 def test_without_boto3_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "boto3", None)
-    with pytest.raises(SourceError, match=r"pip install 'modeltrack\[aws\]'"):
+    with pytest.raises(SourceError, match=r"pip install '\.\[aws\]'"):
         check_boto3()
 
 

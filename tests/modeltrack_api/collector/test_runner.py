@@ -137,8 +137,10 @@ def test_a_source_that_fails_is_tried_again_later_and_later(
     assert pauses == [30, 60, 120, 240, 480, 600, 600, 600]
     assert len(source.windows) == 8
     assert {window.start for window in source.windows[:-1]} == {HOUR.start}
-    assert caplog.messages[0] == "broken 2026-11-24 10:00: HTTP 503; again in 30 s"
-    assert caplog.messages[-1] == "broken 2026-11-24 11:00: 0 events, $0.00"
+    assert caplog.messages[0] == (
+        "broken: the window from 2026-11-24 10:00 was not collected: HTTP 503; trying again in 30 s"
+    )
+    assert caplog.messages[-1] == "broken: collected the window from 2026-11-24 11:00: 0 new events, $0.00"
 
 
 def test_sources_take_turns_so_that_a_long_backfill_does_not_hold_up_the_others(tmp_path: Path, teams: Teams) -> None:
