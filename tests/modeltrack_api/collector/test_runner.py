@@ -28,7 +28,7 @@ GO_ON = threading.Event()
 
 
 class Bench:
-    """A runner whose clocks stand still, on a folder that others may have used before."""
+    """A runner whose clocks stand still. Its folder may have the files of an earlier runner."""
 
     def __init__(self, folder: Path, teams: Teams, *sources: Source, hours: int = 3) -> None:
         self.now = NOW
@@ -46,7 +46,7 @@ class Bench:
         self.runner.open()
 
     def round(self) -> float:
-        """Until there is nothing to do for now; the seconds until then."""
+        """Collect until there is nothing to do for now. Return the seconds until the next turn."""
         while not (pause := self.runner.round(GO_ON)):
             pass
         return pause
@@ -58,7 +58,7 @@ class Bench:
 
 
 class Broken:
-    """A source that fails as often as it is told to."""
+    """A source that fails as often as the test says."""
 
     name = "broken"
     length = timedelta(hours=1)

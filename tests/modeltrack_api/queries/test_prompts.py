@@ -1,4 +1,4 @@
-"""GET /api/prompts and prompts/summary, by example."""
+"""Test GET /api/prompts and prompts/summary by example."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -18,7 +18,7 @@ LONG_PROMPT = PROMPT | {
 
 
 def spread(count: int, nanos: int, members: dict[str, Any]) -> list[bytes]:
-    """Calls over a day."""
+    """Return lines of calls that are spread evenly over a day."""
     start = at("2026-04-01", "00:00")
     return [line(start + timedelta(days=1) * n / count, n, nanos, **members) for n in range(count)]
 
@@ -39,10 +39,10 @@ class TestPrompts:
         ]
 
     def test_a_long_system_prompt_used_often_is_worth_the_providers_cache(self, database: Database) -> None:
-        """288 calls a day are one in 5 minutes: 1 - 1/e of them come within 5 minutes of another (Poisson).
+        """288 calls a day are one every 5 minutes: 1 - 1/e of them come within 5 minutes of another (Poisson).
 
-        1,440,000 system tokens cost $4.32 at $3 a million. From the cache, 910,254 tokens at $0.30 and 529,746 at
-        $3.75, which is what writing them costs, would have been $2.2596237.
+        1,440,000 system tokens cost $4.32 at $3 a million. With the cache, 910,254 tokens at $0.30 (reads) and 529,746
+        at $3.75 (writes) would have cost $2.2596237.
         """
         ask = database(*spread(288, 15_750_000, LONG_PROMPT))
         [row] = ask("prompts")
@@ -70,7 +70,7 @@ class TestPrompts:
         assert (row["optimization_suggestions"], row["potential_savings"]) == ([], 0), why
 
     def test_the_next_cheaper_model_of_the_provider_that_is_in_use_is_worth_a_try(self, database: Database) -> None:
-        """Opus at $5 and $25 a million, Sonnet at $3 and $15: 100 calls of 1000 and 1000 tokens are $3.00 and $1.80."""
+        """Opus costs $5 and $25 a million, Sonnet $3 and $15: 100 calls of 1000 and 1000 tokens are $3.00 and $1.80."""
         opus = PROMPT | {"model": "claude-opus-4-6", "input_tokens": 1000, "output_tokens": 1000}
         others = ("claude-sonnet-4-6", "claude-haiku-4-5", "claude-opus-4-5")
         ask = database(
