@@ -1,8 +1,9 @@
-"""`make bench`: ModelTrack beside bare mitmdump, all on loopback, in turns within one run, so that ratios hold on a
-machine that is busy. Ends by itself after some minutes; `--quick` sooner, with figures that mean nothing.
+"""Measure ModelTrack beside bare mitmdump, on loopback: `make bench`. It takes some minutes.
 
-Load comes from bench/load.py, in this process. PEER_URL (or LITELLM) names another gateway to measure beside: it takes
-Anthropic's and OpenAI's paths, and has the provider at `--provider-port` behind it.
+The two are measured in turns within one run, so that the ratios hold even on a busy machine. `--quick` ends sooner, but
+its figures mean nothing. The load comes from bench/load.py, in this process. PEER_URL (or LITELLM) names another
+gateway to measure as well: it must take Anthropic's and OpenAI's paths, and send them on to the provider at
+`--provider-port`.
 """
 
 import argparse
@@ -29,7 +30,7 @@ class Plan:
     streams: int = 200
     tokens_a_second: int = 50
     stream_rounds: Sequence[tuple[float, int]] = ((2, 9), (30, 1))
-    """How long they are, and how often: short ones for their first bytes, of which each has but one."""
+    """Seconds of a round's streams, and number of rounds. Short rounds are many: a stream has only one first byte."""
     events: int = 1_000_000
     events_this_month: int = 50_000
     requests: Sequence[int] = (10_000, 50_000, 100_000)
@@ -44,7 +45,7 @@ def parts(names: Sequence[str]) -> Iterator[tuple[str, Callable[[Plan, int], Non
 
 
 _STREAMING = ("--set", "stream_large_bodies=1")
-"""Bare mitmdump keeps a stream back until its end unless it is told not to."""
+"""Without this, bare mitmdump holds a stream back until its end."""
 
 
 def _folder(stack: ExitStack) -> Path:
@@ -89,7 +90,7 @@ def rates(plan: Plan, port: int) -> None:
 
 def streams(plan: Plan, port: int) -> None:
     rate = f"{plan.tokens_a_second} chunks a second each"
-    print(f"{plan.streams} streams at once, {rate}; milliseconds, in the middle one of the rounds; worst: in any\n")
+    print(f"{plan.streams} streams at once, {rate}; milliseconds, median of the rounds; worst: of all rounds\n")
     print("| | seconds | rounds | first byte p50 | p99 | a chunk's delay p50 | p99 | worst | CPU, cores |")
     print("|---|--:|--:|--:|--:|--:|--:|--:|--:|")
     for seconds, rounds in plan.stream_rounds:
@@ -117,7 +118,7 @@ def _streams(plan: Plan, seconds: float, rounds: int) -> None:
 
 
 def _usual(rounds: list[list[float]], percent: float) -> float:
-    """A percentile as it is in the middle one of the rounds: a machine that pauses spoils some of them."""
+    """Return the median of the rounds' percentiles, since a machine that pauses spoils single rounds."""
     return median(delays.percentile(values, percent) for values in rounds)
 
 
@@ -143,11 +144,13 @@ def tls(plan: Plan, port: int) -> None:
 
 
 def main() -> None:
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started ends, too
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the processes started here end too
     parser = argparse.ArgumentParser(prog="python -m bench", description=(__doc__ or "").partition("\n\n")[0])
-    parser.add_argument("parts", nargs="*", help="throughput, streams, startup, memory, tls; all where none is named")
-    parser.add_argument("--quick", action="store_true", help="tiny numbers: whether it runs, not how fast")
-    parser.add_argument("--provider-port", type=int, default=0, help="of the fake provider, for a peer's configuration")
+    parser.add_argument("parts", nargs="*", help="throughput, streams, startup, memory, tls; default: all of them")
+    parser.add_argument("--quick", action="store_true", help="tiny numbers: only to see that the benchmarks run")
+    parser.add_argument(
+        "--provider-port", type=int, default=0, help="port of the fake provider, which a peer's configuration needs"
+    )
     args = parser.parse_args()
     plan = QUICK if args.quick else Plan()
     for name, measure in parts(args.parts):

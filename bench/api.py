@@ -1,8 +1,8 @@
-"""The API over a log of many events: `python -m bench.api [events] [seconds]`.
+"""Measure the API with a log of many events: `python -m bench.api [events] [seconds]`.
 
-In one run: how fast the log is first read, beside `wc -l` and beside a plain loop that parses each line and inserts it
-into one bare table; then the times of every GET call in its default view, while a writer appends to the log and the API
-reads along; and the API's memory.
+First it measures how fast the log is read at the start, beside `wc -l` and beside a plain loop that parses each line
+and inserts it into one bare table. Then it measures every GET route with its default parameters, while a writer appends
+to the log and the API keeps up; and the API's memory.
 """
 
 import os
@@ -94,12 +94,12 @@ def ask(connection: HTTPConnection, path: str) -> tuple[int, bytes]:
 def wait_until_ready(url: str) -> None:
     connection = HTTPConnection(urlsplit(url).netloc, timeout=60)
     while ask(connection, "/api/cache")[0] == 503:
-        pass  # each waits for seconds
+        pass  # the API itself waits for seconds before it answers 503
     connection.close()
 
 
 def measure(url: str, log: Path, seconds: float) -> None:
-    """Every call in turn, from one client, until the time is over."""
+    """Ask every route in turn, from one client, until the time is over. Print how long the answers took."""
     connection = HTTPConnection(urlsplit(url).netloc, timeout=60)
     paths = defaults(connection)
     times: dict[str, list[float]] = {path: [] for path in paths}
@@ -119,7 +119,7 @@ def measure(url: str, log: Path, seconds: float) -> None:
     stop.set()
     writer.join()
     connection.close()
-    print(f"\n{APPENDED_A_SECOND} events/s appended; {len(times[paths[0]])} requests of each call\n")
+    print(f"\n{APPENDED_A_SECOND} events/s appended; {len(times[paths[0]])} requests of each route\n")
     print(f"{'GET':44} {'p50 ms':>8} {'p95 ms':>8} {'max ms':>8} {'bytes':>9}")
     for path, taken in times.items():
         taken.sort()
@@ -128,7 +128,7 @@ def measure(url: str, log: Path, seconds: float) -> None:
 
 
 def defaults(connection: HTTPConnection) -> list[str]:
-    """The path of each GET call; where a part of it is a name, that of the first in the list."""
+    """Return the path of each GET route. A name in a path is the first one in the answer of the route's list."""
     paths = []
     for route in ROUTES:
         if route.method != "GET" or route.path == "/":

@@ -1,4 +1,4 @@
-"""What a proxy adds to each chunk of many streams at once: from the provider's write to the client's read."""
+"""Measure how late each chunk of many simultaneous streams arrives: from the provider's write to the client's read."""
 
 import asyncio
 import time
@@ -12,18 +12,19 @@ from bench.targets import APP, TEAM, Target
 from bench.ticker import SENT
 
 _SPREAD_SECONDS = 1.0
-"""Streams begin one after another within this time, as those of users do; else all chunks would come at once."""
+"""The streams begin one after another within this time, as those of users do. Else all chunks would come at once."""
 
 
 @dataclass
 class Delays:
-    """Of one round, in milliseconds."""
+    """The delays of one round, in milliseconds."""
 
     first: list[float] = field(default_factory=list)
     """From the request to the first chunk."""
     chunks: list[float] = field(default_factory=list)
+    """From the provider's write of a chunk to the client's read."""
     cores: float = 0.0
-    """CPU of the target's process."""
+    """CPU that the target's process used, in cores."""
 
 
 def percentile(values: list[float], percent: float) -> float:
@@ -85,7 +86,7 @@ async def _run(url: str, streams: int, found: Delays, limit_seconds: float) -> N
 
 
 def measure(target: Target, streams: int, chunks: int, limit_seconds: float) -> Delays:
-    """One round. RuntimeError where chunks are missing."""
+    """Measure one round. Raises RuntimeError if chunks are missing."""
     found = Delays()
     before, start = target.cpu(), time.monotonic()
     asyncio.run(_run(target.url, streams, found, limit_seconds))

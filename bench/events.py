@@ -1,7 +1,8 @@
-"""A log of made-up cost events, the same for the same seed: `python -m bench.events 1000000 path/to/cost_events.jsonl`.
+"""Write a log of made-up cost events: `python -m bench.events 1000000 path/to/cost_events.jsonl`.
 
-What a company's traffic looks like: hours of the day and week, a few big teams, models by team, sessions, prompt
-templates, cache hits, downgrades, refusals, failures and a model without a price.
+The same seed gives the same events. They look like a company's traffic: busy and quiet hours of the day and week, a few
+big teams, models by team, sessions, prompt templates, cache hits, downgrades, refusals, failures, and a model without a
+price.
 """
 
 import random
@@ -16,7 +17,7 @@ import orjson
 from addons.ledger.events import rfc3339
 from addons.ledger.money import to_decimal_text
 
-# Model, provider, nano-USD a token in and out.
+# Model, provider, nano-USD per input token and per output token.
 MODELS = [
     ("claude-sonnet-4-6", "anthropic", 3000, 15000),
     ("claude-haiku-4-5", "anthropic", 1000, 5000),
@@ -26,7 +27,7 @@ MODELS = [
     ("us.anthropic.claude-sonnet-4-6", "bedrock", 3000, 15000),
     ("my-deployment", "azure", None, None),
 ]
-# Team, app, feature, its models, whether customers of several tiers use it, share of the traffic.
+# Team, app, feature, indices of its two models in MODELS, whether it has customer tiers, share of the traffic.
 WORKLOADS = [
     ("product", "chatbot", "chat", (0, 1), True, 20),
     ("product", "chatbot", "summary", (1, 4), True, 10),
@@ -46,7 +47,7 @@ WEIGHT_BY_HOUR = [1, 1, 1, 1, 1, 2, 3, 5, 8, 10, 10, 9, 8, 9, 10, 10, 9, 7, 5, 4
 
 
 def lines(count: int, end: datetime, days: int = 90, seed: int = 1) -> Iterator[bytes]:
-    """In order of time, `days` up to `end`, without newlines."""
+    """Yield lines without newlines, in order of time, over the `days` that lead up to `end`."""
     rng = random.Random(seed)
     hours = [end - timedelta(hours=n) for n in range(days * 24, 0, -1)]
     weights = [WEIGHT_BY_HOUR[hour.hour] * (0.3 if hour.weekday() > 4 else 1.0) for hour in hours]

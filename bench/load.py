@@ -1,4 +1,4 @@
-"""A loader for loopback: keep-alive HTTP/1.1 clients that send prepared requests, with as little work as can be."""
+"""Send load over loopback: keep-alive HTTP/1.1 clients that send prepared requests with as little work as possible."""
 
 import asyncio
 import time
@@ -18,20 +18,20 @@ class Result:
 
     @property
     def rate(self) -> float:
-        """Answers a second."""
+        """Return answers per second."""
         return len(self.latencies) / self.seconds if self.seconds else 0.0
 
     def percentile(self, of: list[float], percent: float) -> float:
-        """Milliseconds."""
+        """Return a percentile of the values, which are in seconds, in milliseconds."""
         ordered = sorted(of)
         return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))] * 1000 if ordered else 0.0
 
 
 class _Client(asyncio.Protocol):
-    """Sends the next request when the answer to the last one is complete."""
+    """One connection. It sends its next request when the answer to the last one is complete."""
 
     connected_at: float | None = None
-    """When its connection was begun, where that counts as part of its first request."""
+    """When the connection was begun, if that time counts as part of the first request; else None."""
 
     def __init__(self, requests: Iterator[bytes], result: Result, done: "asyncio.Future[None]") -> None:
         self._requests = requests
@@ -80,7 +80,7 @@ class _Client(asyncio.Protocol):
 
 
 async def load(url: str, requests: Iterator[bytes], clients: int, limit_seconds: float = 600) -> Result:
-    """Send all requests with so many clients at once. TimeoutError if that takes longer than the limit."""
+    """Send all requests with so many clients at once. Raises TimeoutError if that takes longer than the limit."""
     parts = urlsplit(url)
     loop = asyncio.get_running_loop()
     result = Result()
@@ -101,7 +101,7 @@ async def load(url: str, requests: Iterator[bytes], clients: int, limit_seconds:
 
 
 async def load_once_each(url: str, requests: Iterator[bytes], clients: int, limit_seconds: float = 600) -> Result:
-    """As `load`, with a connection for each request, whose making counts."""
+    """Send all requests like `load`, but each over its own connection. The time to connect counts."""
     parts = urlsplit(url)
     loop = asyncio.get_running_loop()
     result = Result()
@@ -122,7 +122,7 @@ async def load_once_each(url: str, requests: Iterator[bytes], clients: int, limi
 
 
 def request(path: str, body: bytes, **headers: str) -> bytes:
-    """A prepared POST."""
+    """Return a POST as bytes. In header names `_` stands for `-`."""
     lines = [f"POST {path} HTTP/1.1", "Host: bench", "Content-Type: application/json", f"Content-Length: {len(body)}"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
     return "\r\n".join([*lines, "\r\n"]).encode() + body

@@ -1,6 +1,6 @@
-"""Resident memory of the proxy over many requests of mixed kinds: `python -m bench.memory [requests]`.
+"""Measure the proxy's resident memory over many requests of mixed kinds: `python -m bench.memory [requests]`.
 
-Kinds: misses, hits, streams, refusals, errors of the provider, bad requests, downgrades, other paths.
+The kinds are misses, hits, streams, refusals, errors of the provider, bad requests, downgrades, other paths.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ def body(number: int, model: str, **more: Any) -> bytes:
 
 
 def requests(start: int, count: int) -> Iterator[bytes]:
-    """Eight kinds in turn."""
+    """Yield requests of eight kinds in turn, the first with the number `start`."""
     messages, chat = "/v1/messages", "/v1/chat/completions"
     for n in range(start, start + count):
         match n % 8:
@@ -53,7 +53,7 @@ def requests(start: int, count: int) -> Iterator[bytes]:
 
 
 def grow(folder: Path, upstream: str, checkpoints: Sequence[int]) -> Iterator[tuple[int, float, Result]]:
-    """At each number of requests: it, MB resident, and what came since the last one."""
+    """Yield at each checkpoint the number of requests, MB of resident memory, and the result since the last one."""
     write_settings(folder)
     (folder / "budgets.json").write_text(json.dumps(BUDGETS))
     with modeltrack(folder, upstream) as target:

@@ -1,4 +1,7 @@
-"""Measures how long a price takes: `python -m bench.pricing`. CPU time, since the machine may be busy."""
+"""Measure how long it takes to work out a price: `python -m bench.pricing`.
+
+It measures CPU time, since the machine may be busy.
+"""
 
 import time
 import timeit

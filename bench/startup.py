@@ -1,4 +1,4 @@
-"""How long the proxy takes from its start until it serves, with an empty log and with a long one."""
+"""Measure how long the proxy takes from its start until it serves, with an empty log and with a long one."""
 
 import tempfile
 import time
@@ -15,7 +15,7 @@ _DAYS_BEFORE = 365
 
 
 def write_log(path: Path, total: int, this_month: int, now: datetime) -> None:
-    """`total` events of which so many are of this month, the others of the year before it: one day's, repeated."""
+    """Write `total` events: so many of this month, and before it a year in which each day has the same events."""
     month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     days = max(1, (now - month) // timedelta(days=1))
     one_day = b"".join(line + b"\n" for line in lines((total - this_month) // _DAYS_BEFORE, month, 1))
@@ -42,7 +42,7 @@ def seconds_to_ready(data: Path) -> float:
 
 
 def compare(total: int, this_month: int, rounds: int) -> tuple[float, float]:
-    """Median seconds with an empty log and with a long one, in turns."""
+    """Return the median seconds with an empty log and with a long one, measured in turns."""
     with folder(0, 0) as empty, folder(total, this_month) as long:
         times = [(seconds_to_ready(empty), seconds_to_ready(long)) for _ in range(rounds)]
     empties, longs = (sorted(column) for column in zip(*times, strict=True))

@@ -1,6 +1,6 @@
-"""What is measured: ModelTrack with all its features on, bare mitmdump, the fake provider itself, perhaps a peer.
+"""Start what is measured: ModelTrack with all its features on, bare mitmdump, and the fake provider.
 
-All on loopback, each in a process of its own that ends with the `with` that started it.
+Each runs on loopback in its own process, which ends with the `with` that started it.
 """
 
 import os
@@ -37,9 +37,10 @@ class Target:
     name: str
     url: str
     pid: int | None = None
+    """None if the process was not started here."""
 
     def cpu(self) -> float:
-        """Seconds of CPU that its process has used; 0 for one that is not ours."""
+        """Return the seconds of CPU that the process has used; 0 without a pid."""
         if self.pid is None:
             return 0.0
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
@@ -53,7 +54,7 @@ def resident_mb(pid: int | None) -> float:
 
 @contextmanager
 def provider(*args: str, module: str = "demo.fake_provider") -> Iterator[Target]:
-    """`module` prints its URL and serves until it is terminated."""
+    """Run a provider: a module that prints its URL and serves until it is terminated."""
     command = [sys.executable, "-m", module, *args]
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=_ROOT) as process:
         assert process.stdout
@@ -108,7 +109,10 @@ def _free_port() -> int:
 
 
 def _wait_for(port: int, page: bytes, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    """Until a GET of `page` is answered by anything but 503; without a page, until it listens."""
+    """Wait until a GET of `page` gets an answer other than 503, or without a page, until the port takes connections.
+
+    Raises RuntimeError if the process ends or takes too long.
+    """
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         try:

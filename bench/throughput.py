@@ -1,4 +1,7 @@
-"""Requests a second of ModelTrack against bare mitmdump's, before one provider, in turns within one run."""
+"""Compare how many requests per second ModelTrack and bare mitmdump take before the same provider.
+
+They are measured in turns within one run, so that the ratio holds even on a busy machine.
+"""
 
 import asyncio
 import itertools
@@ -20,7 +23,7 @@ _numbers = itertools.count(1)
 
 
 def prepared(size: int, stream: bool = False) -> bytes:
-    """A POST with a body of about so many bytes, in which `%012d` makes it another one."""
+    """Return a POST with a body of about `size` bytes. It contains `%012d`, to be replaced by a number."""
     turns = [{"role": "user", "content": f"question {_NUMBER} "}]
     while (missing := size - len(orjson.dumps(turns)) - 150) > 0:
         role = "assistant" if len(turns) % 2 else "user"
@@ -58,11 +61,11 @@ KINDS = (
 
 @dataclass
 class Rounds:
-    """Of one target. What they say is what the middle one says: a machine that pauses spoils some of them."""
+    """The figures of one target. The medians count, since a machine that pauses spoils single rounds."""
 
     rates: list[float] = field(default_factory=list)
     cpus: list[float] = field(default_factory=list)
-    """us of a request, of the target's own process."""
+    """Microseconds of CPU per request that the target's own process used."""
     latencies: list[float] = field(default_factory=list)
     """Seconds."""
 

@@ -1,7 +1,7 @@
-"""A provider whose streams say when each of their chunks was sent: `python -m bench.ticker CHUNKS GAP_SECONDS`.
+"""Serve streams whose chunks say when they were sent: `python -m bench.ticker CHUNKS GAP_SECONDS`.
 
-OpenAI's format; the text of a chunk is the time in ns (CLOCK_MONOTONIC, the same for all processes of a machine).
-Chunks are due at fixed times from the stream's start, so that a slow machine does not stretch the gaps.
+The format is OpenAI's. The text of a chunk is the time in ns (CLOCK_MONOTONIC, the same for all processes of a
+machine). Chunks are due at fixed times from the stream's start, so that a slow machine does not stretch the gaps.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
-"""What it costs that mitmproxy opens an upstream connection for each client connection: keep-alive or not, TLS or not.
+"""Measure what mitmproxy's upstream connections cost: one for each client connection, kept alive or not, TLS or not.
 
-The certificates are real ones of a CA made for this run (RSA 2048, as providers have), and are verified.
+The certificate is made for this run (RSA 2048, as providers have) and is verified.
 """
 
 import datetime
@@ -24,7 +24,7 @@ CLIENTS = 4
 
 
 def make_certificate(path: Path) -> None:
-    """A self-signed one for 127.0.0.1, with its key, in PEM."""
+    """Write a self-signed certificate for 127.0.0.1 and its key, in PEM."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "bench")])
     now = datetime.datetime.now(datetime.UTC)
@@ -42,7 +42,7 @@ def make_certificate(path: Path) -> None:
 
 @contextmanager
 def targets() -> Iterator[list[Target]]:
-    """ModelTrack before a plain provider and before one with TLS."""
+    """Start ModelTrack twice: before a plain provider, and before one with TLS."""
     with ExitStack() as stack:
         folders = [Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="modeltrack-bench-"))) for _ in range(2)]
         pem = folders[1] / "server.pem"
@@ -59,6 +59,7 @@ def targets() -> Iterator[list[Target]]:
 
 
 def compare(seconds: float, rounds: int) -> list[tuple[str, Rounds]]:
+    """Return the figures of each way to connect, by its name."""
     sums = {(kept, tls): Rounds() for kept in ("kept alive", "one request each") for tls in ("plain", "TLS")}
     post = prepared(1000)
     with targets() as found:

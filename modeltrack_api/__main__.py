@@ -1,4 +1,4 @@
-"""`python -m modeltrack_api`: the API, and the dashboard, reports and alerts behind it."""
+"""Run the API with its dashboard, reports and alerts: `python -m modeltrack_api`."""
 
 import logging
 import queue
@@ -51,8 +51,8 @@ def main() -> int:
 
 
 def serve(app: App, server: Server) -> int:
-    """Until SIGINT or SIGTERM; a second one ends it at once."""
-    # Not an Event: its lock may be held by the very line that the signal interrupts.
+    """Serve until SIGINT or SIGTERM; a second signal ends the process at once."""
+    # Not a threading.Event: the signal may interrupt the main thread while that holds the lock of the Event.
     stop: queue.SimpleQueue[int] = queue.SimpleQueue()
 
     def on_signal(number: int, _: object) -> None:
@@ -62,7 +62,7 @@ def serve(app: App, server: Server) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, on_signal)
     if not is_loopback(app.settings.host) and not app.settings.token:
-        logger.warning("whoever reaches %s can read and change all that is here: set API_TOKEN", server.url)
+        logger.warning("everybody who can reach %s can read and change all data: set API_TOKEN", server.url)
     server.start()
     print(f"ModelTrack API on {server.url}", flush=True)
     app.start()

@@ -1,15 +1,15 @@
-"""Amounts for answers: USD, averages and percentages of sums."""
+"""Turn sums into the amounts that answers show: USD, averages and percentages."""
 
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from addons.ledger.money import NANOS_PER_USD, format_usd
 
 WORTH_IT = 10_000_000
-"""Nano-USD: what saves less than a cent is not worth reading."""
+"""Nano-USD (a cent): advice that saves less is not shown."""
 
 
 def usd(nanos: int | None) -> Decimal:
-    """None, a sum of nothing, is 0."""
+    """Return nano-USD as USD; None, which is SQL's sum of no rows, counts as 0."""
     return Decimal(nanos or 0) / NANOS_PER_USD
 
 
@@ -18,12 +18,12 @@ def usd_or_null(nanos: int | None) -> Decimal | None:
 
 
 def usd_each(nanos: int | None, count: int | None) -> Decimal:
-    """An average, to the nano-dollar; 0 of nothing."""
+    """Return the average in USD, rounded to the nano-USD; 0 for a count of 0."""
     return usd(int((Decimal(nanos or 0) / count).to_integral_value(ROUND_HALF_EVEN))) if count else Decimal(0)
 
 
 def average(total: int | None, count: int | None) -> float:
-    """Of tokens and the like, to two decimals; 0 of nothing."""
+    """Return the average of a count such as tokens, to two decimals; 0 for a count of 0."""
     return round((total or 0) / count, 2) if count else 0.0
 
 
@@ -32,5 +32,5 @@ def percent(part: int, whole: int) -> float:
 
 
 def about(nanos: int) -> str:
-    """USD for people: to the cent, but for less than one."""
+    """Return USD as text for people: rounded to the cent, except for amounts under a cent."""
     return format_usd(round(nanos, -7) if nanos >= WORTH_IT else nanos)

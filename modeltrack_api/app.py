@@ -1,5 +1,6 @@
-"""What the API's parts share: settings, database, prices, budgets. `open` opens, `start` begins the work in the
-background, `close` ends both.
+"""Hold what the parts of the API share: settings, database, prices and budgets.
+
+`App.open` opens files and database, `App.start` starts the background tasks, `App.close` ends both.
 """
 
 import sqlite3
@@ -26,12 +27,12 @@ def utc_now() -> datetime:
 
 
 class Task(Protocol):
-    """Work in the background."""
+    """A piece of work that runs in the background."""
 
     def start(self) -> None: ...
 
     def stop(self) -> None:
-        """Waits for its end, though not long. May be called twice, or without `start`."""
+        """End the work and wait a few seconds for it. May be called twice, and without `start`."""
 
 
 class App:
@@ -47,12 +48,12 @@ class App:
         self.budgets = WatchedFile(folder / "budgets.json", partial(parse_model, BudgetsFile), BudgetsFile)
         self.pricing = WatchedFile(folder / "pricing.json", partial(parse_model, PricingFile), PricingFile)
         self.tasks: list[Task] = [Watcher([self.budgets, self.pricing], lambda _: self._apply()), self.follower]
-        """In the order in which they start; they stop in the reverse one. `background.py` adds to them."""
+        """The background tasks. They start in this order and stop in reverse. `background.py` adds to them."""
         self.raise_alerts: Callable[[float], None] = lambda patience: None
-        """Raise the alerts that the log gives cause for by now, waiting so many seconds for others; background.py's."""
+        """Raise every alert that is due by now; the number is `held`'s `patience`. `background.py` sets it."""
 
     def open(self) -> None:
-        """Raises OSError, sqlite3.Error, NewerDatabase, ConfigError."""
+        """Read the settings files and open the database. Raises OSError, sqlite3.Error, NewerDatabase, ConfigError."""
         self.budgets.load()
         self.pricing.load()
         self._apply()
@@ -64,7 +65,10 @@ class App:
 
     @contextmanager
     def writing(self, patience: float = 5) -> Iterator[sqlite3.Connection]:
-        """A transaction for what is not in the log. `patience` is `held`'s. Raises Busy when others write on."""
+        """Open a transaction for data that is not in the event log. `patience` is `held`'s.
+
+        Raises Busy when others hold the lock longer than that.
+        """
         with held(self.ingest.lock, patience), self.store.writing(durable=True) as db:
             yield db
 

@@ -1,8 +1,8 @@
-"""Check the files in DATA_DIR before they are put in force: `make check-config`, or with a folder of one's own,
+"""Check the files in DATA_DIR before ModelTrack uses them: `make check-config`, or for any other folder
 
     python -m modeltrack_api.check_config path/to/data
 
-Prints each problem as `file: key.path: problem`, and exits with 1 if there is one.
+It prints each problem as `file: key.path: problem`, and exits with 1 if there is one.
 """
 
 import os
@@ -27,7 +27,7 @@ FILES: dict[str, type[BaseModel]] = {
 
 
 def problems(folder: Path) -> list[str]:
-    """One line each; a file that is not there is no problem."""
+    """Return one line for each problem in the folder's files. A missing file is not a problem."""
     found = []
     for name, model in FILES.items():
         try:
@@ -42,7 +42,7 @@ def problems(folder: Path) -> list[str]:
 
 
 def main() -> None:
-    """Of the folder that is named, or else of the one that the proxy would use here."""
+    """Print the problems of the folder named on the command line, by default of the folder that the proxy would use."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else DIRECTORY.parse(os.environ.get("DATA_DIR") or DEFAULT_DATA_DIR)
     if not folder.is_dir():
         sys.exit(f"{folder}: not a folder")

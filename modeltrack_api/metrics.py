@@ -1,6 +1,6 @@
-"""GET /metrics: spend, the state of the log and what waits, for Prometheus.
+"""Answer GET /metrics, for Prometheus: spend, how far the event log has been read, open alerts, unsent messages.
 
-Names end as https://prometheus.io/docs/practices/naming wants.
+The names follow https://prometheus.io/docs/practices/naming.
 """
 
 import sqlite3
@@ -21,12 +21,12 @@ _MOST_SERIES = 1000
 _OTHER = "(other)"
 _SUMS = {
     "requests": ("requests", "LLM calls."),
-    "input_tokens": ("input_tokens", "Input tokens, those from the provider's cache included."),
+    "input_tokens": ("input_tokens", "Input tokens, including those read from the provider's cache."),
     "output_tokens": ("output_tokens", "Output tokens."),
     "cost_nanos": ("spend_usd", "Cost in USD."),
     "saved_by_cache": ("saved_by_cache_usd", "Cost in USD that cache hits saved."),
     "saved_by_routing": ("saved_by_routing_usd", "Cost in USD that cheaper models saved."),
-    "blocked": ("blocked_requests", "Calls refused by a budget, a rule or for want of a price."),
+    "blocked": ("blocked_requests", "Calls refused by a budget, by a rule, or because the model has no known price."),
     "unpriced": ("unpriced_requests", "Calls of models without a known price."),
 }
 _USD = ("cost_nanos", "saved_by_cache", "saved_by_routing")
@@ -37,11 +37,11 @@ _WAITING = {
         "SELECT count(*) FROM outbox WHERE sent_at IS NULL AND failed_at IS NULL",
     ),
     "refused_messages": (
-        "Alerts and reports that Slack refused for good.",
+        "Alerts and reports that Slack refused, and that are not sent again.",
         "SELECT count(*) FROM outbox WHERE failed_at IS NOT NULL",
     ),
 }
-# Those that came first, for good: a call that moved from one label to another would make a counter go back.
+# The oldest series keep their own labels for ever: if a series moved into (other), its counter would go back.
 _FIRST = f"SELECT {', '.join(_KEYS)} FROM series WHERE event_type = '{LLM}' GROUP BY 1, 2, 3 ORDER BY min(id) LIMIT ?"
 
 
@@ -70,7 +70,7 @@ class _Metrics(Collector):
             yield GaugeMetricFamily(f"modeltrack_api_{name}", text, value)
         for name, (text, sql) in _WAITING.items():
             yield GaugeMetricFamily(f"modeltrack_api_{name}", text, self._ask.db.execute(sql).fetchone()[0])
-        skipped = "Lines of the event log since the start that were no event."
+        skipped = "Lines of the event log that were not events and were skipped, since the start."
         yield CounterMetricFamily("modeltrack_api_log_skipped_lines", skipped, ingest.skipped)
 
 

@@ -1,4 +1,4 @@
-"""Every call of the API: its method and path, who answers it, and the parameters it takes. One list an area."""
+"""List the API's routes: method and path, the handler that answers, and the parameters. There is one list per area."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The API's settings: environment variables, read and checked once at the start."""
+"""Read the API's settings from environment variables, and check them, once at the start."""
 
 import os
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ class ApiSettings:
     host: str = "127.0.0.1"
     port: int = 3001
     token: str = ""
-    """Wanted of every request for /api/, "" for none."""
+    """The token that every request to /api/ and /metrics must carry; "" if none is needed."""
     slack_webhook_url: str = ""
 
 
@@ -44,7 +44,10 @@ def data_dir(environ: Mapping[str, str]) -> Path:
 
 
 def from_environment(environ: Mapping[str, str]) -> ApiSettings:
-    """An empty variable is one that is not set. Raises SettingError; one for API_TOKEN does not quote it."""
+    """Return the settings. An empty variable counts as one that is not set.
+
+    Raises SettingError, which never shows the value of a secret.
+    """
     folder = data_dir(environ)
     token = environ.get("API_TOKEN", "")
     if token and not _is_allowed(_TOKEN, token):

@@ -1,4 +1,4 @@
-"""Times in UTC: microseconds since 1970, days, months, and ranges of them."""
+"""Convert times in UTC: microseconds since 1970, days, months, and ranges of them."""
 
 from calendar import monthrange
 from datetime import UTC, datetime, timedelta
@@ -7,7 +7,7 @@ from typing import NamedTuple
 from addons.ledger.events import rfc3339
 
 HOUR = 3_600_000_000
-"""In microseconds."""
+"""Microseconds, like DAY and FOREVER."""
 DAY = 24 * HOUR
 FOREVER = 9999 * 366 * DAY
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -15,7 +15,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 class Window(NamedTuple):
-    """A half-open range of time, in microseconds since 1970."""
+    """A range of time in microseconds since 1970. `end` is not part of it."""
 
     start: int = 0
     end: int = FOREVER
@@ -34,12 +34,12 @@ def moment(micros: int) -> datetime:
 
 
 def time(at: int | None) -> str | None:
-    """Return microseconds as RFC 3339, None as None."""
+    """Return microseconds since 1970 as RFC 3339 text, or None for None."""
     return None if at is None else rfc3339(moment(at))
 
 
 def day_of(micros: int) -> str:
-    """YYYY-MM-DD, in UTC."""
+    """Return the UTC day as YYYY-MM-DD."""
     return moment(micros).date().isoformat()
 
 
@@ -56,6 +56,6 @@ def next_month(start: datetime) -> datetime:
 
 
 def months_before(day: datetime, months: int) -> datetime:
-    """The same day of the month, or the last where that has fewer."""
+    """Return the same day of the month, so many months earlier; a shorter month's last day if it has no such day."""
     year, month = divmod(day.year * 12 + day.month - 1 - months, 12)
     return day.replace(year=year, month=month + 1, day=min(day.day, monthrange(year, month + 1)[1]))

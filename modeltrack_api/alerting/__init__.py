@@ -1,1 +1,1 @@
-"""Alerts and reports: what sets them off, and their way to Slack."""
+"""Raises alerts: what sets them off, the thread that looks for them, and the handlers that show them."""

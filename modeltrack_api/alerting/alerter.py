@@ -1,4 +1,4 @@
-"""The thread that looks for what is worth an alert, has the reports made that are due, and empties the outbox."""
+"""Run the thread that raises alerts, makes the reports that are due, and sends what is in the outbox."""
 
 import logging
 import sqlite3
@@ -20,11 +20,13 @@ logger = logging.getLogger(__name__)
 
 _EVERY_SECONDS = 30
 _AT_EVENTS_SECONDS = 2
-"""When there are new events it need not wait so long."""
+"""The shorter pause before the next look when there are new events."""
 _LOOK_SECONDS = 1.0
 _STOP_SECONDS = 5
 _MOST_UNPRICED_A_DAY = 20
-"""Models that are first seen beyond them are told of on another day on which they are used: names cost nothing."""
+"""A limit, since a caller can make up any number of model names. The models beyond it are reported on a later day
+on which they are used again.
+"""
 
 _TITLES = {
     "budget_warning": "Budget warning",
@@ -54,7 +56,7 @@ class Alerter:
         self._thread.start()
 
     def stop(self) -> None:
-        """Waits a while for an answer of Slack."""
+        """End the thread, and wait a few seconds for Slack's answer to a message that is being sent."""
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join(_STOP_SECONDS)
@@ -66,14 +68,14 @@ class Alerter:
             self._stopping.wait(_LOOK_SECONDS if pause is None else min(pause, _LOOK_SECONDS))
 
     def _try[T](self, work: Callable[[], T]) -> T | None:
-        """None for a failure. The log has it once, not once a second."""
+        """Do the work and return its result, or None if it fails. A failure that repeats is logged only once."""
         name = work.__name__
         try:
             done = work()
         except Exception as error:
-            # As it stops, the database may be closed under an answer of Slack that came late.
+            # While stopping, errors are expected: Slack's answer may come after the database was closed.
             if repr(error) != self._problems.get(name) and not self._stopping.is_set():
-                logger.exception("alerts cannot be looked for or sent")
+                logger.exception("alerts and reports cannot be made or sent; trying again")
             self._problems[name] = repr(error)
             return None
         self._problems.pop(name, None)
@@ -92,12 +94,15 @@ class Alerter:
             return conditions.newest_event(db) != self._events_seen
 
     def evaluate(self) -> None:
-        """All rules and schedules, once. What is in the database by now is what counts. Raises sqlite3.Error."""
+        """Raise alerts and make the reports that are due, from what is in the database now. Raises sqlite3.Error."""
         self.raise_alerts()
         make_reports(self._app)
 
     def raise_alerts(self, patience: float = -1) -> None:
-        """For any thread. `patience` is `held`'s. Raises sqlite3.Error, Busy."""
+        """Raise the alerts that are due by now. May be called from any thread.
+
+        `patience` is `held`'s. Raises sqlite3.Error, Busy.
+        """
         with held(self._raising, patience):
             self._raise_alerts(patience)
 

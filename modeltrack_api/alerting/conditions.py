@@ -1,7 +1,7 @@
-"""What is worth an alert, told from the database alone: nothing here writes, sends or remembers.
+"""Find what deserves an alert, from the database alone. Nothing here writes, sends or keeps state.
 
-An alert's `once` says what it is about; the database takes no second one with the same. So a rule may find the same
-thing again and again.
+An alert's `once` says what it is about, and the database takes only one alert with the same `once`. So it does no harm
+to find the same thing again and again.
 """
 
 import sqlite3
@@ -20,16 +20,17 @@ from modeltrack_api.store.sums import LLM, totals
 from modeltrack_api.utc import HOUR, Window, day_start, micros, moment, month_start, next_month
 
 TRAILING_HOURS = 7 * 24
-"""Before an hour: those of them in which the team spent anything are what it is compared with."""
+"""An hour is compared with the hours in this time before it in which the team spent anything."""
 LEAST_HOURS = 6
-"""Fewer say nothing about what is usual."""
+"""With fewer hours to compare with, nobody can say what is usual."""
 TIMES = 2
+"""An hour is an anomaly when it cost more than this many times the mean."""
 LEAST_NANOS = 10**9
-"""An hour under a dollar is no anomaly, whatever came before."""
+"""Nano-USD. An hour that cost less than this (a dollar) is never an anomaly."""
 LATE_HOURS = 24
-"""So old may an hour be when it is first looked at: the process was down, or the events came late."""
+"""Hours this old are still looked at, since the process may have been down, or events may have come late."""
 _LATE = timedelta(hours=1)
-"""A month or day that ended so recently is looked at once more, for what came in its last moments."""
+"""A month or day that ended this recently is still looked at, because of events from its last moments."""
 _LOOK_BACK_EVENTS = 1_000_000
 
 
@@ -41,11 +42,13 @@ class Alert:
     team: str = ""
     app_id: str = ""
     hour: int | None = None
-    """Of an anomaly: its first moment, in microseconds; beside it nano-USD of the hour, and of the mean."""
+    """The first moment of an anomaly's hour, in microseconds since 1970."""
     hourly_nanos: int | None = None
+    """What that hour cost, in nano-USD."""
     avg_nanos: int | None = None
+    """The mean that the hour is compared with, in nano-USD."""
     details: tuple[tuple[str, str], ...] = ()
-    """Names and values, for Slack."""
+    """Names and values that the Slack message shows."""
 
 
 # Budgets
@@ -53,15 +56,17 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """Of a team, or of one of its apps; "" is any."""
+    """A spending limit of a team or of an app; "" as team or app means any."""
 
     key: tuple[str | int, ...]
+    """The first parts of `once` for the alerts of this limit."""
     span: str
-    """monthly or daily, in UTC."""
+    """"monthly" or "daily", in UTC."""
     team: str
     app_id: str
     nanos: int
     blocks: bool = False
+    """Whether the proxy refuses calls once the limit is reached."""
 
     @property
     def who(self) -> str:
@@ -71,7 +76,10 @@ class Limit:
 
 
 def limits(budgets: BudgetsFile, db: sqlite3.Connection) -> Iterator[Limit]:
-    """Those of budgets.json, where a changed limit is a new one to tell of; and the API's own."""
+    """Yield the limits of budgets.json, and those that only alert.
+
+    The amount is part of the key of the first kind: an alert for a limit that was changed is sent again.
+    """
     for budget in budgets.budgets:
         nanos = budget.limit_nanos
         key = "budget", budget.team, budget.app, nanos
@@ -83,7 +91,7 @@ def limits(budgets: BudgetsFile, db: sqlite3.Connection) -> Iterator[Limit]:
 
 
 def budget_alerts(db: sqlite3.Connection, every: Iterable[Limit], now: datetime) -> Iterator[Alert]:
-    """At 80% and at 100% of each, in this month or day. A budget that is past both gets the second alone."""
+    """Yield an alert for each limit that is at 80% or at 100% in its month or day; past 100% only the second one."""
     by_span: defaultdict[str, list[Limit]] = defaultdict(list)
     for limit in every:
         by_span[limit.span].append(limit)
@@ -97,7 +105,7 @@ def budget_alerts(db: sqlite3.Connection, every: Iterable[Limit], now: datetime)
 
 
 def _spent(db: sqlite3.Connection, window: Window) -> defaultdict[tuple[str, str], int]:
-    """Nano-USD by team and app, with "" for any."""
+    """Return nano-USD by team and app, where "" stands for any."""
     spent: defaultdict[tuple[str, str], int] = defaultdict(int)
     for row in totals(db, window, by=("team", "app_id"), measures=("cost_nanos",)):
         team, app_id = row["team"], row["app_id"]
@@ -131,14 +139,14 @@ def _reached(limit: Limit, spent: int, start: datetime, end: datetime) -> Iterat
 
 
 def anomalies(db: sqlite3.Connection, now: datetime) -> Iterator[Alert]:
-    """Hours in which a team spent more than twice the mean of its hours with spend in the seven days before.
+    """Yield an alert for each hour in which a team spent more than twice the mean of the seven days before it.
 
-    The hour that is going on counts as soon as it is above.
+    Only hours with spend count for the mean. The current hour is reported as soon as it is above.
     """
     end = micros(now) // HOUR * HOUR + HOUR
     first = end - (LATE_HOURS + 1) * HOUR
     if not any(max(hours.values()) >= LEAST_NANOS for hours in _by_hour(db, Window(first, end)).values()):
-        return  # the usual case of a small company, told from a few rows
+        return  # usual in a small company; this way it takes a few rows only
     for team, hours in _by_hour(db, Window(first - TRAILING_HOURS * HOUR, end)).items():
         for start, spent in hours.items():
             if start >= first and spent >= LEAST_NANOS:
@@ -148,7 +156,7 @@ def anomalies(db: sqlite3.Connection, now: datetime) -> Iterator[Alert]:
 
 
 def _by_hour(db: sqlite3.Connection, window: Window) -> Mapping[str, Mapping[int, int]]:
-    """Nano-USD by team and by the hour's first moment, of those with any."""
+    """Return nano-USD by team and by the hour's first moment, for the hours with spend."""
     found: defaultdict[str, dict[int, int]] = defaultdict(dict)
     for row in totals(db, window, by=("team",), measures=("cost_nanos",), bucket=HOUR):
         if row["cost_nanos"] > 0:
@@ -179,7 +187,7 @@ def newest_event(db: sqlite3.Connection) -> int:
 
 
 def unpriced_models(db: sqlite3.Connection, after: int | None) -> Iterator[Alert]:
-    """Of the events above that number; None: of the last million."""
+    """Yield an alert for each model without a known price in the events after that id; None: in the last million."""
     start = newest_event(db) - _LOOK_BACK_EVENTS if after is None else after
     rows = db.execute(
         "SELECT provider, model, min(team) AS team, count(DISTINCT team) AS teams FROM series"

@@ -1,4 +1,4 @@
-"""Alerts, the limits that only alert, and the test of Slack."""
+"""Answer the routes for alerts, for the limits that only alert, and for the test of Slack."""
 
 import json
 from typing import Annotated, Any
@@ -31,7 +31,7 @@ class NewAlertBudget(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
     team: Name | None = None
-    """None or "": every team's, those of calls without one included; so with app_id."""
+    """None or "" means every team, including calls without a team. The same holds for app_id."""
     app_id: Name | None = None
     daily_limit_usd: Usd | None = None
     monthly_limit_usd: Usd | None = None
@@ -44,9 +44,10 @@ class NewAlertBudget(BaseModel):
 
 
 def alerts(ask: Ask) -> list[dict[str, Any]]:
-    """Newest first, the newest thousand. `slack` is queued, sent or failed; null where none was to be sent.
+    """Return the newest thousand alerts, newest first.
 
-    What the log gives cause for by now is among them: the background need not have looked yet.
+    `slack` is queued, sent or failed, or null if no message was to be sent. Alerts that are due by now are raised
+    first, without waiting for the background thread.
     """
     ask.app.raise_alerts(_PATIENCE_SECONDS)
     shown = "" if ask.args["include_dismissed"] else "WHERE a.dismissed_at IS NULL"
@@ -77,7 +78,7 @@ def _alert(row: Row) -> dict[str, Any]:
 
 
 def dismiss(ask: Ask) -> dict[str, Any]:
-    """One that is dismissed already stays so."""
+    """Dismiss one alert. It is no error if it is dismissed already."""
     number = ask.args["id"]
     if not _dismiss(ask, [number]) and not ask.db.execute("SELECT 1 FROM alerts WHERE id = ?", (number,)).fetchone():
         raise ApiError(404, f"there is no alert {number}")
@@ -85,7 +86,7 @@ def dismiss(ask: Ask) -> dict[str, Any]:
 
 
 def dismiss_bulk(ask: Ask) -> dict[str, int]:
-    """Counts those that were not dismissed before; there need not be any."""
+    """Dismiss several alerts, and return how many of them were not dismissed before. Unknown ids are ignored."""
     return {"dismissed": _dismiss(ask, checked(Ids, ask.body).ids)}
 
 
@@ -142,7 +143,7 @@ def _budget_of(ask: Ask, number: int | None) -> dict[str, Any]:
 
 
 def delete_alert_budget(ask: Ask) -> dict[str, Any]:
-    """What it has alerted of stays."""
+    """Delete a limit. The alerts that it has raised stay."""
     number = ask.args["id"]
     with ask.app.writing() as db:
         if not db.execute("DELETE FROM alert_budgets WHERE id = ?", (number,)).rowcount:
@@ -151,7 +152,10 @@ def delete_alert_budget(ask: Ask) -> dict[str, Any]:
 
 
 def test_slack(ask: Ask) -> dict[str, str]:
-    """Past the outbox, so that the answer says at once what Slack says. It takes ten seconds at most."""
+    """Send a test message and return Slack's answer, within ten seconds.
+
+    It does not go through the outbox, so that the answer is known at once.
+    """
     url = ask.app.settings.slack_webhook_url
     if not url:
         raise ApiError(400, "SLACK_WEBHOOK_URL is not set")

@@ -1,1 +1,1 @@
-"""What infrastructure costs, by team, into the event log: `python -m modeltrack_api.collector`."""
+"""Collects what infrastructure costs by team into the event log: `python -m modeltrack_api.collector`."""

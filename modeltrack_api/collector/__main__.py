@@ -31,11 +31,11 @@ _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warn": logging.WARNING
 
 
 class CannotStart(Exception):
-    """One line."""
+    """The collector cannot start. The message is one line for the user."""
 
 
 def sources(settings: CollectorSettings, teams: Teams) -> list[Source]:
-    """Raises SourceError."""
+    """Return the sources that the settings turn on. Raises SourceError if boto3 is needed and missing."""
     found: list[Source] = []
     if settings.opencost:
         found.append(OpenCost(settings.opencost_endpoint, teams))
@@ -49,7 +49,10 @@ def sources(settings: CollectorSettings, teams: Teams) -> list[Source]:
 
 
 def only_collector_of(folder: Path) -> int:
-    """A descriptor that keeps others out while it is open. Raises CannotStart, OSError."""
+    """Lock the folder, and return a descriptor that keeps other collectors out while it is open.
+
+    Raises CannotStart, OSError.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     fd = os.open(folder, os.O_RDONLY)
     try:
@@ -58,18 +61,22 @@ def only_collector_of(folder: Path) -> int:
         if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
             os.close(fd)
             raise CannotStart(f"{folder}: another collector is running there") from error
-        logger.warning("%s cannot be locked (%s): see that only one collector runs", folder, error.strerror)
+        logger.warning(
+            "%s cannot be locked (%s): make sure that only one collector runs, or costs count twice",
+            folder,
+            error.strerror,
+        )
     return fd
 
 
 def start(settings: CollectorSettings) -> Runner:
-    """Raises CannotStart, SourceError, ConfigError, OSError."""
+    """Return a runner that is ready to run. Raises CannotStart, SourceError, ConfigError, OSError."""
     if settings.is_idle:
         raise CannotStart("nothing to collect: set ENABLE_OPENCOST, ENABLE_AWS_COSTS or ENABLE_GPU_METRICS to true")
     teams = Teams(settings.data_dir)
     teams.load()
     found = sources(settings, teams)
-    only_collector_of(settings.data_dir)  # until the process ends
+    only_collector_of(settings.data_dir)  # stays open, and so locked, until the process ends
     runner = Runner(
         found,
         teams,
@@ -82,7 +89,7 @@ def start(settings: CollectorSettings) -> Runner:
     runner.open()
     logger.info("collecting from %s into %s", ", ".join(source.name for source in found), settings.data_dir)
     if settings.opencost and settings.aws_costs:
-        logger.info("what AWS bills with the tag %s is left out: OpenCost counts it", CLUSTER_TAG)
+        logger.info("AWS costs of resources with the tag %s are left out: OpenCost counts them", CLUSTER_TAG)
     return runner
 
 
@@ -95,7 +102,7 @@ def run(runner: Runner, stop: threading.Event, ended: "queue.SimpleQueue[int]") 
 
 def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    # Not an Event: its lock may be held by the very line that the signal interrupts.
+    # Not a threading.Event: the signal may interrupt the main thread while that holds the lock of the Event.
     asked: queue.SimpleQueue[int] = queue.SimpleQueue()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, _: asked.put(number))
@@ -107,7 +114,7 @@ def main() -> int:
     except (SettingError, ConfigError, SourceError, CannotStart, OSError) as error:
         print(f"collector: {error}", file=sys.stderr)
         return 1
-    # A thread, so that a question that is not answered yet does not hold up the end: nothing of it has been written.
+    # A thread, so that a source that has not answered yet does not delay the end. Nothing of its window is written yet.
     stop = threading.Event()
     thread = threading.Thread(target=run, args=(runner, stop, asked), name="collector", daemon=True)
     thread.start()

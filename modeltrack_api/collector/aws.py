@@ -1,6 +1,6 @@
-"""What AWS bills by the day, service and team, from Cost Explorer's GetCostAndUsage.
+"""Collect what AWS bills by day, service and team, from Cost Explorer's GetCostAndUsage.
 
-boto3 comes with the extra `aws`; it finds credentials, regions and AWS_ENDPOINT_URL… as it always does.
+boto3 comes with the extra `aws`. It finds credentials, regions and AWS_ENDPOINT_URL… in its usual ways.
 """
 
 import os
@@ -19,7 +19,7 @@ from modeltrack_api.collector.source import AWS_INFRASTRUCTURE, SourceError, Win
 from modeltrack_api.collector.teams import Teams
 
 CLUSTER_TAG = "aws:eks:cluster-name"
-"""EKS puts it on the machines of a cluster."""
+"""The tag that EKS puts on the machines of a cluster."""
 
 _METRIC = "UnblendedCost"
 _MOST_PAGES = 100
@@ -27,19 +27,19 @@ _DEFAULT_REGION = "us-east-1"
 
 
 def check_boto3() -> None:
-    """Raises SourceError."""
+    """Raise SourceError if boto3 is not installed."""
     try:
         import boto3  # noqa: F401
     except ImportError as error:
         raise SourceError(
             "boto3 is not installed, which ENABLE_AWS_COSTS and ENABLE_GPU_METRICS need:"
-            " pip install '.[aws]' in the checkout"
+            " run pip install '.[aws]' in the checkout"
         ) from error
 
 
 @cache
 def client(service: str) -> Any:
-    """Kept as long as it works, for it takes a second to make."""
+    """Return a boto3 client, which is kept until it fails, since making one takes a second."""
     import boto3
     from botocore.config import Config
 
@@ -53,7 +53,7 @@ def client(service: str) -> Any:
 
 @contextmanager
 def answering() -> Iterator[None]:
-    """Turns what boto3 raises into SourceError, and has clients look for credentials anew after that."""
+    """Turn the errors of boto3 into SourceError, and drop the clients, so that new ones look for credentials again."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
@@ -73,9 +73,9 @@ class AwsCosts:
     length = timedelta(days=1)
 
     def __init__(self, teams: Teams, tag: str, lag_days: int, has_opencost: bool) -> None:
-        """`has_opencost`: the machines of clusters are left out, for OpenCost counts them by pod."""
-        # Cost Explorer brings a day's figures up to date for a day or two after it. They stay `Estimated` until the
-        # month's bill, which credits, refunds and taxes may still change; see AWS_COSTS_LAG_DAYS.
+        """With `has_opencost` the machines of clusters are left out, because OpenCost counts them by pod."""
+        # Cost Explorer updates a day's figures for a day or two after it. They stay `Estimated` until the month's
+        # bill, and credits, refunds and taxes may still change them; see AWS_COSTS_LAG_DAYS.
         self.lag = timedelta(days=lag_days)
         self._teams = teams
         self._tag = tag
@@ -102,7 +102,7 @@ class AwsCosts:
                 service=clean(service),
             )
             for (service, tag), cost in costs.items()
-            # Calls to models on Bedrock are LLM costs, which the proxy counts.
+            # Calls of models on Bedrock are LLM costs, which the proxy counts.
             if (nanos := to_nanos(cost)) and "Bedrock" not in service
         ]
 
@@ -128,7 +128,7 @@ class AwsCosts:
 
 
 def _service_and_tag(group: Any) -> tuple[str, str]:
-    """A group's keys: the service, and `team$product`, or `team$` for what has no such tag."""
+    """Return a group's service and tag value. AWS writes the tag as `team$product`, or `team$` without such a tag."""
     try:
         service, tag = group["Keys"]
     except (KeyError, ValueError) as error:

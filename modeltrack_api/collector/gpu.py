@@ -1,7 +1,8 @@
-"""How busy GPUs were, by the hour, from CloudWatch.
+"""Collect how busy GPUs were in each hour, from CloudWatch.
 
-The agent on a machine reports `nvidia_smi_utilization_gpu` for each GPU, Container Insights `pod_gpu_utilization` for
-each GPU of a pod, both in percent. What the machines cost is in what AWS bills, so these events have no cost.
+The agent on a machine reports `nvidia_smi_utilization_gpu` for each GPU; Container Insights reports
+`pod_gpu_utilization` for each GPU of a pod. Both are in percent. The cost of the machines is part of what AWS bills, so
+these events have no cost.
 """
 
 import logging
@@ -29,9 +30,9 @@ class Kind(NamedTuple):
     namespace: str
     metric: str
     resource: tuple[str, ...]
-    """Dimensions that name whose GPUs they are."""
+    """The dimensions that name the machine or pod that has the GPUs."""
     device: str
-    """The dimension that tells its GPUs apart; the same metric without it is an average over them, and is not read."""
+    """The dimension that tells the GPUs apart. Without it the metric is an average over all GPUs, and is not read."""
     service: str
 
 
@@ -100,7 +101,7 @@ class GpuMetrics:
 
 
 def _listed(cloudwatch: Any, kind: Kind) -> list[Dimensions]:
-    """The dimensions of the metrics that had values in the last two weeks: one metric for each GPU."""
+    """Return the dimensions of each GPU's metric, if it had values in the last two weeks."""
     pages = cloudwatch.get_paginator("list_metrics").paginate(Namespace=kind.namespace, MetricName=kind.metric)
     found = (
         dimensions
@@ -116,7 +117,7 @@ def _listed(cloudwatch: Any, kind: Kind) -> list[Dimensions]:
 
 
 def _percents(cloudwatch: Any, window: Window, kind: Kind, listed: list[Dimensions]) -> list[list[float]]:
-    """For each metric its hour's average; nothing for a GPU that was not there."""
+    """Return the hour's average for each metric, as a list that is empty if the GPU was not there."""
     found: list[list[float]] = [[] for _ in listed]
     for batch in batched(enumerate(listed), _QUERIES):
         queries = [
@@ -145,7 +146,7 @@ def _percents(cloudwatch: Any, window: Window, kind: Kind, listed: list[Dimensio
 
 
 def _machines(instance_ids: list[str]) -> dict[str, Any]:
-    """Instances by id, as EC2 describes them; without those that have gone."""
+    """Return the instances by id, as EC2 describes them. Instances that no longer exist are left out."""
     found: dict[str, Any] = {}
     for batch in batched(instance_ids, _FILTER_VALUES):
         pages = (

@@ -1,7 +1,8 @@
-"""A window's events into the log once, whatever is killed, lost or run again.
+"""Write each window's events to the log once, even if the collector is killed or the state file is lost.
 
-The ids of events follow from what they are about, so those that the log has already are known. The state file says only
-how far each source has come, and is written after the log is on disk: losing it costs work, nothing else.
+An event's id is made from what it is about, so an event that is in the log already is recognised. The state file says
+only how far each source has been collected, and is written after the log is on disk. If it is lost, windows are
+collected again, but no event is written twice.
 """
 
 import json
@@ -25,21 +26,24 @@ _CALL = f'"event_type":"{LLM_CALL}"'.encode()  # a line with it need not be pars
 
 
 class OnceLog:
-    """The event log for one collector, the only process that writes such events to it."""
+    """The event log for one collector, which must be the only process that writes such events."""
 
     def __init__(self, log: EventLog) -> None:
         self._log = log
         self._written: set[str] = set()
 
     def open(self, since: datetime) -> None:
-        """Learn what is in the log already; none of what is to come was written before `since`. Raises OSError."""
+        """Learn which events are in the log already. Raises OSError.
+
+        `since` is a time before which no event that is still to come can have been written.
+        """
         self._log.open()
         self._written = ids_since(self._log.path, since)
 
     def write(self, events: Sequence[InfraEvent]) -> int:
-        """Append those that are not in the log yet, and force it to disk; how many those were.
+        """Append the events that are not in the log yet, force them to disk, and return how many they were.
 
-        Raises OSError when they are not all in it: then write them again.
+        Raises OSError if not all of them are in the log; then the caller must write them again.
         """
         self._log.flush_pending()
         new = 0
@@ -57,7 +61,7 @@ class OnceLog:
         return new
 
     def forget(self, events: Sequence[InfraEvent]) -> None:
-        """Of a window that will not come again."""
+        """Forget the events of a window that will not be collected again, to save memory."""
         self._written.difference_update(event.event_id for event in events)
 
     def close(self) -> None:
@@ -65,7 +69,7 @@ class OnceLog:
 
 
 def ids_since(log: Path, since: datetime) -> set[str]:
-    """Of the events of collectors on complete lines that were written since then. Raises OSError."""
+    """Return the ids of the collector's events that were written since then, from complete lines. Raises OSError."""
     return {
         text(event, "event_id")
         for part in [*LogFiles(log).rotated(since), log]
@@ -75,27 +79,31 @@ def ids_since(log: Path, since: datetime) -> set[str]:
 
 
 class State:
-    """data/collector_state.json: up to when each source has been collected."""
+    """The file data/collector_state.json: up to when each source has been collected."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._until: dict[str, datetime] = {}
 
     def load(self) -> None:
-        """What cannot be read counts as nothing collected."""
+        """Read the file. If it cannot be read, nothing counts as collected."""
         try:
             with self._path.open("rb") as file:
                 self._until = _parsed(json.loads(file.read(_MOST_STATE_BYTES)))
         except FileNotFoundError:
             pass
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            logger.warning("%s cannot be read (%s) and is begun anew", self._path.name, type(error).__name__)
+            logger.warning(
+                "%s cannot be read (%s); starting again from COLLECT_BACKFILL_DAYS ago",
+                self._path.name,
+                type(error).__name__,
+            )
 
     def until(self, source: str) -> datetime | None:
         return self._until.get(source)
 
     def advance(self, source: str, end: datetime) -> None:
-        """On disk when this returns. Raises OSError."""
+        """Note that a source has been collected up to `end`. It is on disk when this returns. Raises OSError."""
         until = self._until | {source: end}
         text = json.dumps({"collected_until": {name: moment.isoformat() for name, moment in until.items()}}, indent=2)
         new = self._path.with_name(self._path.name + ".new")

@@ -1,8 +1,8 @@
-"""What pods cost by the hour, from OpenCost's `/allocation/compute`.
+"""Collect what pods cost in each hour, from OpenCost's `/allocation/compute`.
 
-The shape of the answer is that of opencost/core/pkg/opencost/allocation_json.go: amounts are floats rounded to five
-decimals, null where they are not numbers; `totalCost` has the `…CostAdjustment`s in it already. What nobody used stands
-under the names `__idle__`, `__unmounted__` (volumes, load balancers) and `__unallocated__`, and is the default team's.
+The answer has the shape of opencost/core/pkg/opencost/allocation_json.go: amounts are floats rounded to five decimals,
+or null if they are not numbers; `totalCost` includes the `…CostAdjustment`s. Costs that no pod caused are under the
+names `__idle__`, `__unmounted__` (volumes, load balancers) and `__unallocated__`, and go to the default team.
 """
 
 import json
@@ -52,13 +52,13 @@ class Answer(BaseModel):
     code: int
     message: str = ""
     data: list[dict[str, Allocation] | None] | None = None
-    """One set for each step of the window; we ask for one step."""
+    """One set of allocations for each step of the window; we ask for one step."""
 
 
 class OpenCost:
     name = "opencost"
     length = timedelta(hours=1)
-    # Prometheus, which OpenCost computes from at the time of the question, has scraped everything by then.
+    # OpenCost computes its answer from Prometheus when it is asked; by then Prometheus has scraped the whole window.
     lag = timedelta(minutes=10)
 
     def __init__(self, endpoint: str, teams: Teams) -> None:
@@ -120,7 +120,7 @@ class OpenCost:
 
 def _parsed(body: bytes) -> Answer:
     try:
-        # Not pydantic's own parser: it would read amounts as floats.
+        # Not pydantic's own JSON parser, which would read amounts as floats.
         answer = Answer.model_validate(json.loads(body, parse_float=Decimal))
     except ValidationError as error:
         where = ".".join(map(str, error.errors()[0]["loc"]))
@@ -137,7 +137,7 @@ def _is_special(name: str) -> bool:
 
 
 def _message(body: bytes) -> str:
-    """Of an error, whether in OpenCost's JSON or as plain text."""
+    """Return the message of an error, which may be OpenCost's JSON or plain text."""
     try:
         found: Any = json.loads(body)["message"]
     except (ValueError, KeyError, TypeError, RecursionError):

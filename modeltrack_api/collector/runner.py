@@ -1,4 +1,4 @@
-"""One loop over the sources: what is due is collected; what fails is tried again later and holds up no other source."""
+"""Collect what is due from each source, in one loop. A source that fails is tried again later and delays no other."""
 
 import logging
 import threading
@@ -22,12 +22,12 @@ _LONGEST_RETRY_SECONDS = 3600
 class _Turn:
     source: Source
     at: float
-    """Monotonic time of the next try."""
+    """The monotonic time of the next try, in seconds."""
     failures: int = 0
 
 
 class Runner:
-    """Constructed, then `open`, then `run`."""
+    """Collects from the sources until it is stopped. Call `open` first, then `run`."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class Runner:
         backfill: timedelta,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`interval`: seconds between two looks for windows that are due."""
+        """`interval` is the seconds between two looks for windows that are due."""
         self._turns = [_Turn(source, at=monotonic()) for source in sources]
         self._teams = teams
         self._log = log
@@ -52,7 +52,7 @@ class Runner:
         self._monotonic = monotonic
 
     def open(self) -> None:
-        """Raises OSError."""
+        """Read the state file, and which events are in the log already. Raises OSError."""
         self._state.load()
         first = [next(self._due(turn.source), None) for turn in self._turns]
         self._log.open(since=min([window.end for window in first if window], default=self._now()))
@@ -62,7 +62,7 @@ class Runner:
             pass
 
     def round(self, stop: threading.Event) -> float:
-        """Collect one window from each source whose turn it is; the seconds until the next turn."""
+        """Collect one window from each source whose turn it is. Return the seconds until the next turn."""
         for turn in self._turns:
             if turn.at <= self._monotonic() and not stop.is_set():
                 turn.at = self._take(turn) + self._monotonic()
@@ -75,7 +75,7 @@ class Runner:
         return due(source, self._state.until(source.name), self._now(), self._backfill)
 
     def _take(self, turn: _Turn) -> float:
-        """Seconds until its next turn."""
+        """Collect the source's next window, if one is due. Return the seconds until its next turn."""
         window = next(self._due(turn.source), None)
         if not window:
             return self._interval
@@ -86,7 +86,7 @@ class Runner:
             pause = min(_FIRST_RETRY_SECONDS << min(turn.failures - 1, 10), _LONGEST_RETRY_SECONDS, self._interval)
             expected = isinstance(error, SourceError | OSError)
             logger.warning(
-                "%s %s: %s; again in %g s",
+                "%s: the window from %s was not collected: %s; trying again in %g s",
                 turn.source.name,
                 f"{window.start:%Y-%m-%d %H:%M}",
                 error if expected else f"unexpected {type(error).__name__}",
@@ -104,4 +104,10 @@ class Runner:
         self._state.advance(source.name, window.end)
         self._log.forget(events)
         cost = sum(event.cost_nanos or 0 for event in events)
-        logger.info("%s %s: %d events, %s", source.name, f"{window.start:%Y-%m-%d %H:%M}", new, format_usd(cost))
+        logger.info(
+            "%s: collected the window from %s: %d new events, %s",
+            source.name,
+            f"{window.start:%Y-%m-%d %H:%M}",
+            new,
+            format_usd(cost),
+        )

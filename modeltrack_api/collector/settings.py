@@ -1,4 +1,4 @@
-"""The collector's settings: environment variables, read and checked once at the start."""
+"""Read the collector's settings from environment variables, and check them, once at the start."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ VARIABLES: dict[str, tuple[str, Kind]] = {
 
 
 def from_environment(environ: Mapping[str, str]) -> CollectorSettings:
-    """An empty variable is one that is not set. Raises SettingError."""
+    """Return the settings. An empty variable counts as one that is not set. Raises SettingError."""
     values: dict[str, Any] = {}
     for name, (variable, kind) in VARIABLES.items():
         if text := environ.get(variable, "").strip():

@@ -1,6 +1,7 @@
-"""What a source of costs is: asked for one window of time, it answers with that window's events.
+"""Define a source of costs, which returns the events of one window of time.
 
-A source is only asked about windows whose figures have settled, since what is written once is never corrected.
+A source is only asked about windows whose figures no longer change, since an event is never corrected once it is
+written.
 """
 
 import uuid
@@ -18,33 +19,33 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Window(NamedTuple):
-    """Half-open."""
+    """A range of time. `end` is not part of it."""
 
     start: datetime
     end: datetime
 
 
 class SourceError(Exception):
-    """One line: why a window could not be collected now."""
+    """A window cannot be collected now. The message says why, in one line."""
 
 
 class Source(Protocol):
     name: str
-    """Part of the ids of its events, and its key in the state file: never to be changed."""
+    """Part of the ids of its events, and its key in the state file. It must never change."""
     length: timedelta
-    """Of its windows, which begin at multiples of it since 1970 (UTC). Never to be changed either."""
+    """The length of its windows, which begin at multiples of it since 1970 (UTC). It must never change either."""
     lag: timedelta
-    """How long after a window's end its figures have settled."""
+    """How long after a window's end its figures no longer change."""
 
     def collect(self, window: Window) -> list[InfraEvent]:
-        """Raises SourceError. Blocks, but not for ever."""
+        """Return the window's events. Raises SourceError. It may block, but not for ever."""
         ...
 
 
 def due(source: Source, until: datetime | None, now: datetime, backfill: timedelta) -> Iterator[Window]:
-    """The windows to collect, oldest first: those after `until` that have settled and are not older than `backfill`.
+    """Yield the windows to collect, oldest first: after `until`, past the source's lag, and not older than `backfill`.
 
-    A time in the future, of a state file that a wrong clock wrote, counts as now.
+    An `until` in the future, from a state file that was written with a wrong clock, counts as now.
     """
     ready = _floor(now - source.lag, source.length)
     start = _floor(max(ready - backfill, min(until or _EPOCH, ready)), source.length)
@@ -58,5 +59,5 @@ def _floor(moment: datetime, length: timedelta) -> datetime:
 
 
 def event_id(source: Source, window: Window, *resource: str) -> str:
-    """The same for the same resource and window, so that an event that is in the log already is known."""
+    """Return an id that is the same for the same resource and window, by which an event in the log is recognised."""
     return str(uuid.uuid5(_IDS, "\0".join([source.name, window.start.isoformat(), window.end.isoformat(), *resource])))

@@ -1,4 +1,4 @@
-"""Whom a cost is for: data/namespace_map.json, and who gets what it does not name."""
+"""Find the team that a cost belongs to, from data/namespace_map.json."""
 
 from functools import partial
 from pathlib import Path
@@ -16,10 +16,10 @@ Name = Annotated[str, Field(min_length=1, max_length=256)]
 
 
 class NamespaceMap(RootModel[dict[Name, Name]]):
-    """data/namespace_map.json: Kubernetes namespace to team; `default` catches the rest."""
+    """The content of data/namespace_map.json: teams by Kubernetes namespace; `default` is the team of all others."""
 
     def team(self, namespace: str) -> str:
-        """Of a namespace, or with "" of what belongs to none: idle nodes, untagged resources."""
+        """Return the team of a namespace, or for "" that of costs without one: idle nodes, untagged resources."""
         return self.root.get(namespace) or self.root.get("default") or UNASSIGNED
 
 
@@ -28,11 +28,11 @@ class Teams:
         self._file = WatchedFile(data_dir / FILE_NAME, partial(parse_model, NamespaceMap), lambda: NamespaceMap({}))
 
     def load(self) -> None:
-        """Raises ConfigError."""
+        """Read the file. Raises ConfigError if it is not valid."""
         self._file.load()
 
     def refresh(self) -> None:
-        """Read the file again; one that does not validate leaves the last good version in force."""
+        """Read the file again if it has changed. If it is not valid, the last good version stays in force."""
         self._file.check()
 
     def of(self, namespace: str) -> str:

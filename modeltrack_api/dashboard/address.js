@@ -1,10 +1,10 @@
-/** What is shown is in the URL: `#/view/id?team=product&range=30d`. */
+/** Keeps in the URL what the page shows: `#/view/id?team=product&range=30d`. */
 
 import { day } from "./format.js";
 
 export const COMMON = ["range", "start_date", "end_date", "team", "app_id", "model"];
 
-/** Spans of days by name, as their first day. */
+/** Ranges of days up to today, by name: the label, and a function that returns the first day. */
 export const RANGES = {
   today: ["Today", () => day()],
   "7d": ["Last 7 days", () => day(-6)],
@@ -26,7 +26,10 @@ function decoded(text) {
   }
 }
 
-/** `changes`: parameters to set, null to remove. What all views share is kept, the rest only within the same view. */
+/**
+ * Returns the link to a view. `changes` are parameters to set, or to remove if null. Of the current parameters those in
+ * COMMON are kept; the others only if the link leads to the same view.
+ */
 export function href(view, changes = {}, id = "") {
   const now = read();
   const kept = now.view === view ? now.params : pick(now.params, COMMON);
@@ -43,7 +46,7 @@ export function change(changes) {
 
 export const pick = (from, keys) => Object.fromEntries(keys.filter((key) => key in from).map((key) => [key, from[key]]));
 
-/** Query of an API call: what `filters` names, of what the URL says. `dates` stands for both dates. */
+/** Returns the query for an API request: the URL's parameters that `filters` names. `dates` stands for both dates. */
 export function query(params, filters) {
   const found = pick(params, filters);
   if (!filters.includes("dates")) return found;

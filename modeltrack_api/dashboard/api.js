@@ -1,9 +1,9 @@
-/** Calls of the API, with the token where it wants one. */
+/** Sends requests to the API, with the token if the API needs one. */
 
 import { askToken, forgetToken, knownToken } from "./token.js";
 
 export class ApiError extends Error {
-  /** `status`: 0 where no answer came. */
+  /** `status` is 0 if no answer came. */
   constructor(status, message, retryAfter = 0) {
     super(message);
     this.status = status;
@@ -50,7 +50,7 @@ async function call(method, path, options) {
     return (await response.json()).data;
   } catch (error) {
     if (options?.signal?.aborted) throw error;
-    throw new ApiError(0, "The answer was cut short.");
+    throw new ApiError(0, "The answer of the API was incomplete.");
   }
 }
 
@@ -59,7 +59,7 @@ export const post = (path, body = {}) => call("POST", path, { body });
 export const patch = (path, body) => call("PATCH", path, { body });
 export const remove = (path) => call("DELETE", path);
 
-/** A file, by way of a blob: a link could not carry the token. Gives its name. */
+/** Downloads a file and returns its name. It goes through a blob, since a plain link could not carry the token. */
 export async function download(path, query) {
   const response = await checked(await fetched("GET", path, { query }));
   const found = /filename="([^"/\\]+)"/.exec(response.headers.get("Content-Disposition") || "");
@@ -73,7 +73,7 @@ export async function download(path, query) {
   return file;
 }
 
-/** For a part of a view that may fail alone: `{data}` or `{error}`. */
+/** Returns `{data}` or `{error}`, for a part of a view whose failure must not take the others with it. */
 export async function part(promise) {
   try {
     return { data: await promise };

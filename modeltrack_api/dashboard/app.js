@@ -1,4 +1,4 @@
-/** The page: which view is shown, loading it, and keeping it fresh. */
+/** Runs the page: shows the view that the URL names, loads its data, and keeps it fresh. */
 
 import { ApiError } from "./api.js";
 import * as api from "./api.js";
@@ -12,9 +12,9 @@ import * as theme from "./theme.js";
 import { VIEWS } from "./views/index.js";
 
 /**
- * A view: `title`; `filters` that it takes; `seconds` between refreshes, 0 for none; `load(context)` gives its data,
- * `render(data, context)` elements. `context`: `id` and `params` of the URL; `query` of them for API calls; `get`, which
- * ends with the view; `reload`.
+ * A view has a `title`, the `filters` that it takes, and the `seconds` between refreshes (0 for none). Its `load(context)`
+ * returns data, and `render(data, context)` returns elements. `context` has the `id` and `params` of the URL, the `query`
+ * for API requests, `get`, which is aborted when the view changes, and `reload`.
  */
 const main = byId("main");
 const refresh = new Refresh(() => load());
@@ -71,14 +71,14 @@ async function load() {
 
 function failed(error, context) {
   if (!(error instanceof ApiError)) console.error(error);
-  const told = error instanceof ApiError ? error : new ApiError(-1, "This page has a fault: the browser's console has more.");
+  const told = error instanceof ApiError ? error : new ApiError(-1, "There is a bug in this page: see the browser's console.");
   const mayHelp = told.status === 0 || told.status >= 429;
   const seconds = mayHelp ? refresh.after(context.view.seconds || 30, true, told.retryAfter) : 0;
   if (last?.context !== context) fill(failure(told));
   fresh(`${told.message}${seconds ? ` Trying again in ${seconds} s.` : ""}`, true);
 }
 
-/** `isSame`: what is half filled in stays. */
+/** Draws the view. With `isSame`, what the user has typed into forms stays. */
 function draw(isSame) {
   const focused = main.contains(document.activeElement) ? document.activeElement.id : "";
   const filled = isSame ? [...main.querySelectorAll("form input, form select")].map((each) => [each.id, each.value]) : [];

@@ -1,11 +1,11 @@
-/** Charts by plotly.js, where the API has it; behind each, or in its place, the same as a table. */
+/** Draws charts with plotly.js, if the API serves it. Below each chart, or instead of it, is a table of its numbers. */
 
 import { el } from "./dom.js";
 import { usd } from "./format.js";
 
 let library;
 
-/** The library, or undefined: the file is there in any case, empty without the package. */
+/** Returns plotly, or undefined: without the package the API serves a script that does nothing. */
 function plotly() {
   library ??= new Promise((resolve) => {
     const script = el("script", { src: "/plotly.min.js" });
@@ -19,14 +19,17 @@ function plotly() {
   return library;
 }
 
-/** Plotly brings a library of maps that adds a <style> as it loads: the CSP forbids it, and no chart here needs it. */
+/**
+ * Drops <style> elements while plotly loads, and returns a function that ends this. Plotly's map library adds one,
+ * which the CSP forbids and no chart here needs.
+ */
 function withoutStyles() {
   const { head } = document;
   head.appendChild = (node) => (node instanceof HTMLStyleElement ? node : Node.prototype.appendChild.call(head, node));
   return () => delete head.appendChild;
 }
 
-/** A colour of the stylesheet, as the theme has it now. */
+/** Returns a colour of the stylesheet in the current theme. */
 export function colour(name) {
   const probe = el("i", { style: { color: `var(--${name})` } });
   document.body.append(probe);
@@ -36,8 +39,8 @@ export function colour(name) {
 }
 
 /**
- * `traces()` and `layout()` are plotly's, asked for when it draws; `summary` is the chart in one sentence, `table` the
- * element with its numbers.
+ * Makes a chart. `traces()` and `layout()` return plotly's, and are called when it draws; `summary` is the chart in one
+ * sentence; `table` is the element with its numbers.
  */
 export function chart(title, { traces, layout = () => ({}), summary, table, height = 260 }) {
   const plot = el("div", { class: "plot", role: "img", "aria-label": `${title}. ${summary}`, hidden: true });
@@ -56,10 +59,10 @@ export function chart(title, { traces, layout = () => ({}), summary, table, heig
   return figure;
 }
 
-/** Titles of charts whose table was opened. */
+/** The titles of charts whose table the user has opened. */
 const opened = new Set();
 
-/** Before the charts inside an element are thrown away: each listens to the window. */
+/** Ends the charts inside an element before it is removed, since each chart listens to events of the window. */
 export function purge(element) {
   for (const plot of element.querySelectorAll(".js-plotly-plot")) window.Plotly?.purge(plot);
 }
@@ -80,7 +83,7 @@ const base = (height) => ({
   yaxis: axis(),
 });
 
-/** Money, from 0. */
+/** An axis of money that begins at 0. */
 export const axis = (more = {}) => ({
   gridcolor: colour("line"),
   zerolinecolor: colour("line"),
@@ -91,7 +94,7 @@ export const axis = (more = {}) => ({
   ...more,
 });
 
-/** Plotly takes texts for a little HTML. */
+/** Escapes a text, because plotly reads some HTML in texts. */
 export const plain = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
 
 const money = (y, label) => ({
@@ -114,7 +117,7 @@ export function area(x, y, label, name = "accent") {
   };
 }
 
-/** By day. */
+/** Bars of amounts by day. */
 export const bars = (x, y, label, name = "accent") => ({
   type: "bar",
   x,
@@ -124,7 +127,7 @@ export const bars = (x, y, label, name = "accent") => ({
   ...money(y, label),
 });
 
-/** By label, the first on top: as a trace and its axes. */
+/** Horizontal bars of amounts by label, the first on top: traces and layout. */
 export const ranks = (labels, amounts) => ({
   traces: [{ ...bars(amounts, labels, ""), ...money(amounts, ""), orientation: "h" }],
   layout: {
@@ -134,7 +137,7 @@ export const ranks = (labels, amounts) => ({
   },
 });
 
-/** `dash`: as plotly has it. */
+/** A line of amounts by day. `dash` is plotly's. */
 export const line = (x, y, label, name = "accent", dash = "solid") => ({
   type: "scatter",
   mode: "lines",

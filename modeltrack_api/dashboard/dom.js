@@ -1,8 +1,8 @@
-/** Elements. All text goes in as text: names of teams and models come from whoever calls the proxy. */
+/** Makes elements. Text is never parsed as HTML, since names of teams and models come from the proxy's clients. */
 
 /**
- * `props`: attributes by name; `on…` are listeners, `style` an object of properties (the CSP allows no style
- * attributes), `true` an attribute without a value. Children that are null or false are left out.
+ * `props` are attributes by name. `on…` are listeners, `style` is an object of properties (the CSP allows no style
+ * attributes), and `true` makes an attribute without a value. Children that are null or false are left out.
  */
 export function el(tag, props = {}, ...children) {
   const node = document.createElement(tag);
@@ -22,7 +22,7 @@ export function card(title, ...children) {
   return el("section", { class: "card" }, title && el("h2", {}, title), ...children);
 }
 
-/** A number that stands for itself: what it is, the number, and what to know about it. */
+/** A single figure: its label, its value, and a note about it. */
 export function stat(label, value, note) {
   return el(
     "div",
@@ -38,7 +38,7 @@ export const badge = (text, kind = "") => el("span", { class: `badge ${kind}` },
 
 let shown;
 
-/** Says what an action did, also to a screen reader. */
+/** Shows a message about what an action did; screen readers read it out too. */
 export function announce(text, isError = false) {
   const notice = byId("notice");
   notice.textContent = text;
@@ -48,7 +48,7 @@ export function announce(text, isError = false) {
   shown = setTimeout(() => (notice.hidden = true), isError ? 15000 : 6000);
 }
 
-/** A button that runs `work` once at a time, and says what came of it: the text that `work` returns, or the error. */
+/** A button that runs `work`, never twice at once, and announces the text that `work` returns, or its error. */
 export function action(label, work, props = {}) {
   const button = el("button", { type: "button", ...props }, label);
   button.addEventListener("click", async () => {
@@ -65,7 +65,7 @@ export function action(label, work, props = {}) {
   return button;
 }
 
-/** A labelled form field. `props.id` is needed. */
+/** A labelled form field. `control` must have an id. */
 export function field(label, control, hint) {
   return el("div", { class: "field" }, el("label", { for: control.id }, label), control, hint && el("small", {}, hint));
 }

@@ -1,4 +1,4 @@
-/** The bar of filters: what of it a view takes, as the URL has it. */
+/** Draws the bar of filters: those that the view takes, with the values in the URL. */
 
 import * as api from "./api.js";
 import { change, COMMON, RANGES } from "./address.js";
@@ -10,7 +10,7 @@ const CUSTOM = "custom";
 
 let known = { by_team: {}, by_app: {}, by_model: {} };
 
-/** The names to choose from; whether there are others than before. Those in the URL are there all the same. */
+/** Fetches the names to choose from, and returns whether they have changed. Names in the URL can always be chosen. */
 export async function fetchNames() {
   const { data } = await api.part(api.get("/api/spend/summary"));
   const before = known;
@@ -18,7 +18,7 @@ export async function fetchNames() {
   return Object.keys(before).some((by) => Object.keys(before[by]).join("\n") !== Object.keys(known[by]).join("\n"));
 }
 
-/** `filters`: of "dates", "team", "app_id", "model". */
+/** Draws the filters, which are some of "dates", "team", "app_id" and "model". */
 export function draw(filters, params) {
   const form = byId("filters");
   const focused = form.contains(document.activeElement) ? document.activeElement.id : "";
@@ -58,7 +58,7 @@ function limit(key, label, params) {
   return field(label, input);
 }
 
-/** Values begin with "=", since calls without a team are something that can be asked for, too. */
+/** Option values begin with "=", so that the empty name (calls without a team) differs from no filter. */
 function choice(key, params) {
   const [label, by, all] = LABELS[key];
   const found = new Set(Object.keys(known[by]));

@@ -1,10 +1,10 @@
-/** Numbers, times and names as people read them. Times are UTC throughout, as budgets and days are. */
+/** Formats numbers, times and names for people. All times are UTC, like budgets and days. */
 
 const grouped = new Intl.NumberFormat("en-US");
 const cents = new Intl.NumberFormat("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 const compact = new Intl.NumberFormat("en-US", { notation: "compact", maximumFractionDigits: 1 });
 
-/** As addons/ledger/money.format_usd: two decimals from a dollar up, below that as many as the amount needs. */
+/** Formats USD like addons/ledger/money.format_usd: two decimals from a dollar up, below that as many as needed. */
 export function usd(amount) {
   if (amount === null || amount === undefined) return "unknown";
   const nanos = Math.round(Math.abs(amount) * 1e9);
@@ -13,7 +13,7 @@ export function usd(amount) {
   return `${sign}$0.${String(nanos).padStart(9, "0").replace(/0+$/, "").padEnd(2, "0")}`;
 }
 
-/** Of averages and projections, whose last digits mean nothing: three significant ones below a dollar. */
+/** Formats averages and projections, whose last digits mean nothing: below a dollar with three significant digits. */
 export function about(amount) {
   if (amount === null || amount === undefined || Math.abs(amount) >= 1) return usd(amount);
   return usd(Number(amount.toPrecision(3)));
@@ -25,7 +25,7 @@ export const percent = (number, digits = 1) =>
   number === null || number === undefined ? "–" : `${grouped.format(Number(number.toFixed(digits)))} %`;
 export const signed = (number) => (number > 0 ? `+${percent(number)}` : percent(number));
 
-/** A label that calls may lack is "". */
+/** Shows a label, which is "" for calls without it. */
 export const name = (text, none = "(none)") => text || none;
 export const names = (text) => (text || "").split(",").filter(Boolean).join(", ") || "(none)";
 
@@ -40,5 +40,5 @@ export function duration(seconds) {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
-/** YYYY-MM-DD, so many days from today (UTC). */
+/** Returns the day so many days from today (UTC), as YYYY-MM-DD. */
 export const day = (offset = 0, from = Date.now()) => new Date(from + offset * 86400000).toISOString().slice(0, 10);

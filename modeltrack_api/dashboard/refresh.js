@@ -1,4 +1,4 @@
-/** Runs `work` again and again: only while the tab is visible, later and later while it fails. */
+/** Runs `work` again and again, only while the tab is visible, and with longer and longer pauses while it fails. */
 
 const MOST_SECONDS = 300;
 
@@ -21,7 +21,7 @@ export class Refresh {
     this.#failures = 0;
   }
 
-  /** Once more in so many seconds, 0 for never; after a failure in what the API says, or later. Gives the seconds. */
+  /** Plans the next run in so many seconds (0 for never), later after failures. Returns the seconds. */
   after(seconds, failed, retryAfter = 0) {
     clearTimeout(this.#timer);
     this.#isDue = false;

@@ -1,4 +1,4 @@
-/** What is shown in place of data: that it is on its way, that there is none, that it cannot be had. */
+/** What a view shows instead of data: that it is loading, that there is none, or that loading failed. */
 
 import { href } from "./address.js";
 import { el } from "./dom.js";
@@ -13,7 +13,7 @@ export function empty(what = "calls") {
     el(
       "p",
       {},
-      `Either the filters leave nothing over (“Reset” shows all), or nothing has come through the proxy: start it with `,
+      `Either the filters exclude everything (“Reset” shows all), or no call has come through the proxy yet: start it with `,
       el("code", {}, "mitmdump -s addons/main.py"),
       " and point an application's base URL at it.",
     ),
@@ -22,7 +22,7 @@ export function empty(what = "calls") {
 
 const ADVICE = [
   [(e) => e.status === 0, "Is it running? Start it with “python -m modeltrack_api”; this page tries again by itself."],
-  [(e) => e.status === 400, "One of the filters is not as the API wants it: correct or reset it."],
+  [(e) => e.status === 400, "The API does not allow one of the filters: correct or reset it."],
   [(e) => e.status === 404, "If this page should be there, the API may be older than the dashboard: restart it."],
   [(e) => e.status === 503, "The page tries again by itself."],
   [(e) => e.status >= 500, "The API's log says what went wrong; this page tries again by itself."],
@@ -39,5 +39,5 @@ export function failure(error) {
   );
 }
 
-/** A part of a view (see `api.part`): what `render` makes of its data, or why there is none. */
+/** Returns a part of a view: what `render` makes of the data, or the error. Takes the result of `api.part`. */
 export const shown = ({ data, error }, render) => (error ? failure(error) : render(data));

@@ -1,4 +1,4 @@
-/** Tables: sortable by their heads, long ones shortened. How each was left is kept while the page is open. */
+/** Makes tables that can be sorted by column and are shortened if long. Each keeps its state while the page is open. */
 
 import { el } from "./dom.js";
 
@@ -6,8 +6,9 @@ const SHOWN = 50;
 const left = new Map();
 
 /**
- * `columns`: `{head, value(row), cell(row), num, bar}`; `value` is sorted by, `cell` shown (text or an element; else the
- * value). `num`: to the right. `bar`: drawn behind the cell, as a part of the largest. Rows come in their first order.
+ * `columns` are `{head, value(row), cell(row), num, bar}`. Rows keep their order until one sorts by a column's `value`.
+ * `cell` is what is shown, text or an element; by default the value. `num` aligns to the right. `bar` draws a bar behind
+ * the cell, in proportion to the largest value.
  */
 export function table(caption, columns, rows, { visibleCaption = false } = {}) {
   const body = el("tbody");

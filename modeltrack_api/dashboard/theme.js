@@ -1,4 +1,4 @@
-/** Dark or light: as the system has it, unless chosen otherwise. */
+/** Sets the theme, dark or light: the system's, unless the user chose one. */
 
 import { byId } from "./dom.js";
 

@@ -1,4 +1,4 @@
-/** The API_TOKEN, asked for once and kept as long as the tab. */
+/** Asks for the API_TOKEN once, and keeps it until the tab is closed. */
 
 import { byId } from "./dom.js";
 
@@ -7,12 +7,12 @@ let asking;
 
 export const knownToken = () => sessionStorage.getItem(KEY) || "";
 
-/** Unless another was given meanwhile. */
+/** Forgets a token that was refused, unless another one was entered meanwhile. */
 export function forgetToken(refused) {
   if (knownToken() === refused) sessionStorage.removeItem(KEY);
 }
 
-/** Calls that find no token at the same time wait for the same answer. */
+/** Asks the user for a token. Requests that need one at the same time wait for the same answer. */
 export function askToken(wasRefused) {
   if (knownToken()) return Promise.resolve();
   asking ??= ask(wasRefused).finally(() => (asking = undefined));

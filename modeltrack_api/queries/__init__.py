@@ -1,12 +1,12 @@
-"""The API's read calls: each a handler (see `modeltrack_api.web.handler`) that answers from the sums in the database.
+"""Answer the API's questions about the past: handlers (see `web.handler`) that read the sums in the database.
 
-Without dates an answer covers all time, unless its handler says otherwise. Calls to models only, but for
-`infrastructure`, `events` and the `infra_cost` in `teams`. A label that an event lacks is "": what nobody claimed is
-listed as well, so that the parts add up to the whole.
+Without dates an answer covers all time, unless its handler says otherwise. Answers count calls of models only, except
+`infrastructure`, `events` and the `infra_cost` in `teams`. A label that an event lacks is "". It is listed like any
+other value, so that the parts add up to the whole.
 
 Input tokens include those that the provider read from or wrote to its cache; `total_tokens` are input and output. A hit
 in ModelTrack's own cache counts as a request, costs 0, and has the tokens of the call that it repeats. A call without a
-known price adds 0 to sums of money; a refused one is a request without tokens that costs 0.
+known price adds 0 to sums of money. A refused call counts as a request without tokens that costs 0.
 """
 
 from modeltrack_api.queries.budgets import budgets

@@ -1,4 +1,4 @@
-"""GET /api/budgets: budgets.json as the proxy enforces it, and where each budget is heading."""
+"""Answer GET /api/budgets: the budgets of budgets.json, what is spent of each, and a projection."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -14,14 +14,15 @@ from modeltrack_api.utc import DAY, Window, day_of, micros, month_start, next_mo
 from modeltrack_api.web.handler import Ask
 
 _Days = Mapping[int, int]
-"""Nano-USD by the day's first moment, in order."""
+"""Nano-USD by the day's first moment (microseconds since 1970)."""
 
 
 def budgets(ask: Ask) -> list[dict[str, Any]]:
-    """In the file's order. `spend` is this calendar month's (UTC): of a budget without an app that of all the team's.
+    """Return the budgets in the file's order.
 
-    The projection is linear: the month's spend so far, over the part of the month that is gone. `exhausted_on` is the
-    day on which the budget ran out, else the day of this month on which it will at that rate, else null.
+    `spend` is that of this calendar month (UTC). A budget without an app counts the spend of all the team's apps. The
+    projection is linear: the month's spend so far, divided by the part of the month that is gone. `exhausted_on` is the
+    day on which the budget ran out, or the day of this month on which it will at that rate, or null.
     """
     first = month_start(ask.now)
     month = Window(micros(first), micros(next_month(first)))
@@ -37,7 +38,7 @@ def budgets(ask: Ask) -> list[dict[str, Any]]:
 
 def _standing(budget: Budget, days: _Days, month: Window, now: datetime) -> dict[str, Any]:
     spent, limit = sum(days.values()), budget.limit_nanos
-    # At the month's first moment nothing can be said yet, and what is spent is taken to be all.
+    # At the month's first moment there is no rate yet: the spend so far is taken as that of the whole month.
     gone = Fraction(micros(now.astimezone(UTC)) - month.start, month.end - month.start) or Fraction(1)
     return {
         "team": budget.team,

@@ -1,4 +1,4 @@
-"""What several queries need: sums by label dearest first, days as text, maps of spend."""
+"""Help several queries: sums by label with the dearest first, and maps of spend."""
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
@@ -14,13 +14,16 @@ COST_AND_TOKENS = (*COST, "input_tokens", "output_tokens")
 def dearest(
     ask: Ask, *by: str, measures: Sequence[str] = COST, event_type: str | None = LLM, first: str = "cost_nanos"
 ) -> list[Row]:
-    """Sums by these labels over the range asked for; those of equal cost by requests, then by name."""
+    """Return the sums by these labels over the range asked for, dearest first.
+
+    Equal ones are in order of requests, then of name. `first` is the measure that they are sorted by.
+    """
     order = ", ".join([f"{first} DESC, requests DESC", *by])
     return totals(ask.db, ask.window, ask.filters, by=by, measures=measures, event_type=event_type, order=order)
 
 
 def spend_by(rows: Iterable[Row], label: str) -> dict[str, Decimal]:
-    """USD by the label's value, in the order of the rows."""
+    """Return USD by the label's value, in the order of the rows."""
     return {row[label]: usd(row["cost_nanos"]) for row in rows}
 
 
@@ -32,5 +35,5 @@ def spend_within(rows: Iterable[Row], outer: str, inner: str) -> dict[str, dict[
 
 
 def joined(names: Iterable[str]) -> str:
-    """ "a,b": sorted, once each, without "" ones."""
+    """Return the names as "a,b": sorted, each once, without empty ones."""
     return ",".join(sorted({name for name in names if name}))

@@ -1,4 +1,4 @@
-"""GET /api/events: single cost events, newest first, page by page."""
+"""Answer GET /api/events: single cost events, newest first, page by page."""
 
 import re
 import sqlite3
@@ -14,10 +14,10 @@ _HOURS_LOOKED_AT = 2 * DAY
 
 
 def events(ask: Ask) -> dict[str, Any]:
-    """Events of the collector too, unless a filter leaves them out.
+    """Return a page of events. The collector's events are included, unless a filter leaves them out.
 
-    `next_cursor`, null on the last page, says where a page ends (time and number of its last event), not how many came
-    before: so nothing is skipped or shown twice when events are added meanwhile. Raises ApiError for one that is none.
+    `next_cursor` is null on the last page. It holds the time and id of the page's last event, not a count of events. So
+    no event is skipped or shown twice when events are added meanwhile. Raises ApiError for a malformed cursor.
     """
     limit = ask.args["limit"]
     before, number = _position(ask.args["cursor"]) or (ask.window.end, 0)
@@ -59,8 +59,10 @@ def _series(filters: Filters) -> tuple[str, list[str]]:
 
 
 def _since(db: sqlite3.Connection, series: str, wanted: list[str], before: int, count: int) -> int:
-    """A time from which on there are at least `count` such events before `before`, and not many more; 0 if there are
-    fewer in all. The sums know: so a filter that few events pass does not have all the others read.
+    """Return a time from which there are at least `count` such events up to `before`, and not many more.
+
+    Returns 0 if there are fewer in all. It uses the sums by hour and day. Without it, a filter that few events pass
+    would make the database read all other events too.
     """
     hour, day = before // HOUR * HOUR, (before - _HOURS_LOOKED_AT) // DAY * DAY
     found = 0

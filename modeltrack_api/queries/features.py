@@ -1,4 +1,4 @@
-"""GET /api/features and /api/features/{name}."""
+"""Answer GET /api/features and /api/features/{name}."""
 
 from dataclasses import replace
 from typing import Any
@@ -11,7 +11,7 @@ from modeltrack_api.web.handler import ApiError, Ask
 
 
 def features(ask: Ask) -> list[dict[str, Any]]:
-    """The primary model and team are those on which, and by which, most was spent for the feature."""
+    """Return the sums of each feature. Its primary model and team are the ones with the most spend."""
     models, teams = (_primary(ask, label) for label in ("model", "team"))
     return [
         {
@@ -29,12 +29,15 @@ def features(ask: Ask) -> list[dict[str, Any]]:
 
 
 def _primary(ask: Ask, label: str) -> dict[str, str]:
-    # The dearest comes first, so that a dict made from last to first ends with it.
+    # Reversed, since the last row of a feature wins in the dict, and the dearest row comes first.
     return {row["feature"]: row[label] for row in reversed(dearest(ask, "feature", label))}
 
 
 def feature(ask: Ask) -> dict[str, Any]:
-    """404 for one that no call ever had; one without calls in the range has empty lists. Days with calls only."""
+    """Return one feature's spend by day, model and team. Days without calls are left out.
+
+    A feature without calls in the range has empty lists. One that no call ever had is answered with 404.
+    """
     name = ask.args["name"]
     known = "SELECT 1 FROM series WHERE feature = ? AND event_type = ? LIMIT 1"
     if not ask.db.execute(known, (name, LLM)).fetchone():

@@ -1,4 +1,4 @@
-"""GET /api/infrastructure: what the collector found, beside the calls to models."""
+"""Answer GET /api/infrastructure: the costs and GPU usage that the collector found."""
 
 from typing import Any
 
@@ -10,14 +10,15 @@ from modeltrack_api.utc import DAY, day_of
 from modeltrack_api.web.handler import Ask
 
 MOST_GPUS = 1000
-"""The dearest ones are listed."""
+"""Only so many GPU machines are listed, the dearest ones."""
 
 
 def infrastructure(ask: Ask) -> dict[str, Any]:
-    """Everything but calls to models; `daily_trend` has the days with costs.
+    """Return the sums of all events that are not calls of models; `daily_trend` has the days with costs.
 
-    `gpu_utilization` has what is known of machines with GPUs, dearest first: an average of the percents of all their
-    events, null where none has one. An event that says how a GPU is used may have no cost: the machine's is elsewhere.
+    `gpu_utilization` lists the machines with GPUs, dearest first. The average is that of the percents of all their
+    events, or null if no event has one. An event that tells how busy a GPU was may have no cost, because the machine's
+    cost is in another event.
     """
     by_service, by_team = (dearest(ask, label, event_type=None) for label in ("service", "team"))
     days = totals(ask.db, ask.window, ask.filters, bucket=DAY, measures=COST, event_type=None)

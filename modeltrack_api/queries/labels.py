@@ -1,4 +1,4 @@
-"""GET /api/models, /api/teams and /api/segments: sums by one label, dearest first."""
+"""Answer GET /api/models, /api/teams and /api/segments: sums by one label, dearest first."""
 
 from collections import defaultdict
 from decimal import Decimal
@@ -10,7 +10,7 @@ from modeltrack_api.web.handler import Ask
 
 
 def models(ask: Ask) -> list[dict[str, Any]]:
-    """A model that two providers serve is listed for each."""
+    """Return the sums by model and provider. A model that two providers serve is listed twice."""
     return [
         {
             "model": row["model"],
@@ -27,7 +27,10 @@ def models(ask: Ask) -> list[dict[str, Any]]:
 
 
 def teams(ask: Ask) -> list[dict[str, Any]]:
-    """`total_spend` is that on models. Teams with infrastructure costs alone come last, with 0 requests."""
+    """Return the sums by team. `total_spend` is the spend on models.
+
+    Teams that have only infrastructure costs come last, with 0 requests.
+    """
     rows = {row["team"]: row for row in dearest(ask, "team")}
     by_model = spend_within(dearest(ask, "team", "model"), "team", "model")
     by_app = spend_within(dearest(ask, "team", "app_id"), "team", "app_id")
@@ -46,7 +49,7 @@ def teams(ask: Ask) -> list[dict[str, Any]]:
 
 
 def segments(ask: Ask) -> list[dict[str, Any]]:
-    """By customer tier; "" are calls for no customer."""
+    """Return the sums by customer tier. Calls without a customer tier are under ""."""
     by_model: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in dearest(ask, "customer_tier", "model"):
         model = {"model": row["model"], "spend": usd(row["cost_nanos"]), "request_count": row["requests"]}

@@ -1,4 +1,4 @@
-"""GET /api/overview: the dashboard's first page."""
+"""Answer GET /api/overview, for the dashboard's first page."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC
@@ -11,19 +11,20 @@ from modeltrack_api.utc import DAY, Window, day_of, micros, month_start, next_mo
 from modeltrack_api.web.handler import Ask
 
 TREND_DAYS = 30
-"""Of `spend_trend` without dates, today included."""
+"""The length of `spend_trend` without dates, including today."""
 
 MOST_FILLED_DAYS = 366
-"""Of a longer trend only the days with requests are listed: a range may be thousands of years."""
+"""A longer trend lists only the days with requests, since a range may cover thousands of years."""
 
 _WHOLE = (*COST, "saved_by_cache", "saved_by_routing", "blocked")
 
 
 def overview(ask: Ask) -> dict[str, Any]:
-    """With dates everything covers the range, and the three sums are the same.
+    """Return the sums, the top model and team, and the spend by day.
 
-    Without: the sums are today's, this week's (from Monday) and this month's, in UTC; the trend has the last 30 days;
-    the rest covers all time. Days without requests are in the trend, with 0.
+    With dates everything covers the range, and the three sums are the same. Without dates the sums are those of today,
+    this week (from Monday) and this month in UTC, the trend has the last 30 days, and the rest covers all time. Days
+    without requests are in the trend with 0.
     """
     [whole] = totals(ask.db, ask.window, ask.filters, measures=_WHOLE)
     models, teams = dearest(ask, "model"), dearest(ask, "team")

@@ -1,4 +1,4 @@
-"""Prompts and their sums: one SELECT over the sums by day, whatever is asked about them."""
+"""Sum up prompts, in one SELECT over the sums by day that serves every question about prompts."""
 
 from dataclasses import dataclass
 from itertools import groupby
@@ -17,7 +17,7 @@ ORDERS = {
     "avg_cost": "1.0 * sum(cost_nanos) / sum(requests)",
     "avg_system_tokens": _AVG_SYSTEM,
 }
-"""What prompts may be sorted by; the highest comes first, of equal ones the first by name."""
+"""What prompts may be sorted by, as SQL. The highest comes first; equal ones are in order of their ids."""
 
 _RANKS = {
     "longest": _AVG_SYSTEM,
@@ -29,9 +29,9 @@ _RANKS = {
 class Prompt:
     id: str
     rows: list[Row]
-    """One for each series, with its labels, sums, and `days`, on which there were requests."""
+    """One row for each series, with its labels, its sums, and `days`: the number of days with requests."""
     total: dict[str, int]
-    """By the names of PROMPT_MEASURES."""
+    """The sums over all rows, by the names of PROMPT_MEASURES."""
 
     @property
     def requests(self) -> int:
@@ -39,27 +39,27 @@ class Prompt:
 
     @property
     def place(self) -> int:
-        """In the order asked for, from 1 on."""
+        """Return the place in the order asked for; the first is 1."""
         return int(self.rows[0]["place"])
 
     @property
     def is_longest(self) -> bool:
-        """Of all: the one with the longest system prompt."""
+        """Tell whether this one has the longest system prompt of all."""
         return int(self.rows[0]["longest"]) == 1
 
     @property
     def is_most_repeated(self) -> bool:
-        """Of all: the one whose system tokens came most often, but for the first time."""
+        """Tell whether this one repeated the most system tokens of all, not counting the first time."""
         return int(self.rows[0]["most_repeated"]) == 1
 
     @property
     def count(self) -> int:
-        """How many prompts there are."""
+        """Return how many prompts there are in all."""
         return int(self.rows[0]["prompts"])
 
 
 def summed(ask: Ask, order: str) -> list[Prompt]:
-    """The first 1000 by a key of ORDERS; with them, behind, the longest and the most repeated of all."""
+    """Return the first 1000 prompts in an order of ORDERS; the longest and the most repeated are always included."""
     source, parameters = by_days(ask.window, "prompts_daily", "prompt_facts", ("prompt_id",), tuple(PROMPT_MEASURES))
     where, wanted = series_where(ask.filters)
     sums = ", ".join(f"sum({name}) AS {name}" for name in PROMPT_MEASURES)

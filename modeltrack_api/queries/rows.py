@@ -1,4 +1,4 @@
-"""Events of the database as cost events: the members that the log's lines have."""
+"""Turn rows of the database into cost events with the same members as the lines of the event log."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -20,13 +20,16 @@ COLUMNS = ", ".join(
         *(f"s.{name}" for name in LABELS),
     ]
 )
-"""Of `events e JOIN series s`."""
+"""The columns that `cost_event` needs, from `events e JOIN series s`."""
 
 _ALWAYS_THERE_IN_CALLS = {*COUNTS, "is_streaming", "cache_hit", "model", "provider"}
 
 
 def cost_event(row: Row) -> dict[str, Any]:
-    """As in the log: `event_id` a UUID, money in USD, `cost_usd` null without a known price, empty members left out."""
+    """Return the event as in the log.
+
+    `event_id` is a UUID, money is in USD, `cost_usd` is null without a known price, and empty members are left out.
+    """
     return dict(_members(row))
 
 

@@ -1,4 +1,4 @@
-"""GET /api/cache and /api/routing: what the proxy saved."""
+"""Answer GET /api/cache and /api/routing: what the proxy saved."""
 
 from typing import Any
 
@@ -12,8 +12,10 @@ _ROUTING = ("requests", "blocked_by_rule", "saved_by_routing")
 
 
 def cache(ask: Ask) -> dict[str, Any]:
-    """Of ModelTrack's own cache. Misses are calls that were neither streamed, which are never cached, nor refused; they
-    include those of clients that asked for no cache. `by_team` has the same for each team, most saved first.
+    """Return what ModelTrack's own cache saved, in all and by team; the team with the highest savings comes first.
+
+    Misses do not include streamed calls, which are never cached, and refused calls. They do include calls whose client
+    asked for no cache.
     """
     by_team = dearest(ask, "team", measures=_CACHE, first="saved_by_cache")
     sums = [sum(row[name] for row in by_team) for name in _CACHE[:3]]
@@ -33,10 +35,10 @@ def _cache_row(hits: int, misses: int, saved: int) -> dict[str, Any]:
 
 
 def routing(ask: Ask) -> dict[str, Any]:
-    """Calls that a rule gave another model, and those that a rule refused; `by_rule` most saved first:
-    `[{rule, routed, blocked, saved_usd}]`.
+    """Return how many calls were given another model by a rule, how many a rule refused, and what that saved.
 
-    What was saved is the price of the model asked for less that of the model used, by the tokens of the latter.
+    `by_rule` has `[{rule, routed, blocked, saved_usd}]`, highest savings first. A call saved the cost that its tokens
+    would have had at the prices of the model asked for, less the cost at the prices of the model used.
     """
     order = "saved_by_routing DESC, requests DESC"
     rows = totals(

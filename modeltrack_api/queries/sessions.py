@@ -1,4 +1,4 @@
-"""GET /api/sessions and /api/sessions/{id}."""
+"""Answer GET /api/sessions and /api/sessions/{id}."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -15,16 +15,17 @@ from modeltrack_api.utc import moment
 from modeltrack_api.web.handler import ApiError, Ask
 
 MOST_EVENTS = 1000
-"""Of a session that has more, the newest ones are shown."""
+"""A session with more events shows only the newest ones."""
 
 _SESSION = "session_id, first_seen, last_seen, requests, cost_nanos"
 
 
 def sessions(ask: Ask) -> list[dict[str, Any]]:
-    """By their last call, newest first.
+    """Return sessions in the order of their last call, newest first.
 
-    Dates: those that were under way then, which is from their first call to their last. Filters: those with such a
-    call. Sums are the whole session's all the same. `team` and `app_id` are "a,b" where a session has several.
+    With dates: the sessions whose time from first to last call overlaps the range. With filters: the sessions with at
+    least one call that passes. The sums are always those of the whole session. `models`, `team` and `app_id` are "a,b"
+    if a session has several.
     """
     parameters: list[Any] = [ask.window.start, ask.window.end]
     conditions = ["last_seen >= ?", "first_seen < ?"]
@@ -47,8 +48,10 @@ def sessions(ask: Ask) -> list[dict[str, Any]]:
 
 
 def session(ask: Ask) -> dict[str, Any]:
-    """404 for one without calls. Its events oldest first, at most the newest 1000 of them, and their `trace_ids`;
-    `truncated` says whether there are more.
+    """Return one session: its sums, its events (oldest first), and their `trace_ids`.
+
+    Only the newest 1000 events are shown; `truncated` says whether there are more. A session without calls is answered
+    with 404.
     """
     name = ask.args["id"]
     rows = ask.db.execute(f"SELECT {_SESSION} FROM sessions WHERE session_id = ?", (name,)).fetchall()

@@ -1,4 +1,4 @@
-"""GET /api/spend and /api/spend/summary."""
+"""Answer GET /api/spend and /api/spend/summary."""
 
 from collections import defaultdict
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from modeltrack_api.utc import DAY, FOREVER, HOUR, Window, day_of, micros, momen
 from modeltrack_api.web.handler import Ask
 
 HOURS_SHOWN = 7 * DAY
-"""How far back hours go where no start is asked for."""
+"""How far back hours are listed if no start date is given, in microseconds."""
 
 
 def _hour(start: int) -> str:
@@ -30,14 +30,14 @@ PERIODS: dict[str, Callable[[int], str]] = {
     "week": _week,
     "month": lambda start: month_start(moment(start)).date().isoformat(),
 }
-"""What a period is called: the hour or day (UTC) that it begins with. Weeks begin on Monday."""
+"""How each granularity names the period of a moment: by the period's first hour or day (UTC). Weeks begin on Monday."""
 
 
 def spend(ask: Ask) -> list[dict[str, Any]]:
-    """Periods with requests, oldest first; a period that the range cuts has what is in the range.
+    """Return the periods with requests, oldest first. A period that the range cuts counts only what is in the range.
 
-    `period` is the day that it begins on, of an hour its first moment. Hours go back 7 days from the range's end, or
-    from now, where no start is given.
+    `period` is the day on which the period begins, or an hour's first moment. Without a start date, hours go back
+    7 days from the range's end, or from now.
     """
     granularity = ask.args["granularity"]
     is_hourly = granularity == "hour"

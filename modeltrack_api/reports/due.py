@@ -1,4 +1,7 @@
-"""Reports that are due: each made once and put into the outbox, in the transaction that moves its schedule on."""
+"""Make the reports that are due.
+
+Each report goes into the outbox in the same transaction that moves its schedule on. So it is sent only once.
+"""
 
 import sqlite3
 from datetime import UTC, datetime
@@ -18,7 +21,7 @@ _BUILT_IN = {
 
 
 def make_reports(app: App) -> None:
-    """Raises sqlite3.Error."""
+    """Make all reports that are due by now. Raises sqlite3.Error."""
     now = app.now()
     _add_built_in(app, now)
     with app.store.reading() as db:
@@ -38,7 +41,7 @@ def _add_built_in(app: App, now: datetime) -> None:
 
 
 def _make_report(app: App, row: sqlite3.Row, now: datetime) -> None:
-    """Of several that were missed the last one only."""
+    """Make the report of a schedule that is due. Of several reports that were missed, only the last is made."""
     rhythm = Rhythm(row["frequency"], row["hour"], row["day_of_week"], row["day_of_month"])
     *missed, due = dues(rhythm, moment(row["next_at"]), now)
     window, before = covered(row["period"], due)
@@ -68,7 +71,7 @@ def add_schedule(
     built_in: str | None = None,
     enabled: bool = True,
 ) -> int:
-    """Its number; it is first due after `now`."""
+    """Add a schedule, which is first due after `now`, and return its id."""
     next_at = micros(due_after(rhythm, now))
     row = (built_in, name, period, *rhythm, enabled, micros(now), next_at)
     added = db.execute(

@@ -1,4 +1,4 @@
-"""GET /api/reports/executive: a period against the one before it; and /export, the same as a file."""
+"""Answer GET /api/reports/executive, which compares a period with the one before it, and its /export as a file."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,7 +15,7 @@ from modeltrack_api.utc import DAY, Window, day_of, micros, moment
 from modeltrack_api.web.handler import Ask, Reply, dumps
 
 PERIODS = {"weekly": 7, "monthly": 30, "quarterly": 90}
-"""Days, up to and with that of `end_date`, or today."""
+"""Days in each period. The last day is that of `end_date`, by default today."""
 
 _SAVED = ("saved_by_cache", "saved_by_routing")
 MEASURES = (*COST_AND_TOKENS, "cache_hits", "cache_misses", *_SAVED, "blocked", "unpriced")
@@ -24,11 +24,12 @@ _FIRST_DAY = micros(datetime(1, 1, 1, tzinfo=UTC))
 
 
 def executive(ask: Ask) -> dict[str, Any]:
-    """Changes are in percent of the period before, which is as long; null where there was nothing in it.
+    """Return the report for a period.
 
-    Of a period that is not over, as much of the one before is taken. `cost_efficiency_change_pct` is above 0 where a
-    call costs less than before, on average. `cache_hit_rate` is 0 to 1. Calls without a team or feature are listed as
-    "", but not counted as one. Savings are those that there would have been in the period.
+    Changes are in percent of the period before, which is as long; null if nothing happened in it. If the period is not
+    over, it is compared with an equally long part of the one before. `cost_efficiency_change_pct` is above 0 if a call
+    costs less on average than before. `cache_hit_rate` is from 0 to 1. Calls without a team or feature are listed
+    under "", which does not count as a team or feature. Savings are what the changes would have saved in the period.
     """
     period = ask.args["period"]
     window, before = _windows(ask, PERIODS[period])
@@ -68,7 +69,7 @@ def executive(ask: Ask) -> dict[str, Any]:
 
 
 def executive_export(ask: Ask) -> Reply:
-    """The report as a file: JSON without the envelope, or CSV (see `as_csv`)."""
+    """Return the report as a file: JSON without the envelope, or CSV (see `as_csv`)."""
     kind = ask.args["format"]
     report = executive(ask)
     name = f"modeltrack-{ask.args['period']}-report-{report['period']['end']}.{kind}"
@@ -80,7 +81,7 @@ def executive_export(ask: Ask) -> Reply:
 
 
 def _windows(ask: Ask, days: int) -> tuple[Window, Window]:
-    """The period, and what it is compared with."""
+    """Return the period, and the time that it is compared with."""
     now = micros(ask.now)
     end = ask.window.end if ask.has_window else now // DAY * DAY + DAY
     start = max((end - 1) // DAY * DAY - (days - 1) * DAY, _FIRST_DAY)
@@ -89,9 +90,9 @@ def _windows(ask: Ask, days: int) -> tuple[Window, Window]:
 
 
 def summed(ask: Ask, before: Window) -> Sums:
-    """Of the range asked for, and of the one before it.
+    """Return the sums of the range asked for, and of the one before it.
 
-    By all labels at once, since the same rows would have to be read for each.
+    One question asks for all labels, since a question for each label would read the same rows again.
     """
     labels = ("provider", "model", "team", "feature")
     rows = totals(ask.db, ask.window, ask.filters, by=labels, measures=MEASURES)
@@ -108,7 +109,10 @@ def summed(ask: Ask, before: Window) -> Sums:
 
 
 def _by(rows: Iterable[Row], *labels: str) -> list[Sum]:
-    """Dearest first; those of equal cost by requests, then by name, as `dearest` has them."""
+    """Sum the rows by these labels. The dearest come first; equal costs are in order of requests, then of name.
+
+    That is the order of `queries.common.dearest`.
+    """
     groups: defaultdict[tuple[str, ...], list[Row]] = defaultdict(list)
     for row in rows:
         groups[tuple(row[label] for label in labels)].append(row)
@@ -126,7 +130,7 @@ def _names(rows: Sequence[Sum], label: str) -> int:
 
 
 def _trends(spent: int, requests: int, spent_before: int, requests_before: int) -> dict[str, float | None]:
-    # Averages are compared as cross products, which leaves nothing to round before the end.
+    # Averages are compared as cross products, so that nothing is rounded before the end.
     worth, worth_before = spent * requests_before, spent_before * requests
     return {
         "spend_change_pct": _change(spent, spent_before),
@@ -150,7 +154,7 @@ def _shares(rows: Sequence[Sum], label: str, whole: int) -> Iterator[dict[str, A
 
 
 def _daily(ask: Ask) -> Iterator[dict[str, Any]]:
-    """Days without calls as well, except those to come."""
+    """Yield every day of the period, also days without calls, but no days in the future."""
     rows = {row["start"]: row for row in totals(ask.db, ask.window, ask.filters, bucket=DAY)}
     last = max(micros(ask.now) // DAY * DAY, *rows, ask.window.start - DAY)
     for day in range(ask.window.start, min(ask.window.end, last + DAY), DAY):
@@ -163,6 +167,6 @@ def _daily(ask: Ask) -> Iterator[dict[str, Any]]:
 
 
 def _label(period: str, first: date, last: date) -> str:
-    """Such as "Weekly: Mar 28 to Apr 3, 2026"."""
+    """Return a title such as "Weekly: Mar 28 to Apr 3, 2026"."""
     year = f", {first.year}" if first.year != last.year else ""
     return f"{period.capitalize()}: {first:%b} {first.day}{year} to {last:%b} {last.day}, {last.year}"

@@ -1,4 +1,7 @@
-"""When a report is due, and what it covers: calendar days in UTC, which has neither gaps nor hours that come twice."""
+"""Work out when a report is due, and which days it covers.
+
+All days and hours are UTC, where no hour is skipped or comes twice.
+"""
 
 from calendar import monthrange
 from collections.abc import Iterator
@@ -14,12 +17,12 @@ PERIODS = ("daily", "weekly", *MONTHS)
 
 class Rhythm(NamedTuple):
     frequency: str
-    """daily, weekly or monthly."""
+    """One of daily, weekly and monthly."""
     hour: int
     day_of_week: int | None = None
-    """0 is Sunday, as cron has it."""
+    """0 is Sunday, as in cron."""
     day_of_month: int | None = None
-    """In a shorter month its last day."""
+    """In a shorter month the report is due on the last day."""
 
     def has(self, day: date) -> bool:
         if self.frequency == "weekly":
@@ -30,7 +33,7 @@ class Rhythm(NamedTuple):
 
 
 def due_after(rhythm: Rhythm, moment: datetime) -> datetime:
-    """The first moment at which it is due, later than `moment`."""
+    """Return the first moment after `moment` at which the report is due."""
     day = moment.astimezone(UTC).date()
     while True:
         due = datetime(day.year, day.month, day.day, rhythm.hour, tzinfo=UTC)
@@ -40,7 +43,7 @@ def due_after(rhythm: Rhythm, moment: datetime) -> datetime:
 
 
 def dues(rhythm: Rhythm, first: datetime, now: datetime) -> Iterator[datetime]:
-    """All from `first`, which is one, up to now."""
+    """Yield every moment at which the report is due, from `first`, which is one of them, up to `now`."""
     due = first
     while due <= now:
         yield due
@@ -48,7 +51,7 @@ def dues(rhythm: Rhythm, first: datetime, now: datetime) -> Iterator[datetime]:
 
 
 def covered(period: str, due: datetime) -> tuple[Window, Window]:
-    """The whole days of a period that ends with the day before `due`; and the period before that."""
+    """Return the period that ends with the day before `due`, and the period before that."""
     end = day_start(due)
     start, before = (_back(period, end, times) for times in (1, 2))
     return Window(micros(start), micros(end)), Window(micros(before), micros(start))

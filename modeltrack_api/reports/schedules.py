@@ -1,4 +1,4 @@
-"""Reports that are sent again and again."""
+"""Answer the routes for report schedules, which send a report to Slack again and again."""
 
 from typing import Annotated, Any, Literal
 
@@ -21,18 +21,18 @@ def _whole(first: int, last: int) -> Any:
 
 
 class NewSchedule(BaseModel):
-    """Hours and days are UTC. A day that the frequency has no use for is let pass."""
+    """A schedule to add. Hours and days are UTC. A day that the frequency does not need is ignored."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
     name: Annotated[Name, Field(min_length=1)]
     period: Literal["daily", "weekly", "monthly", "quarterly"]
-    """That the report covers: the whole days up to the one on which it is due."""
+    """The time that the report covers, in whole days. It ends before the day on which the report is due."""
     frequency: Literal["daily", "weekly", "monthly"]
     day_of_week: Annotated[int, _whole(0, 6)] | None = None
-    """0 is Sunday, as in cron; None: Monday."""
+    """0 is Sunday, as in cron. None means Monday."""
     day_of_month: Annotated[int, _whole(1, 31)] | None = None
-    """In a shorter month its last day; None: the first."""
+    """In a shorter month the last day is taken. None means the first."""
     hour: Annotated[int, _whole(0, 23)] = 9
     delivery: Literal["slack"] = "slack"
     enabled: Annotated[bool, Field(strict=True)] = True

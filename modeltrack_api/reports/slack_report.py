@@ -1,4 +1,4 @@
-"""A report as a message: what a period cost, against the one before, who spent it on what, and what could be saved."""
+"""Make a report as a Slack message: spend against the period before, the top teams and models, and advice."""
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -16,7 +16,10 @@ _TOP, _MOST_ADVICE = 5, 3
 
 
 def report(ask: Ask, title: str, name: str, before: Window, note: str) -> dict[str, Any]:
-    """Of `ask.window`, by the sums of the executive report. `name`: of the schedule, "" for a built-in one."""
+    """Return the report on `ask.window`, from the same sums as the executive report.
+
+    `name` is the schedule's name, or "" for a built-in one. `before` is the period to compare with.
+    """
     sums = summed(ask, before)
     now, then = sums.all, sums.before
     spent, requests = now["cost_nanos"], now["requests"]
@@ -57,7 +60,7 @@ def _count(number: int, what: str) -> str:
 
 
 def late_note(late: timedelta, due: str, left_out: int) -> str:
-    """ "" for a report that is on time."""
+    """Return a note that the report is late, or "" if it is on time."""
     if late < timedelta(minutes=15):
         return ""
     more = f"; {_count(left_out, 'earlier one')} that fell due meanwhile {'is' if left_out == 1 else 'are'} left out"

@@ -1,4 +1,4 @@
-"""A report as CSV: one table for all of its sections, for spreadsheets."""
+"""Write a report as CSV for spreadsheets: one table for all of its sections."""
 
 import csv
 import io
@@ -22,11 +22,11 @@ _NAMES = {
     "daily_spend": "date",
     "optimization_actions": "type",
 }
-"""Sections that are lists, and what names a line of theirs."""
+"""The sections that are lists, and the field that names each of their lines."""
 
 
 def as_csv(report: Mapping[str, Any]) -> bytes:
-    """Of the answer of `executive`. UTF-8; every cell is quoted, and no text can be taken for a formula."""
+    """Return the answer of `executive` as CSV in UTF-8. Every cell is quoted, and no text can pass for a formula."""
     out = io.StringIO(newline="")
     writer = csv.DictWriter(out, _COLUMNS, restval="", quoting=csv.QUOTE_ALL)
     writer.writeheader()
@@ -63,5 +63,8 @@ _BEGIN_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "�
 
 
 def harmless(text: str) -> str:
-    """With an apostrophe before what a spreadsheet would run: OWASP, "CSV Injection". Blanks before it do not help."""
+    """Put an apostrophe before a text that a spreadsheet would run as a formula, also one that begins with blanks.
+
+    See OWASP, "CSV Injection".
+    """
     return f"'{text}" if text.startswith(_BEGIN_FORMULAS) or text.lstrip().startswith(_BEGIN_FORMULAS) else text

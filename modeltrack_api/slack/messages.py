@@ -1,7 +1,8 @@
-"""Messages for a Slack incoming webhook, and the sending of one.
+"""Make messages for a Slack incoming webhook, and send them.
 
 Lengths: https://docs.slack.dev/reference/block-kit/blocks. Escapes: https://docs.slack.dev/messaging/formatting-message-text.
-The webhook's address is a secret, whoever has it can post: it is in no log, no error and no database.
+The webhook's address is a secret, since everybody who has it can post. It never goes into a log, an error or the
+database.
 """
 
 import logging
@@ -20,14 +21,14 @@ logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
 _MOST_FIELDS = 10
 _LONGEST_NAME = 100
 _LONGEST_TEXT = 500
-"""In characters, before escaping makes up to five of one: Slack takes 2000 in a field and 3000 in a section."""
+"""Characters before escaping, which can turn one into five. Slack takes 2000 in a field and 3000 in a section."""
 _TIMEOUTS = (4, 8)
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _LONGEST_WAIT = 3600.0
 
 
 def short(text: str, length: int = _LONGEST_NAME) -> str:
-    """On one line, and without control characters."""
+    """Return the text on one line, without control characters, and cut to `length` characters."""
     text = re.sub(r"[\s\x00-\x1f\x7f-\x9f]+", " ", text).strip()
     return text if len(text) <= length else text[: length - 1] + "…"
 
@@ -43,7 +44,10 @@ def message(
     lists: Iterable[tuple[str, Sequence[str]]] = (),
     note: str = "",
 ) -> dict[str, Any]:
-    """`text` says it all, and is what a notification shows; `lists` are headings with a line for each item."""
+    """Return a message in Slack's format.
+
+    `text` must make sense alone, since a notification shows nothing else. `lists` are headings with a line per item.
+    """
     blocks: list[dict[str, Any]] = [
         {"type": "header", "text": {"type": "plain_text", "text": short(title), "emoji": False}},
         {"type": "section", "text": _mrkdwn(escape(text))},
@@ -61,20 +65,23 @@ def message(
 
 
 def _mrkdwn(text: str) -> dict[str, Any]:
-    # verbatim: what looks like a link, a channel or a person in it stays text.
+    # verbatim: Slack must not turn names into links, or into mentions of channels and people.
     return {"type": "mrkdwn", "text": text, "verbatim": True}
 
 
 class Outcome(NamedTuple):
     kind: Literal["sent", "retry", "refused"]
     reason: str = ""
-    """For people; never has the address."""
+    """The reason, for people. It never contains the address."""
     retry_after: float | None = None
-    """Seconds, where Slack says them."""
+    """Seconds to wait before the next try, if Slack says so."""
 
 
 def post(url: str, payload: bytes | str, seconds: float = 10) -> Outcome:
-    """Never raises, and never takes longer than `seconds`: requests' own limits are for each read, and for no DNS."""
+    """Send a message and return the outcome. Never raises, and never takes longer than `seconds`.
+
+    It works in a thread, because the time limits of `requests` hold for each single read, and not for DNS look-ups.
+    """
     answers: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
     threading.Thread(target=lambda: answers.put(_post(url, payload)), name="modeltrack-slack", daemon=True).start()
     try:
@@ -93,14 +100,14 @@ def _post(url: str, payload: bytes | str) -> Outcome:
             return _outcome(answer.status_code, said, answer.headers.get("Retry-After", ""))
     except requests.Timeout:
         return Outcome("retry", "no answer in time")
-    except Exception as error:  # their texts have the address
+    except Exception as error:  # the text of these errors contains the address
         return Outcome("retry", f"no connection ({type(error).__name__})")
 
 
 def _outcome(status: int, said: bytes, retry_after: str) -> Outcome:
     if 200 <= status < 300:
         return Outcome("sent")
-    # Slack's own errors are one word, such as invalid_token; other pages may show the address.
+    # Slack's own errors are one word, such as invalid_token. Any other body is not shown: it may contain the address.
     word = re.fullmatch(rb"\s*([a-z_]{1,60})\s*", said)
     reason = f"HTTP {status}" + (f" {word[1].decode()}" if word else "")
     if status in (408, 429) or status >= 500:

@@ -1,9 +1,9 @@
-"""Messages that wait for Slack, in the database: what is in here arrives, however long Slack or this process is down.
+"""Keep the messages for Slack in the database, so that each arrives however long Slack or this process is down.
 
-In their order: while the first is not taken, those after it wait. An attempt is written down before it is made. So a
-message arrives once, but where the answer to it was lost (a time-out, or a kill in the moment between Slack's answer
-and the note of it): then it is sent again, since not at all would be worse and Slack's webhooks know no key to tell
-a second one by.
+Messages are sent in order: while Slack does not take the first, the others wait. Each attempt is written to the
+database before it is made. So a message arrives once, with one exception: if Slack's answer was lost (a time-out, or a
+kill before the answer was written down), the message is sent again. Twice is better than not at all, and Slack's
+webhooks have no key by which they could recognise the second message.
 """
 
 import json
@@ -23,7 +23,7 @@ _FIRST_WAIT, _LONGEST_WAIT = 5.0, 600.0
 _BETWEEN = 1.0
 """Seconds between two messages: https://docs.slack.dev/apis/web-api/rate-limits"""
 _LEASE = 60.0
-"""Seconds for an attempt. One that a kill cut short is made again after them."""
+"""Seconds that an attempt may take. If it was cut short by a kill, the next one is made after this time."""
 _LATEST = 3600.0
 _IDLE = 60.0
 
@@ -38,7 +38,7 @@ _AGAIN = "UPDATE outbox SET next_at = ?, error = ? WHERE id = ?"
 
 
 def once(*parts: str | int) -> str:
-    """Return the name by which a message or an alert is known, so that there is only ever one of it."""
+    """Return the key of a message or an alert. The database takes only one with the same key."""
     return json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -51,7 +51,7 @@ def put(
     alert_id: int | None = None,
     schedule_id: int | None = None,
 ) -> None:
-    """In the caller's transaction. A second one with the same `once` is left out."""
+    """Add a message in the caller's transaction, unless there is one with the same `once`. `now` is in microseconds."""
     db.execute(
         "INSERT OR IGNORE INTO outbox (once, alert_id, schedule_id, payload, created_at, next_at)"
         " VALUES (?, ?, ?, ?, ?, ?)",
@@ -60,14 +60,14 @@ def put(
 
 
 class Outbox:
-    """For one thread."""
+    """Sends the messages, one at a time. Only one thread may use it."""
 
     def __init__(self, app: App, send: Callable[[str, str], Outcome] = post) -> None:
         self._app = app
         self._send = send
 
     def send_next(self) -> float:
-        """Try the first message if it is time to. Seconds after which to call again. Raises sqlite3.Error."""
+        """Try to send the first message if it is due. Return the seconds until the next call. Raises sqlite3.Error."""
         url = self._app.settings.slack_webhook_url
         if not url:
             return _IDLE
@@ -77,7 +77,7 @@ class Outbox:
         if row is None:
             return _IDLE
         wait: float = (row["next_at"] - now) / SECOND
-        if 0 < wait <= _LATEST:  # above: the clock was set back
+        if 0 < wait <= _LATEST:  # a longer wait means that the clock was set back
             return wait
         with self._app.writing(patience=-1) as db:
             lease = now + int(_LEASE * SECOND)
@@ -93,13 +93,15 @@ class Outbox:
                 db.execute(_SENT, (now, number))
                 db.execute(_REPORTED, (now, number))
             elif outcome.kind == "refused":
-                logger.error("Slack refused a message, which is given up: %s", outcome.reason)
+                logger.error(
+                    "Slack refused a message, which is not sent again: %s; check SLACK_WEBHOOK_URL", outcome.reason
+                )
                 db.execute(_FAILED, (now, outcome.reason, number))
             else:
                 wait = min(_FIRST_WAIT * 2 ** min(attempts, 20), _LONGEST_WAIT)
                 if outcome.retry_after is not None:
                     wait = max(_BETWEEN, outcome.retry_after)
-                logger.warning("Slack did not take a message: %s; again in %g s", outcome.reason, wait)
+                logger.warning("Slack did not take a message: %s; trying again in %g s", outcome.reason, wait)
                 db.execute(_AGAIN, (now + int(wait * SECOND), outcome.reason, number))
         return wait
 

@@ -1,4 +1,4 @@
-"""From a request to its answer: who may ask, which route it is, what it is given, and how the answer goes out."""
+"""Turn a request into its answer: check who asks, find the route, read the parameters, encode the answer."""
 
 import base64
 import gzip
@@ -43,26 +43,26 @@ SECURITY_HEADERS = {
 class Route(NamedTuple):
     method: str
     path: str
-    """`{name}` stands for one part of it; a `Param` of that name says what it may be."""
+    """`{name}` stands for one part of the path; the `Param` of that name says which values are allowed."""
     handler: Handler
     params: tuple[Param, ...] = ()
     window: bool = False
-    """Whether it takes `start_date` and `end_date`."""
+    """Whether the route takes `start_date` and `end_date`."""
     filters: tuple[str, ...] = ()
-    """Those it takes, by their names in `Filters`."""
+    """The filters that the route takes, by their names in `Filters`."""
     takes_body: bool = False
-    """JSON, which is then needed."""
+    """Whether the route takes a JSON body. If so, the body is required."""
     catches_up: bool = True
-    """Whether the answer needs all of the log; without, it comes at once even while the log is first read."""
+    """Whether the answer must include every event of the log. If not, it comes at once, even while the log is read."""
     any_query: bool = False
-    """Whether unknown parameters are left alone."""
+    """Whether unknown parameters are ignored instead of refused."""
 
 
 class Dispatcher:
-    """`answer` may be called from any thread, and never raises."""
+    """Answers requests. `answer` may be called from any thread, and never raises."""
 
     def __init__(self, app: App, routes: Iterable[Route], patience: float = _PATIENCE_SECONDS) -> None:
-        """`patience`: seconds that a request waits for the log to be read."""
+        """`patience` is how many seconds a request waits for the log to be read."""
         self._app = app
         self._patience = patience
         self._is_loopback = is_loopback(app.settings.host)
@@ -106,7 +106,10 @@ class Dispatcher:
             return _encoded(route.handler(ask))
 
     def _check_host(self, request: Request) -> None:
-        """A page of elsewhere whose name was made to point here (DNS rebinding) still sends its own name."""
+        """Refuse requests for another host name where only this machine may ask. Raises ApiError.
+
+        That stops DNS rebinding: a foreign page whose name was made to point here still sends its own name as Host.
+        """
         if self._is_loopback and not is_loopback(_host_name(request.headers.get("host", ""))):
             raise ApiError(403, "this address answers to localhost only; see API_HOST")
 
@@ -151,13 +154,13 @@ class Dispatcher:
         return params.read(params.query(query), allowed) | params.read(in_path, named)
 
     def _catch_up(self) -> None:
-        """So that no answer misses an event that was in the log when the request came. Raises ApiError."""
+        """Read the log to its end, so that the answer misses no event that was written before. Raises ApiError."""
         until = time.monotonic() + self._patience
         try:
             if self._app.follower.ready.wait(self._patience) and self._app.ingest.catch_up(until):
                 return
         except (OSError, sqlite3.Error):
-            logger.exception("the event log cannot be read into the database")
+            logger.exception("the event log cannot be read into the database; requests get 503 until it can")
             raise ApiError(503, "the event log cannot be read; the log says why", {"Retry-After": "5"}) from None
         raise ApiError(503, "the event log is still being read", {"Retry-After": "5"})
 
@@ -176,7 +179,10 @@ def _host_name(header: str) -> str:
 
 
 def _check_write(request: Request) -> None:
-    """Of another site's page, a browser sends neither JSON nor PATCH nor DELETE without asking with OPTIONS first."""
+    """Refuse writes that another site's page makes a browser send. Raises ApiError.
+
+    Such a page can send neither JSON nor PATCH nor DELETE unless this server allows it in answer to OPTIONS first.
+    """
     headers = request.headers
     origin, site = headers.get("origin"), headers.get("sec-fetch-site", "none")
     if site not in ("none", "same-origin") or (origin is not None and _origin_host(origin) != headers.get("host")):
@@ -211,7 +217,7 @@ def _encoded(reply: Any) -> Answer:
 
 
 def finished(request: Request, answer: Answer) -> Answer:
-    """With its ETag and compressed, where the request allows; and with the headers that all answers have."""
+    """Return the answer with an ETag and compressed, where the request allows, and with the headers of all answers."""
     is_page = answer.status == 200 and request.method in ("GET", "HEAD")
     headers = (
         {"Cache-Control": "private, no-cache" if is_page else "no-store"} | SECURITY_HEADERS | dict(answer.headers)

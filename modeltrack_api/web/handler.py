@@ -1,7 +1,7 @@
-"""What a handler of the API is given, and what it gives back.
+"""Define what a handler of the API is given, and what it returns.
 
-A handler is a function of an `Ask` that returns what goes under `data`: dicts, lists, texts, numbers, and `Decimal` for
-money (in USD; `usd` makes it of nano-USD), which goes out as a JSON number with all its digits.
+A handler is a function that takes an `Ask` and returns what the answer has under `data`: dicts, lists, texts, numbers,
+and `Decimal` for money in USD (`usd` makes it from nano-USD), which becomes a JSON number with all its digits.
 """
 
 import sqlite3
@@ -19,7 +19,7 @@ from modeltrack_api.utc import ALWAYS, Window
 
 
 class ApiError(Exception):
-    """An answer with an error: its status, a message for people, and more headers where the status wants them."""
+    """Raised to answer with an error: a status, a message for people, and the headers that the status calls for."""
 
     def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
@@ -29,31 +29,31 @@ class ApiError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One request, checked."""
+    """One request whose parameters have been checked, and all that its handler needs."""
 
     app: App
     db: sqlite3.Connection
-    """Reads one state of the database throughout; rows are sqlite3.Row."""
+    """A connection that sees one state of the database throughout; rows are sqlite3.Row."""
     now: datetime
     window: Window = ALWAYS
-    """`start_date` and `end_date`."""
+    """The range from `start_date` to `end_date`."""
     has_window: bool = False
-    """Whether the request has either of them."""
+    """Whether the request has `start_date` or `end_date`."""
     filters: Filters = ANY
     args: Mapping[str, Any] = field(default_factory=dict)
-    """The route's other parameters, by name, with their defaults; and those in its path."""
+    """The other parameters by name, from the query (with defaults) and from the path."""
     body: Any = None
-    """Of a POST or PATCH: the JSON, unchecked."""
+    """The JSON of a POST or PATCH, not checked yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer other than a 200 with the envelope."""
+    """What a handler returns when the answer is not simply a 200 with the envelope."""
 
     content: Any
     status: int = 200
     content_type: str = ""
-    """Set: `content` is bytes and goes out as it is."""
+    """If set, `content` is bytes and goes out unchanged; if not, `content` goes into the envelope."""
     headers: Mapping[str, str] = field(default_factory=dict)
 
 

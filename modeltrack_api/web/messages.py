@@ -1,4 +1,4 @@
-"""A request and its answer, as bytes and texts: what `server` and `dispatch` hand each other."""
+"""Define the request and the answer that `server` and `dispatch` hand each other."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,9 +12,9 @@ JSON = "application/json"
 class Request:
     method: str
     target: str
-    """Path and query as they came."""
+    """Path and query, still percent-encoded."""
     headers: Mapping[str, str]
-    """Names in small letters. Those that came several times are joined with commas."""
+    """Values by name in lower case. The values of a header that came several times are joined with commas."""
     body: bytes = b""
 
 

@@ -1,7 +1,7 @@
-"""The dashboard's files, each at a path of its own. What is not in the folder at the start is not served.
+"""Serve the dashboard's files, each at its own path. Only files that are in the folder at the start are served.
 
-Charts are plotly.js, out of the PyPI package `plotly` (extra `dashboard`): only the file is wanted, so the package is
-found without importing it.
+The charts use plotly.js from the PyPI package `plotly` (extra `dashboard`). Only that file is needed, so the package is
+located without importing it.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,8 +25,8 @@ _TYPES = {
     ".txt": "text/plain; charset=utf-8",
 }
 PLOTLY = "/plotly.min.js"
-_A_WEEK = "private, max-age=604800"  # megabytes that change with the package only
-_NO_PLOTLY = b"// No charts: pip install '.[dashboard]' in the checkout and restart the API. Tables show the same.\n"
+_A_WEEK = "private, max-age=604800"  # megabytes, which change only when the package does
+_NO_PLOTLY = b"// No charts: run pip install '.[dashboard]' in the checkout, restart the API. Tables show the same.\n"
 
 
 def plotly_file() -> Path | None:
@@ -39,14 +39,17 @@ def plotly_file() -> Path | None:
 
 
 def dashboard_files(folder: Path = DASHBOARD) -> Mapping[str, Handler]:
-    """Handlers by path; `/` is index.html."""
+    """Return the handlers by path; `/` is index.html."""
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix in _TYPES)
     pages = {f"/{path.relative_to(folder).as_posix()}": _page(path) for path in files}
     return {"/": pages.get("/index.html", _missing), **pages, PLOTLY: _plotly(plotly_file())}
 
 
 def _plotly(path: Path | None) -> Handler:
-    """Without the package a script that does nothing: a missing one would be an error in the browser's console."""
+    """Return the handler of plotly.js; without the package, of a script that does nothing.
+
+    A 404 instead would show up as an error in the browser's console.
+    """
     kind = _TYPES[".js"]
     if path is None:
         return lambda _: Reply(_NO_PLOTLY, content_type=kind)

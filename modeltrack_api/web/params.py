@@ -1,4 +1,4 @@
-"""Parameters and bodies: which a call takes, how they are read, and what the answer to a wrong one says."""
+"""Read the parameters and bodies of requests, and say what is wrong with the ones that are not allowed."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +21,7 @@ _MOMENT = re.compile(
 
 
 class Param(NamedTuple):
-    """`name` in the query; or in the path, where the route has it in braces."""
+    """A parameter: in the path where the route has `{name}`, else in the query."""
 
     name: str
     kind: Kind
@@ -29,14 +29,17 @@ class Param(NamedTuple):
 
 
 class Span(NamedTuple):
-    """What a date or time covers, in microseconds: a day, or nothing but the moment itself."""
+    """The range that a date or time covers, in microseconds since 1970: the whole day, or a single microsecond."""
 
     start: int
     end: int
 
 
 def _date(value: object) -> Span:
-    """A time without a zone is taken as UTC; a blank for the plus of a zone that was not escaped."""
+    """Parse a day or a time. A time without a zone is in UTC.
+
+    A blank before the zone is a plus sign that was not escaped in the query. Raises ValueError.
+    """
     found = _MOMENT.fullmatch(str(value))
     if not found:
         raise ValueError(value)
@@ -68,7 +71,7 @@ def _cursor(text: str) -> str:
 
 
 def decoded(text: str) -> str:
-    """A percent-encoded piece of a path. Raises ApiError."""
+    """Decode a percent-encoded piece of a path. Raises ApiError."""
     try:
         return unquote(text, errors="strict")
     except UnicodeDecodeError:
@@ -76,7 +79,7 @@ def decoded(text: str) -> str:
 
 
 def query(text: str) -> dict[str, str]:
-    """Raises ApiError for a query that is malformed or names a parameter twice."""
+    """Return the query's parameters. Raises ApiError if it is malformed or gives a parameter twice."""
     try:
         pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MOST_PARAMETERS)
     except UnicodeDecodeError:
@@ -92,7 +95,7 @@ def query(text: str) -> dict[str, str]:
 
 
 def read(given: Mapping[str, str], allowed: Sequence[Param]) -> dict[str, Any]:
-    """A value for each of `allowed`. Raises ApiError naming the parameter and what is allowed."""
+    """Return a value for each allowed parameter. Raises ApiError, which names the parameter and what is allowed."""
     if unknown := given.keys() - {param.name for param in allowed}:
         takes = ", ".join(param.name for param in allowed) or "none"
         raise ApiError(400, f"unknown parameter {min(unknown)[:50]!r}; this call takes: {takes}")
@@ -109,7 +112,7 @@ def _values(given: Mapping[str, str], allowed: Sequence[Param]) -> Iterator[tupl
 
 
 def window(values: dict[str, Any]) -> tuple[Window, bool]:
-    """Taken out of `values`; and whether any of it was given. Raises ApiError."""
+    """Take the dates out of `values`; return their range, and whether a date was given. Raises ApiError."""
     start, end = values.pop("start_date", None), values.pop("end_date", None)
     if start is None and end is None:
         return ALWAYS, False
@@ -120,13 +123,13 @@ def window(values: dict[str, Any]) -> tuple[Window, bool]:
 
 
 def filters(values: dict[str, Any]) -> Filters:
-    """Taken out of `values`."""
+    """Take the filters out of `values` and return them."""
     given = {name: values.pop(name) for name in Filters._fields if name in values}
     return Filters(**given) if given else ANY
 
 
 def checked[M: BaseModel](model: type[M], body: Any) -> M:
-    """Raises ApiError naming the first field that is wrong."""
+    """Validate a body and return it as the model. Raises ApiError, which names the first wrong field."""
     if not isinstance(body, dict):
         raise ApiError(400, "the body must be an object")
     try:

@@ -1,6 +1,6 @@
-"""The socket side of the API: connections, heads, bodies and answers of HTTP/1.1, each bounded in size and in time.
+"""Speak HTTP/1.1 for the API: accept connections, read requests, write answers, all with limits on size and time.
 
-What an answer says is `dispatch`'s business. Nothing here reads a query, and nothing there reads from a socket.
+`dispatch` decides what an answer says. Nothing here reads a query, and `dispatch` never reads from a socket.
 """
 
 import io
@@ -28,9 +28,9 @@ class Limits(NamedTuple):
     head_bytes: int = 32 * 1024
     body_bytes: int = 64 * 1024
     idle_seconds: float = 30
-    """Between two requests of one connection."""
+    """How long a connection may wait for its next request."""
     read_seconds: float = 10
-    """For a head from its first byte, and again for a body: in all, however the bytes trickle in."""
+    """How long a whole head may take from its first byte, and again a whole body, however slowly the bytes come."""
     write_seconds: float = 30
     stop_seconds: float = 5
 
@@ -43,7 +43,7 @@ _FULL = error_answer(503, "too many connections", {"Retry-After": "1"})
 
 
 class Server(ThreadingHTTPServer):
-    """A thread for each connection, and not too many of them. Binds when made; raises OSError."""
+    """An HTTP server with one thread per connection and a limit on connections. Binds when made; raises OSError."""
 
     daemon_threads = True
     allow_reuse_port = False
@@ -65,13 +65,13 @@ class Server(ThreadingHTTPServer):
         return f"http://[{host!s}]:{port}" if self.address_family == socket.AF_INET6 else f"http://{host!s}:{port}"
 
     def server_bind(self) -> None:
-        socketserver.TCPServer.server_bind(self)  # HTTPServer's asks the DNS for a name, which may take long
+        socketserver.TCPServer.server_bind(self)  # HTTPServer's own asks the DNS for a name, which may take long
 
     def start(self) -> None:
         threading.Thread(target=self.serve_forever, args=(0.1,), name="modeltrack-http", daemon=True).start()
 
     def stop(self) -> None:
-        """Takes no more requests, and waits a while for those that are being answered."""
+        """Take no more requests, and wait up to `stop_seconds` for those that are being answered."""
         self.stopping = True
         self.shutdown()
         self.server_close()
@@ -80,7 +80,7 @@ class Server(ThreadingHTTPServer):
                 with suppress(OSError):
                     connection.shutdown(socket.SHUT_RD)
             if not self._none_open.wait_for(lambda: not self._connections, self.limits.stop_seconds):
-                logger.warning("%d answers were cut short", len(self._connections))
+                logger.warning("stopped before %d connections had their whole answer", len(self._connections))
 
     def process_request(self, request: Any, client_address: Any) -> None:
         if self._slots.acquire(blocking=False):
@@ -95,7 +95,8 @@ class Server(ThreadingHTTPServer):
         request.setblocking(False)
         with suppress(OSError):
             request.send(_encoded(_FULL, "GET", close=True))
-            request.recv(self.limits.head_bytes)  # what is unread at the close would undo the answer
+            # Bytes that are unread at the close would reset the connection, and the answer would be lost.
+            request.recv(self.limits.head_bytes)
         self.shutdown_request(request)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
@@ -156,7 +157,10 @@ class _Connection(BaseHTTPRequestHandler):
                 self._send(self.server.answer(request))
 
     def _request(self) -> Request | None:
-        """None: it has been answered, or the client has gone. Raises ApiError, TimeoutError."""
+        """Read the next request; None if it has been answered already or the client has gone.
+
+        Raises ApiError, TimeoutError.
+        """
         head = self._head()
         if not head:
             self.close_connection = True
@@ -182,7 +186,7 @@ class _Connection(BaseHTTPRequestHandler):
         return Request(self.command, self.path, headers, self._body())
 
     def _head(self) -> list[bytes]:
-        """The lines of the next head, without the empty one at its end; none when the client has gone."""
+        """Read the lines of the next head, without the empty line at its end; an empty list if the client has gone."""
         lines: list[bytes] = []
         left = self.server.limits.head_bytes
         while True:
@@ -217,11 +221,11 @@ class _Connection(BaseHTTPRequestHandler):
         return body
 
     def handle_expect_100(self) -> bool:
-        self._expects_100 = True  # answered once the body is known to be welcome
+        self._expects_100 = True  # `_body` answers, once it knows that the length is allowed
         return True
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Of a request that cannot be read, so that where the next one begins is not known: the last answer."""
+        """Answer a request that cannot be read, then close: nobody knows where the next request would begin."""
         status = 400 if code >= 500 else int(code)
         self.close_connection = True
         self._send(error_answer(status, message if status == code and message else "the request is malformed"))
@@ -233,7 +237,9 @@ class _Connection(BaseHTTPRequestHandler):
         self.wfile.write(_encoded(answer, self.command, close=self.close_connection))
 
     def _linger(self) -> None:
-        """Bytes that are unread at the close would reset the connection, and the client might miss the answer."""
+        """Read what the client still sends, for a moment: unread bytes at the close would reset the connection, and the
+        client might not see the answer.
+        """
         self._wire.end_in(_LINGER_SECONDS)
         left = _LINGER_BYTES
         with suppress(OSError):
@@ -243,7 +249,7 @@ class _Connection(BaseHTTPRequestHandler):
 
 
 class _Wire(io.RawIOBase):
-    """Reads from a socket until a deadline."""
+    """A raw stream that reads from a socket until a deadline."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection

@@ -24,7 +24,7 @@ def slack() -> Iterator[FakeSlack]:
 
 @pytest.fixture
 def start(tmp_path: Path, clock: Clock) -> Iterator[Start]:
-    """The API on the test's folder; a second call is a restart."""
+    """Start the API on the test's folder; to call it a second time is a restart."""
     with ExitStack() as stack:
 
         def started(**more: Any) -> Api:
@@ -37,7 +37,7 @@ def start(tmp_path: Path, clock: Clock) -> Iterator[Start]:
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    """Databases made of log lines, closed at the end of the test."""
+    """Make databases from log lines, and close them at the end of the test."""
     made: list[Asking] = []
 
     def make(*lines: bytes, budgets: Any = ()) -> Asking:

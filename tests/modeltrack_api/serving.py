@@ -1,4 +1,4 @@
-"""The API on a real socket inside the test's process, and a client that may send anything."""
+"""Serve the API on a real socket inside the test's process, for a client that may send anything."""
 
 import json
 import socket
@@ -70,14 +70,14 @@ class Client(socket.socket):
         self.connect(server.server_address)
 
     def ask(self, request: bytes | str, method: str = "GET") -> tuple[HTTPResponse, bytes]:
-        """The bytes out, and one answer in."""
+        """Send the bytes and read one answer."""
         self.sendall(request.encode("latin-1") if isinstance(request, str) else request)
         response = HTTPResponse(self, method=method)
         response.begin()
         return response, response.read()
 
     def rest(self) -> bytes:
-        """All that comes until the server closes."""
+        """Read everything until the server closes the connection."""
         found = b""
         while block := self.recv(65536):
             found += block
@@ -85,7 +85,7 @@ class Client(socket.socket):
 
 
 def error(body: bytes) -> str:
-    """Of an envelope that has one."""
+    """Return the error message of an envelope, which must have one."""
     envelope = orjson.loads(body)
     assert envelope.keys() == {"data", "error"} and envelope["data"] is None
     assert isinstance(envelope["error"], str)

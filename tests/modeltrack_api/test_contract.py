@@ -1,6 +1,7 @@
-"""The names and types of ../shared/API.md, which clients rely on: fields may be added, none may be missing or differ.
+"""Test the names and types in the API's answers, which clients rely on.
 
-Asked of the served API over a database of a month of calls, the collector's events, budgets and alerts.
+Fields may be added, but none may be missing or have another type. The tests ask the served API, whose database has a
+month of calls, the collector's events, budgets and alerts.
 """
 
 import json
@@ -21,7 +22,7 @@ from modeltrack_api.web.server import Server
 from tests.modeltrack_api.serving import append, event, opened, serving, settings
 
 Shape = Any
-"""A check, `[of each]`, `{name: shape}`, `(one, or, another)`, or a value that it must be."""
+"""A function that checks a value, `[shape of each item]`, `{name: shape}`, `(one, or, another)`, or the exact value."""
 
 
 def text(value: Any) -> bool:
@@ -340,7 +341,7 @@ def server(app: App) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def call(server: Server) -> Iterator[Call]:
-    """Status, and the envelope."""
+    """Send a request. Return the status and the envelope."""
     connection = HTTPConnection(*server.server_address, timeout=30)
 
     def ask(method: str, path: str, body: Any = None) -> tuple[int, Any]:
@@ -358,7 +359,7 @@ def call(server: Server) -> Iterator[Call]:
 
 @pytest.fixture(scope="module")
 def made(call: Call) -> dict[str, int]:
-    """Numbers of what there is to change."""
+    """Make a schedule and a limit, and return their ids and that of an alert, for tests that change them."""
     _, schedule = call("POST", "/api/reports/schedules", NEW_SCHEDULE)
     _, budget = call("POST", "/api/alerts/budgets", {"monthly_limit_usd": 1})
     _, alerts = call("GET", "/api/alerts", None)

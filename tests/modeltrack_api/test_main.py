@@ -1,4 +1,4 @@
-"""The API as a process of its own."""
+"""Test the API as a process of its own."""
 
 import json
 import os
@@ -58,7 +58,7 @@ def address(process: "subprocess.Popen[str]") -> str:
 
 
 def data_of(url: str) -> dict[str, object]:
-    """Asked again for as long as the answer is 503: the log is being read, which takes its time on a busy machine."""
+    """Return the data of an answer. Ask again while it is 503: on a busy machine it takes long to read the log."""
     for _ in range(10):
         try:
             with urlopen(url, timeout=30) as response:
@@ -143,7 +143,7 @@ def test_listening_beyond_this_machine_without_a_token_is_warned_of(tmp_path: Pa
 
 
 def expected(log: Path) -> tuple[int, Decimal, dict[str, Decimal]]:
-    """Requests, cost, cost by team, summed from the text of the log."""
+    """Return requests, cost and cost by team, summed up from the text of the log."""
     events = [json.loads(line, parse_float=Decimal) for line in log.read_bytes().splitlines()]
     by_team: dict[str, Decimal] = {}
     for event in events:
@@ -152,7 +152,7 @@ def expected(log: Path) -> tuple[int, Decimal, dict[str, Decimal]]:
     return len(events), sum(by_team.values(), Decimal(0)), by_team
 
 
-# Starts an API for each line that it reads, quickly since all is imported, and says its pid.
+# Starts an API for each line that it reads, and prints its pid. It is quick, since everything is imported already.
 _FORKS = """
 import os, sys
 from modeltrack_api.__main__ import main

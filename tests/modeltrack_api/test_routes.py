@@ -1,4 +1,4 @@
-"""The API as it is served: each call in its default view, and whatever else may come in."""
+"""Test the API as it is served: each route with its default parameters, and random requests."""
 
 import itertools
 import re
@@ -25,7 +25,7 @@ from modeltrack_api.web.server import Server
 from tests.modeltrack_api.serving import Client, append, error, event, opened, serving, settings
 
 API_ROUTES = [route for route in ROUTES if not route.any_query]
-"""All but the dashboard's files."""
+"""All routes except the dashboard's files."""
 
 GETS = [route for route in API_ROUTES if route.method == "GET"]
 
@@ -148,7 +148,7 @@ def test_metrics_have_a_bounded_number_of_labels(app: App, server: Server, monke
         assert sum(float(row.split()[-1]) for row in rows) == total.fetchone()[0]
 
 
-# Whatever may come in
+# Random requests
 
 NAMES = [param.name for route in API_ROUTES for param in route.params] + [param.name for param in (*FILTERS, *WINDOW)]
 PARTS = sorted(
@@ -182,7 +182,7 @@ ANYWHERE = st.tuples(METHODS, PATHS, QUERIES)
 
 @st.composite
 def aimed(draw: st.DrawFn) -> tuple[str, str, str]:
-    """At a call that is there, with some of the parameters that it takes, and values that it may take."""
+    """Return a request to an existing route, with some of its parameters, and values that it may allow."""
     route = draw(st.sampled_from(API_ROUTES))
     path = re.sub(r"\{.*?\}", lambda _: quote(draw(VALUES), safe=""), route.path)
     names = [param.name for param in route.params if "{" + param.name + "}" not in route.path] + [*route.filters]
@@ -242,7 +242,7 @@ def test_any_request_gets_an_answer_of_its_own_making(
 
 @pytest.fixture(scope="module")
 def clients(server: Server) -> Iterator[Iterator[HTTPConnection]]:
-    """One connection, made anew when the server has closed it."""
+    """A connection that is made again when the server has closed it."""
     connection = HTTPConnection(*server.server_address, timeout=20)
     yield itertools.repeat(connection)
     connection.close()

@@ -1,4 +1,4 @@
-/** Limits that are kept by the API: the proxy refuses nothing for them. */
+/** Shows the limits that only alert: the API keeps them, and the proxy refuses no calls because of them. */
 
 import * as api from "../api.js";
 import { action, announce, el, field } from "../dom.js";

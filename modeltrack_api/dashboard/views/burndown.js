@@ -1,4 +1,4 @@
-/** What is left of a month's budget, day by day, and where that leads. */
+/** Draws what is left of a month's budget day by day, and a projection to the month's end. */
 
 import { axis, chart, colour, line } from "../charts.js";
 import { el } from "../dom.js";
@@ -43,7 +43,7 @@ function told({ spend, monthly_limit, exhausted_on, action }) {
   return `${sofar}At this rate it runs out on ${exhausted_on}; then ${effect}.`;
 }
 
-/** Every day of the month up to today. */
+/** Returns what was spent and what was left on every day of the month up to today. */
 function remaining(budget, days) {
   const spends = new Map(days.map((each) => [each.period, each.total_spend]));
   const today = day();

@@ -1,4 +1,4 @@
-/** Pieces that several views have: spend by day, shares by label, what became of a call. */
+/** Makes what several views show: spend by day, shares by label, the outcome of a call. */
 
 import { href } from "../address.js";
 import * as api from "../api.js";
@@ -9,7 +9,7 @@ import { table } from "../table.js";
 
 export const ALL = ["dates", "team", "app_id", "model"];
 
-/** `days`: `[{day, spend, requests}]`, in order. */
+/** A chart of spend by day. `days` is `[{day, spend, requests}]`, in order. */
 export function spendByDay(title, days) {
   const total = days.reduce((sum, each) => sum + each.spend, 0);
   return chart(title, {
@@ -27,7 +27,7 @@ export function spendByDay(title, days) {
   });
 }
 
-/** Amounts by label with their bars, dearest first. `view`: where the label is a filter. */
+/** A card of amounts by label with bars, highest first. `view` is the view to link to, filtered by the label. */
 export function shares(title, head, amounts, { view, key, most = 8 } = {}) {
   const rows = Object.entries(amounts).map(([label, amount]) => ({ label, amount }));
   rows.sort((a, b) => b.amount - a.amount);
@@ -48,7 +48,7 @@ export function shares(title, head, amounts, { view, key, most = 8 } = {}) {
   );
 }
 
-/** What the proxy did with a call, and what became of it. */
+/** Badges that say what the proxy did with a call, and how it ended. */
 export function outcome(event) {
   if (event.event_type !== "llm_api") return badge(event.event_type.replaceAll("_", " "));
   const found = [];
@@ -63,7 +63,7 @@ export function outcome(event) {
 
 export const tokens = (event) => (event.input_tokens ?? 0) + (event.output_tokens ?? 0);
 
-/** Posts what a form says and tells what came of it: `said`, or the error. What was entered goes only where it was taken. */
+/** Posts a form and announces `said`, or the error. The form is only cleared if the API accepted it. */
 export async function submit(form, path, body, said, reload) {
   const { error } = await api.part(api.post(path, body));
   announce(error ? error.message : said, Boolean(error));

@@ -22,7 +22,7 @@ export default {
   },
 };
 
-/** Filled in with what was asked last, at first with the model on which most is spent here. */
+/** The form, filled in with the last question; at first with the model that most is spent on. */
 function form(models, used, result) {
   const number = (id, more) => el("input", { id, type: "number", min: 0, step: 1, required: true, inputmode: "numeric", value: asked[id], ...more });
   const values = models.map(({ provider, model }) => JSON.stringify([provider, model]));

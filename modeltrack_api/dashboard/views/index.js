@@ -1,4 +1,4 @@
-/** All views, by their name in the URL, in the menu's order. */
+/** Lists all views by their name in the URL, in the order of the menu. */
 
 import alerts from "./alerts.js";
 import estimator from "./estimator.js";

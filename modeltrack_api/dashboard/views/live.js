@@ -52,5 +52,5 @@ const columns = (isNew) => [
   { head: "Session", cell: (e) => (e.session_id ? el("a", { href: href("sessions", {}, e.session_id) }, e.session_id) : "–") },
 ];
 
-/** What the collector found out about a GPU has no cost of its own. */
+/** A dash for events of the collector without a cost: how busy a GPU was costs nothing by itself. */
 const cost = (event) => (event.cost_usd === null && event.event_type !== "llm_api" ? "–" : usd(event.cost_usd));

@@ -37,7 +37,7 @@ export default {
   },
 };
 
-/** A model that two providers serve has two bars. */
+/** Draws a bar for each model and provider: a model that two providers serve has two bars. */
 function ranked(models) {
   const label = ({ model, provider }) => {
     const text = models.filter((each) => each.model === model).length > 1 ? `${model} (${provider})` : name(model);

@@ -37,7 +37,7 @@ export default {
       stats(
         stat("Prompts", count(summary.total_unique_prompts)),
         stat("Could have been saved", usd(summary.potential_savings), "see the suggestions"),
-        found("Dearest", dearest, (it) => usd(it.total_cost)),
+        found("Most expensive", dearest, (it) => usd(it.total_cost)),
         found("Longest system prompt", longest, (it) => `${count(Math.round(it.avg_system_tokens))} tokens`),
         found("Most repeated", cacheable, (it) => `${count(it.request_count)} calls`),
       ),

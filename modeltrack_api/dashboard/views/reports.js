@@ -76,10 +76,10 @@ function body({ period, summary, trends, ...report }) {
 
 const since = (change) => (change === null ? "nothing before to compare with" : `${signed(change)} on the period before`);
 
-/** Efficiency goes up as a call costs less. */
+/** Says how the cost of a call has changed. Efficiency goes up when a call costs less. */
 function cheaper(change) {
   if (!change) return change === 0 ? "as before" : null;
-  return `${percent(Math.abs(change))} ${change > 0 ? "cheaper" : "dearer"} than before`;
+  return `${percent(Math.abs(change))} ${change > 0 ? "cheaper" : "more expensive"} than before`;
 }
 
 const share = (key, head) => [

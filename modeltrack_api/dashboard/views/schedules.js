@@ -1,4 +1,4 @@
-/** Reports that are sent again and again: those there are, and a form for another. */
+/** Shows the schedules for reports, and a form for a new one. */
 
 import * as api from "../api.js";
 import { action, el, field, option } from "../dom.js";
@@ -29,7 +29,7 @@ export function schedules(planned, reload) {
   return el(
     "div",
     {},
-    planned.length ? table("Reports sent to Slack", columns, planned) : el("p", { class: "quiet" }, "None yet. It takes SLACK_WEBHOOK_URL in the API's environment."),
+    planned.length ? table("Reports sent to Slack", columns, planned) : el("p", { class: "quiet" }, "None yet. Reports need SLACK_WEBHOOK_URL in the API's environment."),
     form(reload),
   );
 }

@@ -39,7 +39,7 @@ function one({ summary, events, truncated }) {
   ];
 }
 
-/** An event is written at the end of its call. */
+/** Columns with a time line. An event's time is the end of its call, so the latency gives the start. */
 function timeLine(events) {
   const spans = new Map(
     events.map((event) => {

@@ -26,14 +26,14 @@ export default {
         "Budgets this month",
         budgets.length
           ? table("Budgets this month", BUDGET, budgets)
-          : el("p", { class: "state" }, "No budgets: ", el("code", {}, "data/budgets.json"), " sets a team or an app of it a monthly limit."),
+          : el("p", { class: "state" }, "No budgets: ", el("code", {}, "data/budgets.json"), " sets monthly limits for teams and their apps."),
       ),
       teams.length ? card("Spend by team", table("Spend by team", TEAM, teams)) : empty(),
     ];
   },
 };
 
-/** That of the URL, else the one that is nearest to its limit. */
+/** Returns the budget that the URL names, or else the one nearest to its limit. */
 function chosen(budgets, { budget, budget_app = "" }) {
   return (
     budgets.find((b) => b.team === budget && b.app === budget_app) ??

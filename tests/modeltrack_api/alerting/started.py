@@ -1,4 +1,4 @@
-"""An API whose clock the test moves, and a Slack on loopback that fails as it is told to."""
+"""Give tests an API whose clock they move, and a Slack on loopback that fails as they tell it to."""
 
 import json
 import threading
@@ -36,9 +36,9 @@ class Clock:
 
 
 class FakeSlack(ThreadingHTTPServer):
-    """Answers with the next of `plan`, and takes a message when that has run out.
+    """Answers with the next step of `plan`; when there are no steps left, it takes every message.
 
-    In a plan: a status, a status with its Retry-After or its text, "drop" (hang up unanswered).
+    A step is a status, a status with its Retry-After or its text, or "drop" (hang up without an answer).
     """
 
     daemon_threads = True
@@ -99,7 +99,7 @@ def fake_slack() -> Iterator[FakeSlack]:
 
 
 class Api:
-    """Without threads: `look` does what the background does, `send` what it does until there is nothing to send."""
+    """An API without threads. `look` raises alerts and makes reports; `send` sends until nothing is left to send."""
 
     def __init__(self, folder: Path, clock: Clock, webhook: str = "", budgets: Any = None) -> None:
         self.folder = folder
@@ -124,7 +124,7 @@ class Api:
         self.alerter.evaluate()
 
     def send(self, most: int = 100) -> list[float]:
-        """Until nothing is left to send. The waits that were asked for, in seconds, which the clock is moved by."""
+        """Send until nothing is left to send, and move the clock by each wait. Return the waits, in seconds."""
         waits: list[float] = []
         while self._is_queued() and len(waits) < most:
             waits.append(self.alerter.outbox.send_next())
@@ -149,7 +149,7 @@ class Api:
         return orjson.loads(answer.body)["data"]
 
     def messages(self) -> list[str]:
-        """Of the alerts, oldest first."""
+        """Return the messages of all alerts, oldest first."""
         return [alert["message"] for alert in reversed(self.get("/api/alerts?include_dismissed=true"))]
 
     def types(self) -> list[str]:

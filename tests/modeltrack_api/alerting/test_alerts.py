@@ -1,4 +1,4 @@
-"""What sets off an alert, and the calls that show, dismiss and set limits for them."""
+"""Test what sets off an alert, and the routes that show alerts, dismiss them and set limits."""
 
 import json
 from typing import Any
@@ -185,7 +185,7 @@ def test_an_anomaly_is_told_once_for_a_team_and_hour(start: Start, clock: Clock)
 
 def test_an_hour_is_compared_with_seven_days_and_hours_without_spend_do_not_count(start: Start) -> None:
     api = start()
-    hourly(api, 6, 10, before="2026-03-03T12")  # a little over a week old: of no account
+    hourly(api, 6, 10, before="2026-03-03T12")  # a little over a week old: does not count
     hourly(api, 6, 1, before="2026-03-04T12")
     api.spend(3)
     api.look()
@@ -259,7 +259,7 @@ def test_names_in_a_message_are_short_and_on_one_line(start: Start) -> None:
     assert len(message) < 400 and message.isprintable()
 
 
-# The calls
+# The routes
 
 
 def test_an_alert_is_there_as_soon_as_its_cause_is_in_the_log(start: Start, slack: FakeSlack) -> None:

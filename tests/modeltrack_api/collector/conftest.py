@@ -1,4 +1,4 @@
-"""The collector against OpenCost and AWS on loopback."""
+"""Run the collector against OpenCost and AWS on loopback."""
 
 import json
 from collections.abc import Iterator
@@ -47,7 +47,7 @@ def aws_server() -> Iterator[FakeAws]:
 
 @pytest.fixture
 def aws(aws_server: FakeAws, monkeypatch: pytest.MonkeyPatch) -> FakeAws:
-    """Empty, and where boto3 looks for AWS. Clients are kept from test to test, for they take long to make."""
+    """An empty AWS, at the address where boto3 looks for it. Clients are kept between tests: making them takes long."""
     for name, value in AWS_ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("AWS_PROFILE", raising=False)
@@ -58,7 +58,7 @@ def aws(aws_server: FakeAws, monkeypatch: pytest.MonkeyPatch) -> FakeAws:
 
 @pytest.fixture
 def new_clients(aws: FakeAws) -> Iterator[None]:
-    """For a test that changes what clients are made of."""
+    """Make new clients, for a test that changes what they are made from."""
     client.cache_clear()
     yield
     client.cache_clear()
@@ -77,7 +77,7 @@ def teams(tmp_path: Path) -> Teams:
 
 
 def events_in(folder: Path) -> list[dict[str, Any]]:
-    """Those on complete lines of the log."""
+    """Return the events on complete lines of the log."""
     found = []
     for line in (folder / "cost_events.jsonl").read_bytes().split(b"\n"):
         try:

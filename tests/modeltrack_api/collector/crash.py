@@ -1,7 +1,7 @@
-"""The collector, killed at each step on its way to the disk, and started again: `python crash.py FOLDER OPENCOST_URL`.
+"""Kill the collector at each step on its way to the disk, and start it again: `python crash.py FOLDER OPENCOST_URL`.
 
-A step is a system call that changes a file, and each is tried undone, done, and for a write half done. Prints how many
-steps there were; the folder of each has what the collectors left.
+A step is a system call that changes a file. The kill comes before each, after it, and in the middle of a write. It
+prints how many steps there were, and leaves what the collectors wrote in a folder for each step.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""OpenCost and AWS on loopback: they answer in the shapes that the real ones were seen to answer in."""
+"""Fake OpenCost and AWS on loopback, with answers in the shapes that the real ones were seen to use."""
 
 import json
 import threading
@@ -13,11 +13,11 @@ Answer = tuple[int, str, bytes]
 
 
 class FakeServer:
-    """`answers` makes the answer to a request; a test may replace it. Queries and bodies are kept in `asked`."""
+    """A server whose `answer` makes the answer to a request; a test may replace it. `asked` has queries and bodies."""
 
     def __init__(self) -> None:
         self.asked: list[Any] = []
-        self.hold = threading.Event()  # set: requests wait
+        self.hold = threading.Event()  # while it is set, requests wait
         self.released = threading.Event()
         fake = self
 
@@ -60,7 +60,7 @@ class FakeServer:
 
 
 def pod(namespace: str, name: str, total: float | None, **more: Any) -> dict[str, Any]:
-    """One entry, with the members of opencost/core/pkg/opencost/allocation_json.go that matter here and some others."""
+    """Return an entry with the members of opencost/core/pkg/opencost/allocation_json.go that matter and some others."""
     properties = {
         "cluster": "cluster-one",
         "node": "ip-10-2-16-238.eu-west-1.compute.internal",
@@ -114,7 +114,7 @@ class FakeOpenCost(FakeServer):
         super().__init__()
         self.entries: list[dict[str, Any]] = []
         self.reply: Answer | None = None
-        """In place of the entries."""
+        """If set, the answer instead of the entries."""
 
     def answer(self, request: BaseHTTPRequestHandler, body: bytes) -> Answer:
         parts = urlsplit(request.path)
@@ -127,7 +127,7 @@ class FakeOpenCost(FakeServer):
 
 
 class FakeAws(FakeServer):
-    """Cost Explorer and CloudWatch (JSON) and EC2 (query and XML) at one address."""
+    """A fake Cost Explorer and CloudWatch (JSON) and EC2 (query and XML) at one address."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -136,12 +136,12 @@ class FakeAws(FakeServer):
     def clear(self) -> None:
         self.asked.clear()
         self.days: dict[str, list[list[dict[str, Any]]]] = {}
-        """Day to its pages, each of them groups."""
+        """The pages of each day; a page is a list of groups."""
         self.estimated = False
         self.reply: Answer | None = None
-        """Of Cost Explorer, in place of the days."""
+        """If set, Cost Explorer's answer instead of the days."""
         self.gpus: list[dict[str, Any]] = []
-        """Dimensions of a metric, with its namespace, name and hour's average."""
+        """Metrics of GPUs: dimensions, namespace, name, and the hour's average."""
         self.machines: list[dict[str, Any]] = []
         self.page_size = 500
 
@@ -241,7 +241,7 @@ def group(service: str, team: str, amount: str, unit: str = "USD") -> dict[str, 
 
 
 def agent_gpu(instance: str, index: int, percent: float | None) -> dict[str, Any]:
-    """What the CloudWatch agent reports of one GPU."""
+    """Return what the CloudWatch agent reports about one GPU."""
     dimensions = {
         "InstanceId": instance,
         "ImageId": "ami-0abc",
@@ -259,7 +259,7 @@ def agent_gpu(instance: str, index: int, percent: float | None) -> dict[str, Any
 
 
 def pod_gpu(namespace: str, pod_name: str, device: str, percent: float | None) -> dict[str, Any]:
-    """What Container Insights reports of one GPU of a pod."""
+    """Return what Container Insights reports about one GPU of a pod."""
     dimensions = {
         "ClusterName": "prod",
         "Namespace": namespace,

@@ -19,7 +19,7 @@ def infra(number: int, **more: Any) -> InfraEvent:
 
 
 def call(minutes: int) -> bytes:
-    """A line of the proxy's, so many minutes after the window's end."""
+    """Return a line that the proxy wrote, so many minutes after the window's end."""
     when = HOUR.end + timedelta(minutes=minutes)
     return CostEvent(
         timestamp=when, provider="openai", model="m", cost_nanos=1, latency_ms=1, status_code=200, is_streaming=False
@@ -62,7 +62,7 @@ def test_a_line_that_was_cut_short_is_written_again(tmp_path: Path, cut: int) ->
 
 
 def test_in_a_log_with_many_calls_before_and_after(tmp_path: Path) -> None:
-    """Which is found although the collector's own events have older times than the calls around them."""
+    """The collector's events are found although their times are older than those of the calls around them."""
     path = tmp_path / "cost_events.jsonl"
     before = [call(minutes) for minutes in range(-3000, 1)]
     after = [call(minutes) for minutes in range(1, 3000)]
@@ -119,4 +119,4 @@ def test_a_state_that_cannot_be_read_is_begun_anew(
     with caplog.at_level(logging.WARNING):
         state.load()
     assert state.until("aws") is None
-    assert "begun anew" in caplog.text
+    assert "starting again from COLLECT_BACKFILL_DAYS ago" in caplog.text

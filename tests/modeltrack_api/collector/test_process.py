@@ -1,4 +1,4 @@
-"""The real process: how it starts, stops, and what is left when it is killed."""
+"""Test the real process: how it starts, how it stops, and what it leaves when it is killed."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ from tests.modeltrack_api.collector.fakes import FakeAws, FakeOpenCost, agent_gp
 
 Start = Callable[..., subprocess.Popen[str]]
 SOON = 10
-"""Seconds, on a machine that is busy with other tests; the server of these tests keeps one waiting for 30."""
+"""Seconds, enough on a busy machine, and far less than the 30 for which the fake server delays its answers."""
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def start(tmp_path: Path, opencost: FakeOpenCost) -> Iterator[Start]:
 
 
 def stop(process: subprocess.Popen[str], number: signal.Signals = signal.SIGTERM) -> tuple[float, str]:
-    """The seconds it took, and all that was printed."""
+    """Stop the process. Return the seconds that it took, and all that it printed."""
     begin = time.monotonic()
     process.send_signal(number)
     output, _ = process.communicate(timeout=60)
@@ -149,7 +149,8 @@ def test_killed_at_any_step_it_writes_each_event_once(tmp_path: Path, opencost: 
         timeout=60,
     )
     assert run.returncode == 0, run.stderr
-    # A window: two events of two writes, an fsync, the state's fsync and its renaming, each before and after.
+    # Steps of each of two windows: two events with two writes each, an fsync, the state file's fsync and its renaming;
+    # and for each of these one step before and one after.
     assert int(run.stdout) == 2 * 2 * (2 * 2 + 3)
     for folder in tmp_path.iterdir():
         found = [(event["timestamp"][11:13], event["cost_usd"]) for event in events_in(folder)]

@@ -28,7 +28,7 @@ GO_ON = threading.Event()
 
 
 class Bench:
-    """A runner whose clocks stand still, on a folder that others may have used before."""
+    """A runner whose clocks stand still. Its folder may have the files of an earlier runner."""
 
     def __init__(self, folder: Path, teams: Teams, *sources: Source, hours: int = 3) -> None:
         self.now = NOW
@@ -46,7 +46,7 @@ class Bench:
         self.runner.open()
 
     def round(self) -> float:
-        """Until there is nothing to do for now; the seconds until then."""
+        """Collect until there is nothing to do for now. Return the seconds until the next turn."""
         while not (pause := self.runner.round(GO_ON)):
             pass
         return pause
@@ -58,7 +58,7 @@ class Bench:
 
 
 class Broken:
-    """A source that fails as often as it is told to."""
+    """A source that fails as often as the test says."""
 
     name = "broken"
     length = timedelta(hours=1)
@@ -137,8 +137,10 @@ def test_a_source_that_fails_is_tried_again_later_and_later(
     assert pauses == [30, 60, 120, 240, 480, 600, 600, 600]
     assert len(source.windows) == 8
     assert {window.start for window in source.windows[:-1]} == {HOUR.start}
-    assert caplog.messages[0] == "broken 2026-11-24 10:00: HTTP 503; again in 30 s"
-    assert caplog.messages[-1] == "broken 2026-11-24 11:00: 0 events, $0.00"
+    assert caplog.messages[0] == (
+        "broken: the window from 2026-11-24 10:00 was not collected: HTTP 503; trying again in 30 s"
+    )
+    assert caplog.messages[-1] == "broken: collected the window from 2026-11-24 11:00: 0 new events, $0.00"
 
 
 def test_sources_take_turns_so_that_a_long_backfill_does_not_hold_up_the_others(tmp_path: Path, teams: Teams) -> None:

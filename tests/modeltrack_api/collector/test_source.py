@@ -46,7 +46,7 @@ def test_what_was_missed_is_made_up_for_within_bounds(source: OpenCost, until: d
 
 
 def test_a_state_from_the_future_does_not_stop_the_collector_for_long(source: OpenCost) -> None:
-    """It goes on at the next window."""
+    """The collector goes on with the next window."""
     far = at(0).replace(year=2036)
     assert list(due(source, far, NOW, WEEK)) == []
 
@@ -56,5 +56,5 @@ def test_an_id_says_what_an_event_is_about(source: OpenCost) -> None:
     ids = [event_id(source, HOUR, "a"), event_id(source, HOUR, "b"), event_id(source, later, "a")]
     assert len({*ids, event_id(source, HOUR, "a", "b"), event_id(source, HOUR, "ab")}) == 5
     assert event_id(source, HOUR, "a") == ids[0]
-    # Of released versions: another would count what is in users' logs a second time.
+    # Released versions make this id. With another one, events that are in users' logs would be written a second time.
     assert ids[0] == "a2b8a17e-c5f1-59ae-a93d-8ff696bffb38"

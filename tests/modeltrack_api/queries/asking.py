@@ -1,4 +1,4 @@
-"""A database made of log lines, and questions to it, without the server."""
+"""Make a database from log lines, and ask it questions without the server."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -36,10 +36,10 @@ _MODULES = (queries, forecast, estimator, executive)
 
 
 USD = 10**9
-"""In nano-USD."""
+"""A US dollar in nano-USD."""
 
 Database = Callable[..., "Asking"]
-"""Of lines, and `budgets` in the terms of budgets.json."""
+"""Makes a database from lines, with `budgets` as in budgets.json."""
 
 
 def at(day: str, time: str = "12:00") -> datetime:
@@ -47,7 +47,7 @@ def at(day: str, time: str = "12:00") -> datetime:
 
 
 def between(start: str, end: str) -> Window:
-    """From the one day to the other, which is included."""
+    """Return the range from the one day to the other; both are included."""
     return Window(micros(at(start, "00:00")), micros(at(end, "00:00")) + 24 * 3600 * 10**6)
 
 
@@ -75,7 +75,7 @@ class Asking:
         body: Any = None,
         **args: Any,
     ) -> Any:
-        """What a client would read: money as Decimal, all else as JSON has it. A `Reply` comes as it is."""
+        """Return the data that a client would read, with money as Decimal. A `Reply` is returned as is."""
         with self.app.store.reading() as db:
             args = DEFAULTS.get(call, {}) | args
             ask = Ask(self.app, db, now, window or ALWAYS, window is not None, filters, args, body)
@@ -88,12 +88,12 @@ class Asking:
 
 
 def as_read(answer: Any) -> Any:
-    """Numbers with a point as Decimal, so that nothing is rounded on the way into a comparison."""
+    """Return the answer with numbers that have a point as Decimal, so that comparisons see no rounding."""
     return json.loads(dumps(answer), parse_float=Decimal)
 
 
 def line(moment: datetime, number: int, nanos: int | None, **members: Any) -> bytes:
-    """A call's line in the log; `number` makes its id."""
+    """Return a call's line in the log; its id is made from `number`."""
     members = {
         "event_id": f"00000000-0000-4000-8000-{number:012x}",
         "timestamp": moment.isoformat().replace("+00:00", "Z"),
@@ -109,5 +109,5 @@ def money(nanos: int | None) -> Any:
 
 
 def calls(*described: tuple[str, int | None, dict[str, Any]]) -> list[bytes]:
-    """Of a day, the cost in nano-USD and the members."""
+    """Return log lines of calls, each described by its day, cost in nano-USD and members."""
     return [line(at(day), number, nanos, **members) for number, (day, nanos, members) in enumerate(described)]

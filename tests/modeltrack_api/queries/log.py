@@ -1,4 +1,4 @@
-"""A log's events in plain Python, and sums of them: what `recomputed` is made of."""
+"""Read a log's events and sum them up in plain Python, for `recomputed`."""
 
 import json
 from collections import defaultdict
@@ -15,7 +15,7 @@ NANO = Decimal("1e-9")
 
 
 class Log:
-    """Events of a log, each once, within a window and filters."""
+    """The events of a log, each once, within a window and filters."""
 
     def __init__(self, lines: Iterable[bytes], window: Window | None, filters: Filters, now: datetime) -> None:
         self.now = now
@@ -63,7 +63,7 @@ def mean(numbers: Iterable[int]) -> float:
 
 
 def groups(events: Iterable[Event], *labels: str) -> list[tuple[Any, list[Event]]]:
-    """By these labels (a text, or a tuple of several), dearest first, then by number of events, then by name."""
+    """Group the events by one label (a text) or several (a tuple), in order of cost, number of events, and name."""
     found = defaultdict(list)
     for e in events:
         key = tuple(e.get(label, "") for label in labels)

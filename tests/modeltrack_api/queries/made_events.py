@@ -1,5 +1,6 @@
-"""Random logs for hypothesis: every field, hits, refusals, downgrades, unknown prices, machines; in any order,
-with lines that come twice and lines that are no events.
+"""Make random logs for hypothesis: every field, hits, refusals, downgrades, unknown prices, machines.
+
+The lines are in any order; some come twice, and some are not events.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,7 @@ from tests.modeltrack_api.queries.asking import money
 
 FIRST = datetime(2026, 3, 26, tzinfo=UTC)
 DAYS = 12
-"""Over the end of a month, up to four days after asking.NOW."""
+"""The days of the events: across the end of a month, up to four days after asking.NOW."""
 
 _HOUR = 3_600_000_000
 TEAMS = ("", "product", "Ünïcode 团队", "a,b")
@@ -43,7 +44,7 @@ def _timestamp(offset: int, zone: str) -> str:
 
 
 def _kept(members: dict[str, Any]) -> bytes:
-    """As the log has it: without empty members."""
+    """Return the line as the log has it: without empty members."""
     return orjson.dumps({name: value for name, value in members.items() if value != ""})
 
 

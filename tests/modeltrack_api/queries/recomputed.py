@@ -1,4 +1,4 @@
-"""The API's sums worked out from the log in plain Python: what `queries` must equal."""
+"""Work out the API's sums from the log in plain Python; the answers of `queries` must be equal."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
@@ -62,7 +62,7 @@ def _trend(log: Log, recent: list[Event], today: date) -> list[Any]:
         if log.window.end < Window().end:
             last = min(last, (datetime(1970, 1, 1) + timedelta(microseconds=log.window.end - 1)).date())
         if first.year == 1970:
-            first = last + timedelta(days=1)  # not filled
+            first = last + timedelta(days=1)  # days without requests are left out
     else:
         first = today - timedelta(days=29)
         events = [e for e in recent if first <= e["at"].date() <= today]

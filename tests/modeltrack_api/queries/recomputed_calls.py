@@ -1,4 +1,4 @@
-"""Sessions, events and prompts worked out from the log in plain Python: what `queries` must equal."""
+"""Work out sessions, events and prompts from the log in plain Python; the answers of `queries` must be equal."""
 
 from collections import defaultdict
 from collections.abc import Callable
@@ -48,13 +48,13 @@ def rfc3339(at: datetime) -> str:
 
 
 def as_logged(event: Event) -> Event:
-    """A line's members; its time is told in UTC, to the microsecond."""
+    """Return a line's members, with its time in UTC to the microsecond."""
     members = {name: value for name, value in event.items() if name != "at"}
     return members | {"timestamp": rfc3339(event["at"])}
 
 
 def events(log: Log) -> list[Event]:
-    """Newest first, of the same moment the one that came later in the log."""
+    """Return the events newest first; of those with the same time, the one that came later in the log is first."""
     return [as_logged(e) for e in sorted(log.events, key=lambda e: e["at"])][::-1]
 
 

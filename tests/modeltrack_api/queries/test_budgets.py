@@ -1,4 +1,4 @@
-"""GET /api/budgets, by example."""
+"""Test GET /api/budgets by example."""
 
 from datetime import datetime
 from decimal import Decimal

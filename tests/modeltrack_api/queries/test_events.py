@@ -1,4 +1,4 @@
-"""GET /api/sessions and events, by example."""
+"""Test GET /api/sessions and events by example."""
 
 from datetime import timedelta
 from typing import Any
@@ -112,7 +112,7 @@ def numbers(page: dict[str, Any]) -> list[int]:
 
 
 def steps(ask: Asking, call: str, filters: Filters, **args: Any) -> int:
-    """Instructions of SQLite's that a question takes, to the hundred: each row that is looked at takes several."""
+    """Return how many instructions SQLite runs for a question, to the hundred. Each row that it reads takes several."""
     hundreds = 0
 
     def count() -> int:
@@ -120,7 +120,7 @@ def steps(ask: Asking, call: str, filters: Filters, **args: Any) -> int:
         hundreds += 1
         return 0
 
-    ask(call, filters=filters, **args)  # so that its statements are prepared
+    ask(call, filters=filters, **args)  # so that the statements are prepared before counting
     with ask.app.store.reading() as db:
         db.set_progress_handler(count, 100)
     ask(call, filters=filters, **args)

@@ -1,4 +1,4 @@
-"""GET /api/teams, features, infrastructure, cache and routing, by example."""
+"""Test GET /api/teams, features, infrastructure, cache and routing by example."""
 
 from decimal import Decimal
 

@@ -1,4 +1,4 @@
-"""GET /api/prompts and prompts/summary, by example."""
+"""Test GET /api/prompts and prompts/summary by example."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -18,7 +18,7 @@ LONG_PROMPT = PROMPT | {
 
 
 def spread(count: int, nanos: int, members: dict[str, Any]) -> list[bytes]:
-    """Calls over a day."""
+    """Return lines of calls that are spread evenly over a day."""
     start = at("2026-04-01", "00:00")
     return [line(start + timedelta(days=1) * n / count, n, nanos, **members) for n in range(count)]
 
@@ -39,7 +39,7 @@ class TestPrompts:
         ]
 
     def test_a_long_system_prompt_used_often_is_worth_the_providers_cache(self, database: Database) -> None:
-        """288 calls a day are one in 5 minutes: 1 - 1/e of them come within 5 minutes of another (Poisson).
+        """288 calls a day are one every 5 minutes: 1 - 1/e of them come within 5 minutes of another (Poisson).
 
         1,440,000 system tokens cost $1.44 at $1 a million. From the cache, 910,254 tokens at $0.10 and 529,746 at
         $1.25, which is what writing them costs, would have been $0.7532079.

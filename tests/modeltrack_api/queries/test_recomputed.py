@@ -1,4 +1,4 @@
-"""Every read call against a recomputation in plain Python from the same log, to the nano-dollar."""
+"""Compare every route that reads with a recomputation in plain Python from the same log, to the nano-USD."""
 
 import tempfile
 from collections.abc import Iterator

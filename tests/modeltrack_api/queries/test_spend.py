@@ -1,4 +1,4 @@
-"""GET /api/overview, spend, spend/summary and models, by example. That all sums are right is in test_recomputed.py."""
+"""Test GET /api/overview, spend, spend/summary and models by example. test_recomputed.py checks the sums in full."""
 
 from decimal import Decimal
 

@@ -1,4 +1,4 @@
-"""GET /api/reports/executive and its export."""
+"""Test GET /api/reports/executive and its export."""
 
 import csv
 import io
@@ -26,12 +26,12 @@ from tests.modeltrack_api.queries.recomputed import cache
 
 
 def until(day: str) -> Window:
-    """`end_date`."""
+    """Return the window of a request whose only date is this `end_date`."""
     return Window(0, micros(at(day, "00:00") + timedelta(days=1)))
 
 
 def calls(*described: tuple[str, float, dict[str, Any]]) -> list[bytes]:
-    """Of a day (noon) or moment, the cost in USD and the members."""
+    """Return log lines of calls, each described by its day (at noon) or time, cost in USD and members."""
     return [
         line(at(*moment.split("T")), number, round(usd * USD), **members)
         for number, (moment, usd, members) in enumerate(described)
@@ -87,7 +87,7 @@ class TestPeriod:
 
 class TestTrends:
     def test_against_the_period_before(self, database: Database) -> None:
-        """2 calls for 10 USD before, 3 for 12 now: a call costs 4 in place of 5."""
+        """There are 2 calls for 10 USD before, and 3 for 12 now: a call costs 4 instead of 5."""
         ask = database(
             *calls(("2026-03-20", 4, {}), ("2026-03-26", 6, {}), ("2026-03-31", 4, {})),
             *(line(at("2026-04-01"), 10 + n, 4 * USD) for n in range(2)),
@@ -99,7 +99,7 @@ class TestTrends:
         }
 
     def test_a_day_that_is_not_over_is_compared_with_as_much_of_its_counterpart(self, database: Database) -> None:
-        """It is 15:30 on April 3; March 27 is its counterpart a week before."""
+        """It is 15:30 on April 3, and March 27 is the same weekday a week before."""
         ask = database(*calls(("2026-04-03T15:00", 5, {}), ("2026-03-27T15:00", 5, {}), ("2026-03-27T16:00", 100, {})))
         assert ask("executive", period="weekly")["trends"]["spend_change_pct"] == 0
         assert ask("executive", until("2026-04-03"), period="weekly")["trends"]["spend_change_pct"] == 0
@@ -169,7 +169,7 @@ class TestAdvice:
         )
 
     def test_a_cheaper_model_with_what_it_would_have_saved(self, database: Database) -> None:
-        """Sonnet at 3 and 15 USD a million for 10 million in and 1 out: 45; Haiku at 1 and 5."""
+        """Sonnet costs 3 and 15 USD a million: 10 million tokens in and 1 million out are 45. Haiku costs 1 and 5."""
         tokens = {"input_tokens": 10_000_000, "output_tokens": 1_000_000}
         ask = database(*calls(("2026-04-01", 45, tokens | {"provider": "anthropic", "model": "claude-sonnet-4-6"})))
         found = ask("executive")

@@ -1,4 +1,4 @@
-"""Each alert arrives at Slack once and in order, whatever happens to Slack, to this process, or to both."""
+"""Test that each alert arrives at Slack once and in order, whatever happens to Slack or to this process."""
 
 import logging
 import os
@@ -35,7 +35,7 @@ def alert(api: Api, *models: str) -> None:
 
 
 def arrived(slack: FakeSlack) -> list[str]:
-    """The models that the messages are about."""
+    """Return the models that the messages are about."""
     return [text.split("'")[1] for text in slack.texts]
 
 
@@ -132,7 +132,7 @@ def test_a_slack_that_nobody_answers_at_loses_nothing(start: Start, slack: FakeS
 def test_an_answer_that_is_lost_is_asked_for_again(
     start: Start, slack: FakeSlack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """At least once is what can be had: whether Slack took it is not known."""
+    """Nobody knows whether Slack took the message, so it is sent again: at least once is all that is possible."""
     api = start(webhook=slack.url)
     alert(api, "m0")
     with monkeypatch.context() as patch:
@@ -237,7 +237,7 @@ def test_a_process_that_is_killed_as_it_sends_is_made_up_for_by_the_next(tmp_pat
 
 
 class _Hang:
-    """A step of a plan: the request has come, and no answer goes out."""
+    """A step of a plan: it notes that the request has come, and sends no answer."""
 
     def __init__(self, asked: threading.Event, hang_up: threading.Event) -> None:
         self.asked = asked
@@ -290,7 +290,7 @@ def test_a_fault_is_logged_once_and_does_not_end_the_work(
     api.alerter.stop()
     assert arrived(slack) == ["m0"] and calls[2] == 1
     assert [record.getMessage() for record in caplog.records if record.levelno > logging.INFO] == [
-        "alerts cannot be looked for or sent"
+        "alerts and reports cannot be made or sent; trying again"
     ]
 
 

@@ -315,7 +315,7 @@ def test_a_call_does_not_wait_for_the_database_for_ever(tmp_path: Path) -> None:
 
 
 def hold(app: App) -> Iterator[None]:
-    """The lock, in another thread."""
+    """Hold the lock of the ingest in another thread."""
     taken, done = threading.Event(), threading.Event()
 
     def run() -> None:
