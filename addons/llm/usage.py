@@ -14,7 +14,7 @@ _COUNTS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_to
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Hold the tokens of a call, in disjoint counts. Only `cache_write_1h_tokens` are a part of `cache_write_tokens`."""
+    """The tokens of a call, in disjoint counts; only `cache_write_1h_tokens` are a part of `cache_write_tokens`."""
 
     input_tokens: int = 0
     """Input at full price: neither read from the provider's cache nor written to it."""
