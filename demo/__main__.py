@@ -68,7 +68,7 @@ def _post(url: str, team: str, app: str, path: str, model: str, number: int, how
 
 
 def send_traffic(url: str) -> None:
-    """Send the requests of TRAFFIC one by one, and print what ModelTrack did: each kind of thing once a row."""
+    """Send the requests of TRAFFIC one by one, and print what ModelTrack did, each thing once for a row."""
     for team, app, path, model, times, how in TRAFFIC:
         seen = set()
         for number in range(times):

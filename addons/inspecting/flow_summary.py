@@ -26,7 +26,7 @@ MOST_EXPLAINED = 20
 
 @dataclass(slots=True)
 class FlowSummary:
-    """Sums and texts of the calls on a flow: one call, or all calls on a WebSocket."""
+    """Hold sums and texts of the calls on a flow: one call, or all calls on a WebSocket."""
 
     calls: int = 0
     inputs: int = 0

@@ -1,4 +1,4 @@
-"""Inspector: show calls in mitmweb and mitmproxy, with a comment, a marker, the conversation, and what it cost and why.
+"""Inspector: show calls in mitmweb and mitmproxy, with a comment, a marker, the conversation, and the cost explained.
 
 Everybody who may open mitmweb sees prompts and answers there. None of their text goes into logs, comments or metadata.
 """

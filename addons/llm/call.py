@@ -15,7 +15,7 @@ from addons.llm.usage import NOTHING, Estimate, Usage
 
 
 class CallState(Enum):
-    """The progress of a call. A call may skip a state, but never goes back to an earlier one."""
+    """Tell how far a call has come. A call may skip a state, but never goes back to an earlier one."""
 
     OPEN = auto()
     """Nothing of the call has left the proxy, so it costs nothing."""
@@ -29,7 +29,7 @@ class CallState(Enum):
 
 @dataclass(slots=True)
 class UntrackedCall:
-    """A request to a provider's API that is not metered, such as a list of models."""
+    """Hold the state of a request that is forwarded but not metered, such as a request for the list of models."""
 
     team: str
     app: str
@@ -41,7 +41,7 @@ class UntrackedCall:
 
 @dataclass(slots=True)
 class LLMCall:
-    """One use of a model: from the request's headers until its event is in the log."""
+    """Hold the state of one use of a model, from the headers of the request until its event is in the log."""
 
     route: Tracked
     base_url: str

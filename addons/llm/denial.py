@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Denial:
-    """The reason why the proxy does not serve a call, and the error that it sends instead."""
+    """State why the proxy does not serve a call, and which error it sends instead."""
 
     status: int
     """The HTTP status of the error."""

@@ -13,7 +13,7 @@ from addons.llm.routes import Tracked, clean, resolve
 
 
 class Host(NamedTuple):
-    """A host, or the part of a host below one base URL, that belongs to one provider."""
+    """Say which provider a host belongs to, or the part of a host below one base URL."""
 
     provider: Provider
     base_url: str

@@ -23,7 +23,7 @@ Name = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f
 
 
 class Rule(BaseModel):
-    """One model rule: which models it replaces or refuses, and from which share of a budget on."""
+    """Define a model rule: which models it replaces or refuses, and from which share of a budget on."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -55,7 +55,7 @@ class Rule(BaseModel):
 
 
 class RoutingFile(BaseModel):
-    """The content of data/routing.json: the model rules, in the order in which they are tried."""
+    """Define the content of data/routing.json: the model rules, in the order in which they are tried."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -75,7 +75,7 @@ class RoutingFile(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The rule that fired, and what it does to the call."""
+    """Say which rule fired, and what it does to the call."""
 
     rule: Rule
     target: str

@@ -18,7 +18,7 @@ _MAX_OUTPUT_TOKENS = 128_000  # more than models answer; a client that asks for 
 
 @dataclass(frozen=True, slots=True)
 class LLMRequest:
-    """What one request asks for. Its token counts are estimates: 4 characters are one token."""
+    """Hold what a request asks for. Its token counts are estimates, with 4 characters for a token."""
 
     model: str
     stream: bool

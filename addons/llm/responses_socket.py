@@ -23,7 +23,7 @@ _UNASKED = LLMRequest("", True, 0, 0, 0, 0, "")
 
 @dataclass(slots=True, eq=False)
 class Turn:
-    """A call on the WebSocket that is not over yet."""
+    """Hold the state of a call on the WebSocket that is not over yet."""
 
     call: LLMCall
     meter: ResponsesMeter

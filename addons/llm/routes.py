@@ -26,7 +26,7 @@ _WITH_MODEL = [
 
 @dataclass(frozen=True, slots=True)
 class Tracked:
-    """A path that makes a model generate. Its calls are metered, budgeted, cached, and subject to the model rules."""
+    """Name a path that uses a model. Its calls are metered, budgeted, cached, and subject to the model rules."""
 
     provider: Provider
     wire: WireFormat
@@ -44,7 +44,7 @@ class Tracked:
 
 @dataclass(frozen=True, slots=True)
 class PassedThrough:
-    """A path of a provider's API that is forwarded, but not metered."""
+    """Name a path of a provider's API that is forwarded, but not metered."""
 
     path: str
     provider: Provider | None
@@ -53,7 +53,7 @@ class PassedThrough:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A page that the proxy itself serves."""
+    """Name a page that the proxy itself serves."""
 
     path: str
 

@@ -14,7 +14,7 @@ _COUNTS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_to
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """The tokens of a call. The buckets are disjoint, but `cache_write_1h_tokens` are part of `cache_write_tokens`."""
+    """Hold the tokens of a call in disjoint counts, but `cache_write_1h_tokens` are part of `cache_write_tokens`."""
 
     input_tokens: int = 0
     """Input at full price: neither read from the provider's cache nor written to it."""
@@ -63,7 +63,7 @@ class Usage:
 
 
 class Estimate(NamedTuple):
-    """The tokens to assume where the provider does not report them."""
+    """Hold the tokens to assume where the provider does not report them."""
 
     input_tokens: int
     output_tokens: int

@@ -11,7 +11,7 @@ _TEXT = "Hello! This is the fake provider, and these words are what every questi
 
 @dataclass(frozen=True)
 class Reply:
-    """How to answer. Times are in seconds."""
+    """Hold the settings that say how to answer. Times are in seconds."""
 
     input_tokens: int = 1000
     """Input that is neither read from the cache nor written to it."""
@@ -69,7 +69,7 @@ class Reply:
 
 
 class Api(NamedTuple):
-    """How one of the providers' APIs answers."""
+    """Hold the functions that write the answers of one API."""
 
     answer: Callable[[str, Reply], dict[str, Any]]
     """Writes a whole answer, from the model and the settings."""

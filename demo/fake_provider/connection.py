@@ -40,7 +40,7 @@ def _find_api(path: str) -> tuple[Api, str] | None:
 
 
 class Provider(Protocol):
-    """What all connections to one fake provider share."""
+    """Give the connections what all of them share; FakeProvider is one."""
 
     record: bool
     defaults: Reply

@@ -24,7 +24,7 @@ def accept(key: str) -> bytes:
 
 
 class ResponsesSocket:
-    """One WebSocket. Requests on one lane are answered in order, requests on different lanes at the same time."""
+    """Answer the requests on a WebSocket: those on one lane in order, those on different lanes at the same time."""
 
     def __init__(
         self,

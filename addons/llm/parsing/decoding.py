@@ -20,7 +20,7 @@ _ZSTD_MAX_WINDOW = 8 * 2**20  # the limit of RFC 9659; a frame may ask for a far
 
 
 class UnknownEncoding(ValueError):
-    """A Content-Encoding that cannot be undone."""
+    """The Content-Encoding cannot be undone."""
 
 
 class DecodeError(ValueError):

@@ -20,7 +20,7 @@ class EventTooLarge(ValueError):
 
 
 class Event(NamedTuple):
-    """One block of the stream. A comment, or a blank line on its own, is an event without data."""
+    """Hold one block of the stream. A comment, or a blank line on its own, is an event without data."""
 
     name: str
     """The value of the `event:` field, "" where there is none."""

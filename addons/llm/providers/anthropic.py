@@ -47,7 +47,7 @@ class AnthropicMeter:
             self.model = text(message.get("model"))
             merge(self._usage, message.get("usage"))
         elif kind == "message_delta":
-            # These counts are cumulative, so they replace earlier ones. Fields that message_start gave may be missing.
+            # These counts are cumulative, so they replace those of message_start; fields that are missing here stay.
             merge(self._usage, content.get("usage"))
             self._has_final_output = count(details(content, "usage"), "output_tokens") is not None
         elif kind == "message_stop":

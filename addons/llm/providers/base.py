@@ -10,7 +10,7 @@ from addons.llm.usage import Estimate, Usage
 
 
 class Endpoints(NamedTuple):
-    """The providers' base URLs, as the settings give them, without a slash at the end; `azure` may be empty."""
+    """Hold the base URLs from the settings. They have no slash at the end; `azure` may be empty."""
 
     anthropic: str
     openai: str
@@ -74,7 +74,7 @@ class WireFormat(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """One provider: its name, its paths on the proxy, and where they lead."""
+    """Describe a provider: its name, its paths on the proxy, and where they lead."""
 
     name: str
     """The name in cost events."""
