@@ -21,7 +21,7 @@ _MOST_SERIES = 1000
 _OTHER = "(other)"
 _SUMS = {
     "requests": ("requests", "LLM calls."),
-    "input_tokens": ("input_tokens", "Input tokens, including those read from the provider's cache."),
+    "input_tokens": ("input_tokens", "Input tokens, including those read from or written to the provider's cache."),
     "output_tokens": ("output_tokens", "Output tokens."),
     "cost_nanos": ("spend_usd", "Cost in USD."),
     "saved_by_cache": ("saved_by_cache_usd", "Cost in USD that cache hits saved."),
