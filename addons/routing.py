@@ -61,7 +61,7 @@ class Routing:
         elif isinstance(route, Status):
             attach(flow, route)
         else:
-            message = f"ModelTrack has no route {path[:200]!r}: its README lists those it has."
+            message = f"ModelTrack has no route {path[:200]!r}: docs/clients.md lists those it has."
             refuse(flow, None, Denial(404, "not_found", message))
 
     def _through_tunnel(self, flow: http.HTTPFlow, tunnel: Tunnel, path: str) -> None:

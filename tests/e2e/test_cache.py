@@ -1,4 +1,4 @@
-"""SPEC, section 8."""
+"""The cache in a running proxy: which requests are given an answer again, and which are not."""
 
 import json
 import threading
