@@ -7,6 +7,7 @@ import dis
 import hashlib
 import importlib
 import inspect
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import FunctionType
@@ -104,9 +105,10 @@ def has_source(path: str) -> bool:
 
 
 def fingerprint(found: Any) -> str:
-    """Return the hash of a function's source, a class's full name, or the text of another value.
+    """Return the hash of a function's source, the text of a constant, or the full name of a class.
 
-    "" stands for a function without source, and for one that another package has wrapped.
+    A function of the standard library, which differs between versions of Python, goes by its name too. "" stands for a
+    function without source, and for one that another package has wrapped.
     """
     if isinstance(found, property):
         found = found.fget
@@ -118,6 +120,8 @@ def fingerprint(found: Any) -> str:
         *wrappers, innermost = _layers(found)
         if {_package(wrapper) for wrapper in wrappers} - {_package(innermost), "contextlib", "functools"}:
             return ""
+        if _package(innermost) in sys.stdlib_module_names and isinstance(innermost, FunctionType):
+            return f"{innermost.__module__}.{innermost.__qualname__}"
         source = inspect.getsource(innermost.__code__)
     except (AttributeError, OSError, TypeError):
         return ""

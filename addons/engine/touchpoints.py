@@ -75,6 +75,8 @@ HEADERS = (
     _known("mitmproxy.http:Headers.get_all", "367b3317bc2ba45c"),
     _known("mitmproxy.http:Headers._reduce_values", "d808a4075a1f266d"),
     _known("mitmproxy.http:Headers._kconv", "dd59639eb7c46701"),
+    _known("mitmproxy.http:Headers.get", "collections.abc.Mapping.get"),
+    _known("mitmproxy.http:Headers.__contains__", "collections.abc.Mapping.__contains__"),
     _known("mitmproxy.http:_native", "0ba4541fc6fa15ce"),
     _known("mitmproxy.http:_always_bytes", "1f256dc3d66394a0"),
     _known("mitmproxy.utils.strutils:always_bytes", "97a1c07fd4d60b7d"),
