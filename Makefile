@@ -5,13 +5,17 @@ PYTHON := $(shell for p in python3.13 python3.12 python3.14 python3 python; do \
 BIN := .venv/bin
 READY := .venv/.installed
 
-.PHONY: demo test bench check check-config ca-bundle lock clean
+.PHONY: demo test test-versions bench check check-config ca-bundle lock clean
 
 demo: $(READY)
 	@$(BIN)/python -m demo
 
 test: $(READY)
 	@$(BIN)/python -m pytest -q -n 2
+
+# Run what depends on mitmproxy on each release of it that is supported: docs/mitmproxy-releases.md.
+test-versions: $(READY)
+	@$(BIN)/python -m tests.mitmproxy_releases
 
 # Measure what ModelTrack costs compared with bare mitmdump, on loopback. This takes some minutes.
 # PEER_URL=... measures another gateway as well.
@@ -41,10 +45,12 @@ $(READY): requirements.lock
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes --only-binary :all: -r requirements.lock
 	@touch $@
 
-# Write requirements.lock; needed after a change of the dependencies in pyproject.toml. The lock names no registry.
+# Write the locks; needed after a change of the dependencies in pyproject.toml. They name no registry.
+COMPILE := $(BIN)/uv pip compile -q pyproject.toml --extra aws --extra dashboard --extra dev --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --universal --python-version 3.12
 lock: $(READY)
-	@$(BIN)/uv pip compile -q pyproject.toml --extra aws --extra dashboard --extra dev --generate-hashes --no-emit-index-url --no-emit-find-links \
-		--universal --python-version 3.12 -o requirements.lock
+	@$(COMPILE) -o requirements.lock
+	@$(BIN)/python -m tests.mitmproxy_releases lock $(COMPILE)
 
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-mitmproxy-* .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -101,7 +101,7 @@ class Bootstrap:
     async def _listen(self) -> None:
         """Open the listeners that the options ask for; those that are open already stay so."""
         options = ctx.options
-        if not options.server:
+        if not options.server or self.core.failure:
             return
         self._drop_failed()
         modes = [mode_specs.ProxyMode.parse(mode) for mode in options.mode]

@@ -41,9 +41,9 @@ addons = [
     CostLogger(core),
     BedrockSigner(core),
     status,
-    JsonErrors(),
-    Chunks(),
-    WebSocketLayer(),
+    JsonErrors(core),
+    Chunks(core),
+    WebSocketLayer(core),
     Inspector(core, status.all_stats, cache.clear),
     FastDispatch(),
 ]

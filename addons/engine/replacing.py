@@ -1,9 +1,20 @@
-"""Replace parts of mitmproxy, and give them back: by such as do more, or faster ones where they are those known."""
+"""Replace parts of mitmproxy, and give them back.
 
-import hashlib
-import inspect
+A fix is needed for a correct proxy: where mitmproxy is not what it was made for, the proxy does not start. A speed-up
+stays away there, and mitmproxy's own code runs.
+"""
+
+import logging
 from collections.abc import Iterable
 from typing import Any, ClassVar, NamedTuple
+
+from mitmproxy import version
+
+from addons.core import Core
+from addons.engine.checking import Function
+from addons.engine.touchpoints import RELEASES
+
+logger = logging.getLogger(__name__)
 
 _ABSENT: Any = object()
 
@@ -16,21 +27,21 @@ class Replacement(NamedTuple):
 
 
 class Replacements:
-    """What is replaced together."""
+    """Replacements that are made and undone together."""
 
     def __init__(self, replacements: Iterable[Replacement]) -> None:
         self._replacements = tuple(replacements)
         self._originals: list[tuple[Replacement, Any]] = []
 
     def apply(self) -> bool:
-        """Whether it was done. Once only."""
+        """Replace each, remember what was there, and return True. To be called once only."""
         for each in self._replacements:
             self._originals.append((each, vars(each.owner).get(each.name, _ABSENT)))
             setattr(each.owner, each.name, each.value)
         return True
 
     def undo(self) -> None:
-        """What others have put on top stays."""
+        """Put back what was there, but where others have put something on top."""
         for (owner, name, value), original in self._originals:
             if vars(owner).get(name) != value:
                 continue
@@ -41,39 +52,45 @@ class Replacements:
         self._originals.clear()
 
 
-class ReplacingAddon:
-    """One whose only work is to replace something for as long as it is there."""
+class Fix:
+    """An addon that replaces something for as long as it is loaded, and without which nothing is served."""
 
+    name: ClassVar[str]
+    relies_on: ClassVar[tuple[Function, ...]]
+    """What it replaces, and what it builds on."""
     replacements: ClassVar[tuple[Replacement, ...]]
 
-    def load(self, _: object) -> None:
+    def __init__(self, core: Core) -> None:
+        self._core = core
         self._applied = Replacements(self.replacements)
-        self._applied.apply()
+
+    def load(self, _: object) -> None:
+        """Log an error where mitmproxy is not as expected, which ends a start; a running proxy refuses requests."""
+        problems = [problem for each in self.relies_on if (problem := each.deviation(trusts_version=True))]
+        if not problems:
+            self._applied.apply()
+            return
+        self._core.failure = (
+            f"the fix '{self.name}' was made for mitmproxy {', '.join(RELEASES)}; this {version.VERSION} differs, so"
+            f" the proxy does not start: {'; '.join(problems)}"
+        )
+        logger.error("%s", self._core.failure)
 
     def done(self) -> None:
         self._applied.undo()
 
 
-class Part(Replacements):
-    """As long as `known` has the fingerprint of the functions that it `relies_on`."""
+class SpeedUp(Replacements):
+    """Replacements that are made only where mitmproxy is as expected."""
 
-    def __init__(
-        self, what: str, relies_on: Iterable[Any], known: Iterable[str], replacements: Iterable[Replacement]
-    ) -> None:
+    def __init__(self, what: str, relies_on: Iterable[Function], replacements: Iterable[Replacement]) -> None:
         super().__init__(replacements)
         self.what = what
+        self.problem = ""
+        """Says why it was not made."""
         self._relies_on = tuple(relies_on)
-        self._known = frozenset(known)
 
     def apply(self) -> bool:
-        """False where mitmproxy's part is another one, or somebody has replaced it: then it stays. Once only."""
-        return fingerprint(self._relies_on) in self._known and super().apply()
-
-
-def fingerprint(functions: Iterable[Any]) -> str:
-    """Of their source; "" where that is not there to be looked at."""
-    try:
-        source = "".join(map(inspect.getsource, functions))
-    except (OSError, TypeError):
-        return ""
-    return hashlib.sha256(source.encode()).hexdigest()[:16]
+        """Return False where mitmproxy has another function, or somebody has replaced it: then that stays."""
+        self.problem = next((problem for each in self._relies_on if (problem := each.deviation())), "")
+        return not self.problem and super().apply()

@@ -1,8 +1,8 @@
 """Chunks: read a chunked body in as few pieces as it came in, and without its trailers.
 
-mitmproxy takes each chunk through all of its layers, and writes it, on its own, though several come at once as a rule.
-Trailers, fields after the last chunk, make its layer crash and leave the connection hanging; they are discarded, as
-RFC 9112 (section 7.1.2) lets one do who forwards a body by its length.
+mitmproxy takes each chunk through all of its layers, and writes it, on its own, though several usually come together.
+Trailers, fields after the last chunk, make its layer crash and leave the connection hanging. They are discarded, as
+RFC 9112 (section 7.1.2) allows for a recipient that passes the body on under a length of its own.
 """
 
 from h11 import Data, EndOfMessage, ProtocolError
@@ -10,18 +10,19 @@ from h11._readers import ChunkedReader
 from h11._receivebuffer import ReceiveBuffer
 from mitmproxy.proxy.layers.http import _http1
 
-from addons.engine.replacing import Replacement, ReplacingAddon
+from addons.engine.replacing import Fix, Replacement
+from addons.engine.touchpoints import CHUNKS
 
 
 class _Reader(ChunkedReader):
-    """mitmproxy calls it until it has nothing more to give."""
+    """A reader that mitmproxy calls until it has nothing more to give."""
 
     def __init__(self) -> None:
         super().__init__()
         self._next: EndOfMessage | ProtocolError | None = None
 
     def __call__(self, buffer: ReceiveBuffer) -> Data | EndOfMessage | None:
-        """All data that is there, then what comes after it."""
+        """Return all the data that is there in one piece, and what follows it at the next call."""
         pieces = []
         event = self._next or self._read(buffer)
         while isinstance(event, Data):
@@ -42,5 +43,7 @@ class _Reader(ChunkedReader):
         return EndOfMessage() if isinstance(event, EndOfMessage) else event
 
 
-class Chunks(ReplacingAddon):
+class Chunks(Fix):
+    name = "chunks"
+    relies_on = CHUNKS
     replacements = (Replacement(_http1, "ChunkedReader", _Reader),)

@@ -1,6 +1,6 @@
-"""JsonErrors: the errors that mitmproxy makes itself, such as an upstream that cannot be reached, in JSON.
+"""JsonErrors: answer in JSON where mitmproxy itself makes an error, such as for an upstream that it cannot reach.
 
-mitmproxy answers those in HTML and lets no addon change them: a response set in the `error` hook is ignored.
+mitmproxy answers in HTML there and lets no addon change it: a response set in the `error` hook is ignored.
 """
 
 import orjson
@@ -9,7 +9,8 @@ from mitmproxy.http import Headers, Response
 from mitmproxy.net.http import http1
 from mitmproxy.proxy.layers.http import _http1, _http2
 
-from addons.engine.replacing import Replacement, ReplacingAddon
+from addons.engine.replacing import Fix, Replacement
+from addons.engine.touchpoints import JSON_ERRORS
 from addons.flow.replies import JSON, error_body
 
 
@@ -31,7 +32,9 @@ def make_error_response(status_code: int, message: str = "") -> bytes:
     return assembled
 
 
-class JsonErrors(ReplacingAddon):
+class JsonErrors(Fix):
+    name = "JSON errors"
+    relies_on = JSON_ERRORS
     replacements = (
         Replacement(_http1, "make_error_response", make_error_response),
         Replacement(_http2, "format_error", format_error),

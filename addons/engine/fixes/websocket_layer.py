@@ -1,10 +1,10 @@
-"""WebSocketLayer: what mitmproxy's own WebSocket layer lacks for a gateway, added to its connections.
+"""WebSocketLayer: correct what mitmproxy's WebSocket connections do in a way that no gateway may.
 
-- A message grows without limit, and by copying all of it for each piece that comes: here it is collected once, and one
-  over `body_size_limit` closes the socket (1009).
-- A message that is injected while one of the provider's is half there is merged with it: here it waits.
-- A side that is gone without a word is a normal end (1000) to the other one: here that is cut off as well.
-- A changed message is cut every 4000 bytes, in the middle of characters: here it is one frame.
+- A message grows without limit, and all of it is copied for each piece that comes. Here its pieces are joined once, and
+  a message over `body_size_limit` closes the socket (1009).
+- A message that is injected while half of one of the provider's is there is merged with it. Here it goes out alone.
+- When one side is gone without a close frame, the other is told of a normal end (1000). Here its connection just ends.
+- A changed message is cut every 4000 bytes, in the middle of characters. Here it is one frame.
 """
 
 import sys
@@ -17,10 +17,11 @@ from mitmproxy.utils import human
 from wsproto.events import CloseConnection, Event, Message, TextMessage
 from wsproto.frame_protocol import CloseReason
 
-from addons.engine.replacing import Replacement, ReplacingAddon
+from addons.engine.replacing import Fix, Replacement
+from addons.engine.touchpoints import WEBSOCKET_LAYER
 
 _FRAME_BYTES = 64
-"""What a frame costs at least, so that empty ones are not endless."""
+"""Counted for each frame, so that a message of empty frames comes to an end."""
 
 
 def _limit() -> int:
@@ -36,8 +37,8 @@ class Connection(websocket.WebsocketConnection):
         super().__init__(*args, **kwargs)
 
     def events(self) -> Iterator[Event]:
-        """Of messages, only whole ones."""
-        while self._events:  # the end of the connection, and what is injected, which is whole
+        """Yield what has come, of messages only those that are there as a whole."""
+        while self._events:  # the end of the connection, and injected messages, which are whole
             yield self._events.popleft()
         for event in super().events():
             if not isinstance(event, Message):
@@ -66,7 +67,9 @@ class Connection(websocket.WebsocketConnection):
         return sent
 
 
-class WebSocketLayer(ReplacingAddon):
+class WebSocketLayer(Fix):
+    name = "WebSocket layer"
+    relies_on = WEBSOCKET_LAYER
     replacements = (
         Replacement(websocket, "WebsocketConnection", Connection),
         Replacement(websocket.Fragmentizer, "FRAGMENT_SIZE", sys.maxsize),

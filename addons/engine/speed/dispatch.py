@@ -1,38 +1,29 @@
-"""FastDispatch: give an event to the addons that implement it, without asking all of them each time.
+"""FastDispatch: give an event to the addons that have a hook for it, without asking all of them each time.
 
 AddonManager visits every addon, about 45, for every event, with a context manager, a generator and a coroutine each:
-half of what a request costs. hook_table.py takes the place of two of its methods, on its instance and nowhere else;
-lookups.py and layer.py do what mitmproxy does else for a request, with less.
+that is half of what a request costs. hook_table.py takes the place of two of its methods, on its instance and nowhere
+else; lookups.py and layer.py do with less what else mitmproxy does for a request.
 
-In one thing it differs on purpose: an error in a script's addon skips no other addon. With AddonManager all scripts are
+It differs on purpose in one thing: an error in a script's addon skips no other addon. To AddonManager all scripts are
 one entry of its chain, and an error in the first would let a request past the budgets of the next.
 """
 
 import logging
 from typing import Any
 
-from mitmproxy import addonmanager, connection, ctx
+from mitmproxy import addonmanager, connection, ctx, version
 from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
 
-from addons.engine.replacing import Part, Replacement
+from addons.engine.replacing import Replacement, SpeedUp
 from addons.engine.speed import layer, lookups
 from addons.engine.speed.hook_table import HookTable
+from addons.engine.touchpoints import DISPATCH, RELEASES
 
 logger = logging.getLogger(__name__)
 
 OPTION = "modeltrack_fast_dispatch"
 
 _REPLACED = ("handle_lifecycle", "trigger_event")
-_RELIED_ON = (
-    addonmanager.AddonManager.handle_lifecycle,
-    addonmanager.AddonManager.trigger_event,
-    addonmanager.AddonManager.invoke_addon,
-    addonmanager.AddonManager._iter_hooks,
-    addonmanager.traverse,
-    addonmanager.safecall,
-)
-_KNOWN = ("39d92a1584707fe0",)
-"""Fingerprints of mitmproxy 12.2."""
 
 
 def _is_plain(manager: addonmanager.AddonManager) -> bool:
@@ -41,12 +32,11 @@ def _is_plain(manager: addonmanager.AddonManager) -> bool:
 
 class FastDispatch:
     def __init__(self) -> None:
-        self._parts: list[Part] = []
-        """Those in force."""
-        self._connections = layer.part()
+        self._in_force: list[SpeedUp] = []
+        self._connections = layer.speed_up()
         self._table: HookTable | None = None
         self._methods: list[tuple[str, Any]] = []
-        """Of the table, and the manager's while it is in force."""
+        """Methods of the table, which are the manager's while it is in force."""
 
     def configure(self, updated: set[str]) -> None:
         if OPTION in updated:
@@ -56,13 +46,16 @@ class FastDispatch:
                 self.uninstall()
 
     def client_connected(self, client: connection.Client) -> None:
-        if self._table and self._connections in self._parts:
+        if self._table and self._connections in self._in_force:
             handler = ctx.master.addons.get("proxyserver").connections.get(client.id)
             if type(handler) is ProxyConnectionHandler:
                 handler.layer = layer.FastLayer(handler, self._begin)  # type: ignore[assignment]
 
     def _begin(self) -> layer.Begin | None:
-        """Asked at every event of every connection. None where somebody has put another on top of either."""
+        """Return how to begin an event; None where an addon has put something on top of the table's methods.
+
+        It is asked at every event of every connection.
+        """
         table = self._table
         if table is None:
             return None
@@ -74,21 +67,28 @@ class FastDispatch:
         self.uninstall()
 
     def install(self, manager: addonmanager.AddonManager) -> None:
-        if self._parts:
+        if self._in_force:
             return
         table = HookTable(manager)
         self._methods = [(name, getattr(table, name)) for name in _REPLACED]
-        dispatch = Part("dispatch", _RELIED_ON, _KNOWN, [Replacement(manager, *each) for each in self._methods])
-        parts = [dispatch, self._connections, *lookups.parts()]
-        self._parts = [part for part in parts if (part is not dispatch or _is_plain(manager)) and part.apply()]
-        if dispatch in self._parts:
+        dispatch = SpeedUp("dispatch", DISPATCH, [Replacement(manager, *each) for each in self._methods])
+        if not _is_plain(manager):
+            dispatch.problem = "an addon has changed the AddonManager"
+        speed_ups = [dispatch, self._connections, *lookups.speed_ups()]
+        self._in_force = [each for each in speed_ups if (each is not dispatch or _is_plain(manager)) and each.apply()]
+        if dispatch in self._in_force:
             self._table = table
-        if unknown := [part.what for part in parts if part not in self._parts]:
-            what = ", ".join(unknown)
-            logger.warning("%s does not know this mitmproxy's %s, or finds it changed: no faster there", OPTION, what)
+        if problems := [f"{each.what} ({each.problem})" for each in speed_ups if each.problem]:
+            logger.warning(
+                "%s was made for mitmproxy %s; this %s differs, so these speed-ups are off: %s",
+                OPTION,
+                ", ".join(RELEASES),
+                version.VERSION,
+                ", ".join(problems),
+            )
 
     def uninstall(self) -> None:
         self._table = None
-        for part in self._parts:
-            part.undo()
-        self._parts.clear()
+        for each in self._in_force:
+            each.undo()
+        self._in_force.clear()

@@ -1,7 +1,7 @@
-"""HookTable: in place of the two methods of mitmproxy's AddonManager that give an event to all addons.
+"""HookTable: take the place of the two methods of mitmproxy's AddonManager that give an event to all addons.
 
-Which addons have a hook for an event is looked up once, where it cannot change: mitmproxy's own addons and ModelTrack's
-have their hooks in their classes. Other scripts and what they bring are asked at every event, as AddonManager does.
+mitmproxy's own addons and ModelTrack's have their hooks in their classes, so which of them have one for an event is
+looked up once. Other scripts, and the addons that they bring, are asked at every event, as AddonManager does.
 """
 
 import inspect
@@ -13,17 +13,16 @@ from typing import Any
 from mitmproxy import addonmanager, exceptions, flow, hooks
 
 _DECLARING = ("mitmproxy.", "addons.")
-"""Packages, mitmproxy's and this one, whose addons have all their hooks in their classes."""
+"""The packages whose addons have all their hooks in their classes."""
 _ABSENT: Any = object()
 
 _Call = Callable[..., Any]
-
 
 _flow_classes: dict[type, bool] = {}
 
 
 def is_flow(message: object) -> bool:
-    """As isinstance(message, Flow), which is slow for a class that is abstract."""
+    """Tell what isinstance(message, Flow) does, which is slow since Flow is abstract."""
     kind = type(message)
     if kind not in _flow_classes:
         _flow_classes[kind] = issubclass(kind, flow.Flow)
@@ -31,8 +30,10 @@ def is_flow(message: object) -> bool:
 
 
 class HookTable:
-    """`begin` and `begin_lifecycle` call the hooks up to the first that waits, without a coroutine of their own, and
-    give back what is then to be awaited; None where no hook waits, and all is done.
+    """Call the hooks for an event.
+
+    `begin` and `begin_lifecycle` call those up to the first that waits, without a coroutine of their own, and return
+    what is then to be awaited: None where no hook waits, and all is done.
     """
 
     def __init__(self, manager: addonmanager.AddonManager) -> None:
@@ -45,7 +46,7 @@ class HookTable:
             await rest
 
     async def trigger_event(self, event: hooks.Hook) -> None:
-        """Raises OptionsError, if a hook does; other errors are logged."""
+        """Call all hooks. Raises OptionsError if a hook does; other errors are logged."""
         if rest := self.begin(event.name, event.args()):
             await rest
 
@@ -67,7 +68,7 @@ class HookTable:
         return None
 
     def begin(self, name: str, args: list[Any]) -> Awaitable[None] | None:
-        """Raises OptionsError, if a hook does; other errors are logged."""
+        """Call hooks up to the first that waits. Raises OptionsError if a hook does; other errors are logged."""
         return _go_on(self._calls(name), args)
 
     def _calls(self, name: str) -> Iterator[_Call]:
@@ -75,7 +76,7 @@ class HookTable:
         size = len(chain)
         for entry in self._find(name):
             yield from entry.calls()
-            if len(chain) != size:  # a hook has added addons, which still get the event that it was called for
+            if len(chain) != size:  # a hook has added addons, and those still get the event that it was called for
                 position = entry.position
                 while (position := position + 1) < len(chain):
                     yield from _below(chain[position], name)
@@ -93,7 +94,7 @@ class HookTable:
 
 
 class _Entry:
-    """What one addon of the manager's chain and those below it have for one event."""
+    """The hooks for one event of one addon in the manager's chain and of those below it."""
 
     def __init__(self, position: int, addon: Any, name: str) -> None:
         self.position = position
@@ -103,9 +104,9 @@ class _Entry:
 
     def _look(self) -> None:
         self._known: tuple[_Call, ...] | None = None
-        """What to call, None where it has to be asked each time."""
+        """The hooks to call; None where the addons have to be asked each time."""
         self._watched: list[tuple[Any, Any, bool]] = []
-        """What that depends on: an addon, a copy of those below it, and whether it might get a hook."""
+        """The addons on which that depends, each with a copy of those below it, and whether it may get a hook later."""
         known: list[_Call] = []
         try:
             for addon in addonmanager.traverse([self._addon]):
@@ -117,7 +118,7 @@ class _Entry:
                     known.append(hook)
                 if not is_fixed or below is not _ABSENT:
                     self._watched.append((addon, _listed(below), not is_fixed))
-        except Exception:  # in a property of an addon's; when it is asked, that is logged
+        except Exception:  # from a property of an addon; it is logged when the addon is asked
             return
         self._known = tuple(known)
 
@@ -144,7 +145,7 @@ class _Entry:
 
 
 def _listed(below: Any) -> list[Any] | None:
-    """A copy; None for an addon that has none below it, and cannot have any."""
+    """Return a copy; None for an addon that cannot have others below it."""
     return None if below is _ABSENT else [*below]
 
 
@@ -165,7 +166,7 @@ def _go_on(calls: Iterator[_Call], args: list[Any]) -> Awaitable[None] | None:
 
 
 async def _wait(result: Awaitable[Any], calls: Iterator[_Call], args: list[Any]) -> None:
-    """For what `_go_on` has got, and what comes after it."""
+    """Await what a hook has returned to `_go_on`, then go on with the hooks after it."""
     try:
         await result
     except exceptions.AddonHalt:
@@ -179,14 +180,14 @@ async def _wait(result: Awaitable[Any], calls: Iterator[_Call], args: list[Any])
 
 
 def _below(addon: Any, name: str) -> Iterator[_Call]:
-    """The hooks of an addon and all below it. Lazy: what one of them changes holds for the rest of the event."""
+    """Yield the hooks of an addon and of all below it, one by one: a hook may change which come after it."""
     try:
         for owner in addonmanager.traverse([addon]):
             if hook := _hook(owner, name):
                 yield hook if callable(hook) else partial(_cannot_call, name, owner)
     except (exceptions.AddonHalt, exceptions.OptionsError):
         raise
-    except Exception as error:  # in a property of an addon's, such as `addons`
+    except Exception as error:  # from a property of an addon, such as `addons`
         _report(error, "_below")
 
 
@@ -195,12 +196,12 @@ def _cannot_call(name: str, owner: Any, *_: Any) -> None:
 
 
 def _report(error: Exception, caller: str) -> None:
-    """As AddonManager does, in its own name, with the traceback from below `caller`."""
+    """Log an error as AddonManager does, in its name, with the traceback from below `caller`."""
     trace = addonmanager.cut_traceback(error.__traceback__, caller)
     addonmanager.logger.error(f"Addon error: {error}", exc_info=(type(error), error, trace))
 
 
 def _hook(addon: Any, name: str) -> Any:
-    """None where there is none; a module that was imported and is called like a hook is none."""
+    """Return an addon's hook, None where it has none: an imported module of the same name is no hook."""
     hook = getattr(addon, name, None)
     return hook if hook and not isinstance(hook, ModuleType) else None

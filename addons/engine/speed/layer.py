@@ -1,8 +1,8 @@
-"""A layer around all of a connection's, with less of asyncio for each hook and fewer writes.
+"""FastLayer: a layer around all of a connection's, with less of asyncio for each hook and fewer writes.
 
 mitmproxy makes a task for each hook, four or more for a request, whose end waits for a lock and for the event loop's
-next turn. Here hooks that wait for nothing are called at once, and what their end leads to is handled right after. What
-is to be sent goes out in one piece: a head with its body, and all the chunks of a stream that have come together.
+next turn. Here a hook that waits for nothing is called at once, and what its end leads to is handled right after it.
+What is to be sent goes out in one piece: a head with its body, and all chunks of a stream that came together.
 """
 
 import asyncio
@@ -16,39 +16,38 @@ from mitmproxy import exceptions, hooks
 from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.layer import Layer
 from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
-from mitmproxy.proxy.server import ConnectionHandler
 from mitmproxy.utils import asyncio_utils
 
-from addons.engine.replacing import Part
+from addons.engine.replacing import SpeedUp
 from addons.engine.speed.hook_table import is_flow
+from addons.engine.touchpoints import CONNECTIONS
 
 _AT_ONCE = 32
 """Events handled before others get their turn: a client may send thousands of requests in one piece."""
 _JOINED_BYTES = 65536
-"""More than this is sent as it comes: copying it would cost more than a write."""
+"""More than this is sent as it comes: to copy it would cost more than a write."""
 
 Begin = Callable[[hooks.Hook, list[Any]], Awaitable[None] | None]
-"""`HookTable.begin_lifecycle`."""
+"""The type of `HookTable.begin_lifecycle`."""
 
 
-def part() -> Part:
-    """Nothing is replaced, but `handler.layer` for each connection."""
-    relies_on = (ConnectionHandler.server_event, ConnectionHandler.hook_task, ProxyConnectionHandler.handle_hook)
-    return Part("connections", relies_on, {"05e4ae6d1274e796"}, ())
+def speed_up() -> SpeedUp:
+    """Return one that replaces nothing yet: `handler.layer` is replaced for each connection."""
+    return SpeedUp("connections", CONNECTIONS, ())
 
 
 class FastLayer:
-    """`handler.layer`, for the one caller it has: `handler.server_event`, which holds a lock while it goes through the
-    commands.
+    """Stand in for `handler.layer`. Its only caller is `handler.server_event`, which holds a lock while it goes through
+    the commands.
     """
 
     def __init__(self, handler: ProxyConnectionHandler, begin: Callable[[], Begin | None]) -> None:
-        """`begin` gives None while hooks are to go mitmproxy's own way."""
+        """`begin` returns None while hooks are to go mitmproxy's own way."""
         self._handler = handler
         self._layer: Layer = handler.layer
         self._begin = begin
         self._waiting: deque[events.Event] | None = None
-        """While events are handled: those that come of them."""
+        """The events that come of those being handled; None while none is."""
 
     def handle_event(self, event: events.Event) -> Iterator[commands.Command]:
         begin = self._begin()
@@ -77,7 +76,7 @@ class FastLayer:
         finally:
             if self._waiting is waiting:
                 self._waiting = None
-            for left in waiting:  # too many, or a command could not be carried out
+            for left in waiting:  # there were too many, or a command could not be carried out
                 self._later(self._handler.server_event(left))
 
     def _start(self, hook: commands.StartHook, begin: Begin, waiting: deque[events.Event]) -> None:
@@ -85,7 +84,7 @@ class FastLayer:
         try:
             rest = begin(hook, args)
         except (exceptions.OptionsError, asyncio.CancelledError) as error:
-            # With a task of its own the hook would end with that, and the connection go on without it.
+            # In a task of its own the hook would end here too, and the connection would go on without it.
             self._handler.log(f"the hook {hook.name} did not end: {error!r}", logging.ERROR)
             return
         if rest or (is_flow(args[0]) and args[0].intercepted):
@@ -103,7 +102,7 @@ class FastLayer:
             return
         completed = events.HookCompleted(hook)
         if self._waiting is not None and self._handler._server_event_lock.locked():
-            self._waiting.append(completed)  # it has waited for nothing after all
+            self._waiting.append(completed)  # the hook has not waited for anything after all
         else:
             await self._handler.server_event(completed)
 
@@ -111,6 +110,7 @@ class FastLayer:
         asyncio_utils.create_task(work, name="handle_hook", keep_ref=True, client=self._handler.client.peername)
 
     def _joined(self, unsent: list[commands.SendData]) -> Iterator[commands.Command]:
+        """Yield what is to be sent, in one piece for each stream where that is not too much to copy."""
         by_connection: dict[Any, list[bytes]] = {}
         for command in unsent:
             by_connection.setdefault(command.connection, []).append(command.data)

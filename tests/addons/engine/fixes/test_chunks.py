@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mitmproxy.proxy.layers import http
 
+from addons.core import Core
 from addons.engine.fixes.chunks import Chunks, _Reader
 
 END = b"0\r\n\r\n"
@@ -80,7 +81,7 @@ def test_the_same_bytes_and_the_same_end_as_with_h11s(pieces: list[bytes], cuts:
 
 def test_it_is_mitmproxys_reader_while_the_addon_is_there() -> None:
     http1: Any = http._http1  # type: ignore[attr-defined]
-    original, addon = http1.ChunkedReader, Chunks()
+    original, addon = http1.ChunkedReader, Chunks(Core())
     addon.load(None)
     assert isinstance(http1.make_body_reader(None), _Reader)
     addon.done()

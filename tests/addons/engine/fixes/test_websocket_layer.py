@@ -8,6 +8,7 @@ from wsproto.connection import Connection as Peer
 from wsproto.connection import ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Message, TextMessage
 
+from addons.core import Core
 from addons.engine.fixes import websocket_layer
 
 
@@ -62,7 +63,7 @@ def test_an_end_without_a_word_is_passed_on_without_one(connection: Any) -> None
 
 def test_mitmproxy_is_left_as_it_was() -> None:
     before = websocket.WebsocketConnection, websocket.Fragmentizer.FRAGMENT_SIZE
-    addon = websocket_layer.WebSocketLayer()
+    addon = websocket_layer.WebSocketLayer(Core())
     addon.load(None)
     assert websocket.WebsocketConnection is websocket_layer.Connection
     addon.done()

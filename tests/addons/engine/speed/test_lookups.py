@@ -1,4 +1,4 @@
-"""Each of fast_engine's functions beside the one of mitmproxy's whose place it takes."""
+"""Each of the functions in lookups.py beside the one of mitmproxy's whose place it takes."""
 
 from collections.abc import Callable, Iterator, Sequence
 from types import SimpleNamespace
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mitmproxy import addonmanager, ctx, http, optmanager
+from mitmproxy import addonmanager, ctx, http, optmanager, version
 from mitmproxy.addons.maplocal import MapLocal
 from mitmproxy.addons.onboarding import Onboarding
 from mitmproxy.addons.tlsconfig import TlsConfig
@@ -20,10 +20,12 @@ from mitmproxy.proxy.layers.http import HttpRequestHook
 from mitmproxy.proxy.layers.tls import TlsClienthelloHook
 from mitmproxy.test import taddons, tflow
 
-from addons.engine.replacing import Part, Replacement, fingerprint
+from addons.engine.checking import Function
+from addons.engine.replacing import Replacement, SpeedUp
 from addons.engine.speed import lookups
+from addons.engine.touchpoints import HOOKS
 
-PARTS = {part.what: part for part in lookups.parts()}
+PARTS = {part.what: part for part in lookups.speed_ups()}
 REPLACED = [each for part in PARTS.values() for each in part._replacements]
 ORIGINALS = [vars(each.owner).get(each.name) for each in REPLACED]
 
@@ -36,7 +38,7 @@ def _undone() -> Iterator[None]:
 
 def both(what: str, ask: Callable[[], Any]) -> tuple[str, str]:
     """What comes of it without a part and with it: a value or an error."""
-    part = next(part for part in lookups.parts() if part.what == what)
+    part = next(part for part in lookups.speed_ups() if part.what == what)
     before = outcome(ask)
     assert part.apply()
     try:
@@ -188,6 +190,28 @@ def test_the_list_of_revoked_certificates_is_served(path: str, tmp_path: Any) ->
     assert after == before == repr("application/pkix-crl" if path == "the list's" else None)
 
 
+@pytest.mark.parametrize("host", ["ocsp-a.emsign.com", "CRL.emsign.com", "api.anthropic.com"])
+@pytest.mark.parametrize("option", ["emudhra", "emudhra_old", ""])
+@pytest.mark.parametrize("is_answered", [True, False])
+def test_the_hosts_that_tell_of_revoked_certificates_are_blocked_as_mitmproxy_does(
+    host: str, option: str, is_answered: bool, tmp_path: Any
+) -> None:
+    with taddons.context(addon := TlsConfig()) as context:
+        if option and option not in context.options:
+            pytest.skip(f"mitmproxy {version.VERSION} has no option {option}")
+        context.configure(addon, confdir=str(tmp_path), **({option: True} if option else {}))
+
+        def ask() -> Any:
+            flow = tflow.tflow(resp=is_answered, live=True)
+            flow.request.host = host
+            TlsConfig.request(addon, flow)
+            return flow.error and flow.error.msg, bool(flow.response)
+
+        before, after = both("addons", ask)
+    is_blocked = bool(option) and host == "ocsp-a.emsign.com" and not is_answered
+    assert after == before == repr(("Connection killed." if is_blocked else None, is_answered))
+
+
 @pytest.mark.parametrize("kind", [StartHook, type("NoDataclass", (StartHook,), {"name": "no_dataclass"})])
 def test_hooks_that_are_none_cannot_be_made(kind: type) -> None:
     for _ in range(2):
@@ -213,18 +237,20 @@ def value() -> str:
     return "original"
 
 
-@pytest.mark.parametrize("relied_on", [[len], [value, len], [tflow.tflow]])
-def test_a_part_stays_as_it_is_where_it_is_not_known(relied_on: list[Any]) -> None:
+@pytest.mark.parametrize("path", ["builtins:len", "mitmproxy.test.tflow:tflow", "mitmproxy:gone", "no_package:gone"])
+def test_a_part_stays_as_it_is_where_it_is_not_known(path: str) -> None:
     owner = SimpleNamespace(value=value)
-    part = Part("values", relied_on, ["0123456789abcdef"], [Replacement(owner, "value", lambda: "faster")])
+    relied_on = Function(path, {"0123456789abcdef": ("12.2.3",)})
+    part = SpeedUp("values", [*HOOKS, relied_on], [Replacement(owner, "value", lambda: "faster")])
     assert not part.apply()
+    assert part.problem.startswith(path)
     part.undo()
     assert owner.value is value
 
 
 def test_what_others_put_in_the_place_of_a_replacement_stays() -> None:
     owner = SimpleNamespace(value=value)
-    part = Part("values", [], [fingerprint([])], [Replacement(owner, "value", lambda: "faster")])
+    part = SpeedUp("values", [], [Replacement(owner, "value", lambda: "faster")])
     assert part.apply() and owner.value() == "faster"
     owner.value = theirs = lambda: "theirs"
     part.undo()
@@ -241,10 +267,10 @@ def test_an_inherited_name_is_inherited_again_afterwards() -> None:
 
 @pytest.mark.parametrize("is_first_undone_first", [True, False])
 def test_two_proxies_in_one_process_leave_nothing_behind(is_first_undone_first: bool) -> None:
-    first = lookups.parts()
+    first = lookups.speed_ups()
     assert all([part.apply() for part in first])
-    second = lookups.parts()
-    assert [part.what for part in second if part.apply()] == ["checks"], "the others are there already"
+    second = lookups.speed_ups()
+    assert [part.what for part in second if part.apply()] == [], "they are there already"
     for parts in (first, second) if is_first_undone_first else (second, first):
         for part in parts:
             part.undo()

@@ -1,0 +1,43 @@
+"""A plugin for pytest that runs mitmproxy's own tests with all fixes and speed-ups: see docs/mitmproxy-releases.md."""
+
+import sys
+from typing import Any
+
+from mitmproxy import addonmanager
+from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
+
+from addons.core import Core
+from addons.engine.fixes import websocket_layer
+from addons.engine.fixes.chunks import Chunks
+from addons.engine.fixes.json_errors import JsonErrors
+from addons.engine.speed import lookups
+from addons.engine.speed.hook_table import HookTable
+from addons.engine.speed.layer import FastLayer
+
+_new_manager: Any = addonmanager.AddonManager.__init__
+_new_handler: Any = ProxyConnectionHandler.__init__
+
+
+def _init_manager(self: Any, master: Any) -> None:
+    _new_manager(self, master)
+    if type(self) is addonmanager.AddonManager:
+        self._table = HookTable(self)
+        self.handle_lifecycle = self._table.handle_lifecycle
+        self.trigger_event = self._table.trigger_event
+
+
+def _init_handler(self: Any, master: Any, *args: Any) -> None:
+    _new_handler(self, master, *args)
+    self.layer = FastLayer(self, lambda: master.addons._table.begin_lifecycle)
+
+
+def pytest_configure() -> None:
+    core = Core()
+    core.failure = ""
+    websocket_layer._limit = lambda: sys.maxsize  # the tests of layers have no options to look it up in
+    for fix in (Chunks, JsonErrors, websocket_layer.WebSocketLayer):
+        fix(core).load(None)
+    off = [each.what for each in lookups.speed_ups() if not each.apply()]
+    assert not core.failure and not off, (core.failure, off)
+    addonmanager.AddonManager.__init__ = _init_manager  # type: ignore[method-assign]
+    ProxyConnectionHandler.__init__ = _init_handler  # type: ignore[method-assign]

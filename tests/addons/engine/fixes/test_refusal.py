@@ -1,0 +1,67 @@
+"""What comes of a fix where mitmproxy is not what it was made for."""
+
+import logging
+from typing import Any
+
+import pytest
+from mitmproxy import version
+from mitmproxy.proxy.layers import websocket
+from mitmproxy.proxy.layers.http import _http1, _http2
+
+from addons.core import Core
+from addons.engine.fixes.chunks import Chunks
+from addons.engine.fixes.json_errors import JsonErrors
+from addons.engine.fixes.websocket_layer import WebSocketLayer
+from addons.engine.replacing import Fix
+
+
+def core() -> Core:
+    made = Core()
+    made.failure = ""
+    return made
+
+
+@pytest.mark.parametrize(
+    ("fix", "owner", "name", "value"),
+    [
+        (Chunks, _http1, "make_body_reader", lambda size: None),
+        (Chunks, _http1, "ChunkedReader", dict),
+        (JsonErrors, _http2, "format_error", lambda status, message: b""),
+        (JsonErrors, _http1, "make_error_response", len),
+        (WebSocketLayer, websocket.Fragmentizer, "FRAGMENT_SIZE", 5000),
+        (WebSocketLayer, websocket.WebsocketLayer, "relay_messages", lambda self, event: iter([])),
+    ],
+)
+def test_it_refuses_in_one_line_and_changes_nothing(
+    fix: type[Fix],
+    owner: Any,
+    name: str,
+    value: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(owner, name, value)
+    before = [vars(each.owner).get(each.name) for each in fix.replacements]
+    addon = fix(core())
+    addon.load(None)
+    assert [vars(each.owner).get(each.name) for each in fix.replacements] == before
+    addon.done()
+    assert [vars(each.owner).get(each.name) for each in fix.replacements] == before
+    [record] = caplog.records
+    message = record.getMessage()
+    assert (record.levelno, addon._core.failure) == (logging.ERROR, message)
+    start = f"the fix '{fix.name}' was made for mitmproxy 12.2.3, 12.3.1; this {version.VERSION} differs, so the proxy "
+    assert message.startswith(start + "does not start: ")
+    assert f"{name} has fingerprint " in message and ", expected " in message and "\n" not in message
+
+
+@pytest.mark.parametrize("fix", [Chunks, JsonErrors, WebSocketLayer])
+def test_a_release_that_nobody_has_tried_is_as_good_where_its_functions_are_the_same(
+    fix: type[Fix], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(version, "VERSION", "12.99.0")
+    addon = fix(core())
+    addon.load(None)
+    replaced = [vars(each.owner)[each.name] is each.value for each in fix.replacements]
+    addon.done()
+    assert all(replaced) and not caplog.records and not addon._core.failure
