@@ -1,4 +1,4 @@
-"""BedrockSigner beside what tests/e2e/test_bedrock.py shows: the region, the signed headers, and what is missing."""
+"""BedrockSigner beside what tests/e2e/providers shows: the region, the signed headers, and what is missing."""
 
 from types import SimpleNamespace
 from typing import Any

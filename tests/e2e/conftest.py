@@ -23,6 +23,8 @@ from tests import ROOT
 SECRET = "s3cr3t-f00"
 KEY = f"sk-{SECRET}"
 PROMPT = f"Say hello, {SECRET}."
+SCRIPTS = Path(__file__).with_name("scripts")
+"""What some tests load into mitmdump in place of addons/main.py, or beside it."""
 _START_SECONDS = 60
 os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"  # behind a proxy of the machine's own
 

@@ -1,4 +1,4 @@
-"""The dashboard's files as the API serves them. What a browser makes of them: tests/e2e/test_dashboard.py."""
+"""The dashboard's files as the API serves them. What a browser makes of them: tests/e2e/dashboard."""
 
 import sys
 from pathlib import Path
