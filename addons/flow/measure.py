@@ -20,8 +20,9 @@ CLIENT_DISCONNECTED = "client_disconnected"
 UPSTREAM_DISCONNECTED = "upstream_disconnected"
 PROXY_STOPPED = "proxy_stopped"
 REQUEST_TOO_LARGE = "request_too_large"
-# How mitmproxy's messages begin; any other is about the provider.
-_CLIENTS_ERRORS = {"Client ": CLIENT_DISCONNECTED, "Request body exceeds ": REQUEST_TOO_LARGE}
+# How mitmproxy's messages begin; any other is about the provider. That of a client that leaves while the provider is
+# still being connected to has no capital.
+_CLIENTS_ERRORS = {"client disconnected": CLIENT_DISCONNECTED, "request body exceeds ": REQUEST_TOO_LARGE}
 
 _MAX_ANSWER_BYTES = 512 * 2**20
 
@@ -39,7 +40,7 @@ def measure(core: Core, flow: http.HTTPFlow, call: LLMCall) -> None:
         return
     call.measured = True
     if flow.error and not call.error:
-        message = flow.error.msg
+        message = flow.error.msg.lower()
         kinds = (kind for start, kind in _CLIENTS_ERRORS.items() if message.startswith(start))
         # A request that broke off in its body is the client's doing, however mitmproxy words it.
         call.error = next(kinds, UPSTREAM_DISCONNECTED if call.request else CLIENT_DISCONNECTED)

@@ -1,7 +1,10 @@
 """Whatever breaks: no hang, no leak, one event each, and the process goes on serving."""
 
+import contextlib
 import gzip
+import json
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 
@@ -182,15 +185,48 @@ def test_an_upstream_that_answers_nonsense_leaves_one_event(
     assert (stats["in_flight"], stats["reserved_usd"]) == (0, 0)
 
 
+@contextlib.contextmanager
+def asking(proxy: Proxy, *headers: str) -> Iterator[None]:
+    """A client that has sent its request, and hangs up at the end."""
+    body = json.dumps({"model": "claude-sonnet-4-6", "messages": [{"role": "user", "content": PROMPT}]})
+    with socket.create_connection(("127.0.0.1", int(proxy.url.rpartition(":")[2]))) as client:
+        head = ["POST /v1/messages HTTP/1.1", "Host: x", f"Content-Length: {len(body)}", *headers]
+        client.sendall("\r\n".join([*head, "", body]).encode())
+        yield
+
+
 def test_an_upstream_that_never_answers_holds_nothing_once_the_client_has_gone(
     proxy: Proxy, fake: FakeProvider
 ) -> None:
-    body = {"model": "claude-sonnet-4-6", "messages": [{"role": "user", "content": PROMPT}]}
-    with pytest.raises(requests.ReadTimeout):
-        requests.post(proxy.url + "/v1/messages", json=body, headers={"X-Fake": "hold=1"}, timeout=0.5)
+    with asking(proxy, "X-Fake: hold=1"):
+        assert fake.waiting.wait(60)
     until(lambda: proxy.get("/stats")["in_flight"] == 0)
     assert proxy.get("/stats")["reserved_usd"] == 0
     assert [event["error"] for event in proxy.events()] == ["client_disconnected"]
+
+
+@pytest.fixture
+def full_upstream() -> Iterator[str]:
+    """A server that takes no more connections and refuses none: Linux lets them wait."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as server, contextlib.ExitStack() as stack:
+        for _ in range(3):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(server.getsockname())
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a queue of connections that is full")
+def test_a_client_that_goes_while_the_upstream_is_being_connected_to_is_said_to_have_gone(
+    make_proxy: Callable[..., Proxy], full_upstream: str
+) -> None:
+    proxy = make_proxy(ANTHROPIC_BASE_URL=full_upstream)
+    with asking(proxy):
+        until(lambda: proxy.get("/stats")["reserved_usd"] > 0)
+    [event] = until(proxy.events)
+    assert (event["status_code"], event["error"], event["cost_usd"]) == (499, "client_disconnected", 0)
+    stats = proxy.get("/stats")
+    assert (stats["in_flight"], stats["reserved_usd"]) == (0, 0)
 
 
 @pytest.mark.parametrize("hold", [1, 6], ids=["no answer", "half a stream"])
