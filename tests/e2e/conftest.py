@@ -3,10 +3,13 @@
 Every key and every prompt of these tests contains SECRET; when the tests are through, no data folder and no log may.
 """
 
+import contextlib
 import json
 import os
+import random
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -29,14 +32,23 @@ _START_SECONDS = 60
 os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"  # behind a proxy of the machine's own
 
 
-def until[T](condition: Callable[[], T], seconds: float = 20) -> T:
-    """The first true value of `condition`, for what another process does in its own time."""
+def until[T](condition: Callable[[], T], seconds: float = 60) -> T:
+    """Return the first true value of `condition`, for what another process does in its own time."""
     pause = threading.Event()
     for _ in range(int(seconds / 0.02)):
         if value := condition():
             return value
         pause.wait(0.02)
     raise TimeoutError(f"still false after {seconds} s")
+
+
+def free_port() -> int:
+    """Return a port for a process that cannot be told 0: below those that the system gives to whoever asks for any."""
+    for port in random.sample(range(20_000, 30_000), 100):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise OSError("no port is free")
 
 
 class Proxy:
@@ -87,7 +99,7 @@ class Proxy:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
-                self.process.wait(20)
+                self.process.wait(60)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()

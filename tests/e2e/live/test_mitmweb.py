@@ -1,18 +1,17 @@
 """mitmweb as a cost debugger: real traffic through it, looked at on its own page in a browser."""
 
 import re
-import socket
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import openai
 import pytest
 import requests
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page, ViewportSize, expect
 
 from demo.fake_provider.server import FakeProvider
 from tests.e2e.browser import CHROMIUM, browser
-from tests.e2e.conftest import KEY, PROMPT, ROOT, Proxy, until
+from tests.e2e.conftest import KEY, PROMPT, ROOT, Proxy, free_port, until
 
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="needs Debian's chromium: apt-get install chromium")
 
@@ -39,12 +38,6 @@ RULES = {
         }
     ]
 }
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def post(proxy: Proxy, path: str, who: str, model: str, fake: str = "", **body: Any) -> None:
@@ -76,8 +69,8 @@ def send_traffic(proxy: Proxy) -> None:
 
 
 @pytest.fixture(scope="module")
-def web(make_proxy: Callable[..., Proxy], fake: FakeProvider) -> Iterator[Page]:
-    """mitmweb's page, after some traffic."""
+def web(make_proxy: Callable[..., Proxy], fake: FakeProvider) -> Iterator[BrowserContext]:
+    """A browser that may see mitmweb's page, after some traffic."""
     port = free_port()
     options = {"web_open_browser": "false", "web_port": port, "web_password": PASSWORD}
     args = [part for name, value in options.items() for part in ("--set", f"{name}={value}")]
@@ -88,25 +81,35 @@ def web(make_proxy: Callable[..., Proxy], fake: FakeProvider) -> Iterator[Page]:
     send_traffic(proxy)
     until(lambda: f"Web server listening at http://127.0.0.1:{port}" in proxy.log)
     with browser() as chromium:
-        page = chromium.new_page(viewport={"width": 1280, "height": 720})
-        page.set_default_timeout(15000)
-        page.goto(f"http://127.0.0.1:{port}/?token={PASSWORD}")
-        expect(page.locator("tbody tr")).not_to_have_count(0)
-        yield page
+        viewport: ViewportSize = {"width": 1280, "height": 720}
+        context = chromium.new_context(viewport=viewport, base_url=f"http://127.0.0.1:{port}")
+        with context.new_page() as page:
+            page.goto(f"/?token={PASSWORD}")
+            expect(page.locator("tbody tr")).not_to_have_count(0)
+        yield context
     assert PASSWORD not in proxy.log
 
 
 @pytest.fixture
-def page(web: Page) -> Page:
+def new_page(web: BrowserContext) -> Iterator[Page]:
+    """A tab that is still empty.
+
+    mitmweb's page reads its address once, as it is opened, and writes it anew each time that anything on it changes.
+    """
+    with web.new_page() as page:
+        yield page
+
+
+@pytest.fixture
+def page(new_page: Page) -> Page:
     """As it is when it is opened: all flows, none selected."""
-    web.goto(web.url.partition("#")[0] + "#/flows")
-    web.reload()
-    expect(web.locator("tbody tr")).not_to_have_count(0)
-    return web
+    new_page.goto("/#/flows")
+    expect(new_page.locator("tbody tr")).not_to_have_count(0)
+    return new_page
 
 
-def comments(page: Page) -> list[str]:
-    return page.locator("td.col-comment").all_inner_texts()
+def expect_comments(page: Page, *texts: str) -> None:
+    expect(page.locator("td.col-comment")).to_have_text(texts)
 
 
 TOKENS = "1,000 in 200 out"
@@ -129,21 +132,18 @@ COMMENTS = [
 
 
 def test_the_list_says_of_each_call_who_made_it_what_it_cost_and_why(page: Page) -> None:
-    assert comments(page) == COMMENTS
+    expect_comments(page, *COMMENTS)
 
 
 def test_a_filter_by_comment_can_be_typed(page: Page) -> None:
     page.get_by_placeholder("Search").fill("~comment ^product/ & ~comment HIT")
-    expect(page.locator("td.col-comment")).to_have_count(1)
-    assert comments(page) == [COMMENTS[3]]
+    expect_comments(page, COMMENTS[3])
 
 
-def test_a_filter_by_metadata_can_be_in_the_pages_address(page: Page) -> None:
+def test_a_filter_by_metadata_can_be_in_the_pages_address(new_page: Page) -> None:
     """mitmweb's page does not let one type `~meta`; its server knows it."""
-    page.goto(page.url.partition("#")[0] + "#/flows?s=~meta%20team%3Dproduct%20%26%20~meta%20outcome%3Dhit")
-    page.reload()
-    expect(page.locator("td.col-comment")).to_have_count(1)
-    assert comments(page) == [COMMENTS[3]]
+    new_page.goto("/#/flows?s=~meta%20team%3Dproduct%20%26%20~meta%20outcome%3Dhit")
+    expect_comments(new_page, COMMENTS[3])
 
 
 def look_at(page: Page, comment: str, tab: str) -> str:

@@ -1,13 +1,12 @@
 """Fast dispatch in running proxies. tests/addons/engine/speed/test_dispatch.py compares it with what mitmproxy does."""
 
-import socket
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import requests
 
-from tests.e2e.conftest import KEY, PROMPT, ROOT, SCRIPTS, Proxy, until
+from tests.e2e.conftest import KEY, PROMPT, ROOT, SCRIPTS, Proxy, free_port, until
 
 BUDGETS = {"budgets": [{"team": "spent", "monthly_limit": 0.000001, "action": "block"}]}
 
@@ -66,9 +65,7 @@ def test_it_is_there_again_when_the_script_is_loaded_again(make_proxy: Callable[
 
 
 def test_mitmwebs_view_has_the_flows_and_its_options_switch_it(make_proxy: Callable[..., Proxy]) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     args = ["--set", "web_open_browser=false", "--set", f"web_port={port}", "--set", "web_password=word"]
     proxy = make_proxy(*args, "-s", str(ROOT / "addons/main.py"), start=False)
     proxy.use("mitmweb", SCRIPTS / "switching.py")

@@ -17,7 +17,7 @@ import pytest
 import requests
 
 from demo.fake_provider.server import FakeProvider
-from tests.e2e.conftest import KEY, PROMPT, ROOT, Proxy, until
+from tests.e2e.conftest import KEY, PROMPT, ROOT, Proxy, free_port, until
 
 START = Callable[..., Proxy]
 
@@ -59,9 +59,7 @@ def test_a_mistyped_option_is_named_in_one_line(make_proxy: START) -> None:
 
 @pytest.fixture
 def port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_port()
 
 
 @pytest.mark.parametrize("where", ["-p", "--set", "PROXY_PORT", "config.yaml"])

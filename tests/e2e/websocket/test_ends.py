@@ -11,15 +11,12 @@ from tests.e2e.websocket.talk import answer, nothing_is_left, raw, receive, requ
 
 
 @pytest.mark.parametrize("polite", [True, False], ids=["closed", "cut"])
-def test_a_client_that_leaves_in_mid_response_is_billed_for_what_passed(
-    proxy: Proxy, fake: FakeProvider, polite: bool
-) -> None:
+def test_a_client_that_leaves_in_mid_response_is_billed_for_what_passed(proxy: Proxy, polite: bool) -> None:
     app = f"leaves-{polite}"
     with raw(proxy.url, app) as socket:
         socket.send(request(metadata={"fake": "hold=3"}))
-        while receive(socket)["type"] == "response.created":
-            pass
-        assert fake.waiting.wait(10)
+        for _ in range(3):
+            receive(socket)
         if not polite:
             socket.socket.shutdown(2)
     [event] = until(lambda: proxy.events(app_id=app))
@@ -43,15 +40,12 @@ def test_a_provider_that_hangs_up_is_seen_by_the_client_and_billed_for_what_pass
     nothing_is_left(proxy)
 
 
-def test_responses_in_flight_are_billed_when_the_proxy_stops(
-    make_proxy: Callable[..., Proxy], fake: FakeProvider
-) -> None:
+def test_responses_in_flight_are_billed_when_the_proxy_stops(make_proxy: Callable[..., Proxy]) -> None:
     proxy = make_proxy()
     with raw(proxy.url, "stop") as socket:
         socket.send(request(metadata={"fake": "hold=3"}))
-        assert fake.waiting.wait(10)
-        while receive(socket)["type"] != "response.output_text.delta":
-            pass
+        for _ in range(3):
+            receive(socket)
         proxy.stop()
     [event] = proxy.events(app_id="stop")
     assert (event["error"], event["usage_estimated"], event["input_tokens"] > 0) == ("proxy_stopped", True, True)
