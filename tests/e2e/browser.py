@@ -15,6 +15,9 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, e
 from .conftest import ROOT
 
 CHROMIUM = shutil.which("chromium")
+PATIENCE = 60_000
+"""Milliseconds; what a busy machine may take for it fails nothing."""
+expect.set_options(timeout=PATIENCE)
 ARTIFACTS = ROOT / ".artifacts" / "dashboard"
 SIZES = {"1280": (1280, 800), "380": (380, 800)}
 _FLAGS = "no-sandbox disable-gpu disable-quic no-first-run disable-background-networking disable-component-update"
@@ -66,7 +69,7 @@ def api(data: Path, has_plotly: bool = True, **env: str) -> Iterator[str]:
         yield found[0]
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
         process.stdout.close()
 
 
@@ -77,7 +80,7 @@ class Dashboard:
         self.url = url
         self.problems: list[str] = []
         self.page = context.new_page()
-        self.page.set_default_timeout(15000)
+        self.page.set_default_timeout(PATIENCE)
         self.page.add_init_script(
             "addEventListener('securitypolicyviolation',"
             " (event) => console.error('CSP', event.violatedDirective, event.blockedURI, event.sourceFile))"

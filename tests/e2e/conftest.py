@@ -51,6 +51,13 @@ def free_port() -> int:
     raise OSError("no port is free")
 
 
+def replace(path: Path, text: str) -> None:
+    """Write a file as editors do: nobody who watches it sees it empty or in part."""
+    new = path.with_name(path.name + ".new")
+    new.write_text(text)
+    new.replace(path)
+
+
 class Proxy:
     """One mitmdump process and its data folder."""
 
@@ -113,14 +120,16 @@ class Proxy:
         return [event for event in found if wanted.items() <= event.items()]
 
     def get(self, path: str) -> Any:
-        return requests.get(self.url + path, timeout=10).json()
+        return requests.get(self.url + path, timeout=60).json()
+
+    def ready(self) -> "Proxy":
+        """Wait until the ledger is rebuilt."""
+        until(lambda: requests.get(self.url + "/readyz", timeout=60).ok)
+        return self
 
     def write(self, name: str, content: Any) -> None:
-        """One of the files in the data folder, replaced as editors do."""
-        text = content if isinstance(content, str) else json.dumps(content)
-        new = self.data / (name + ".new")
-        new.write_text(text)
-        new.replace(self.data / name)
+        """Replace one of the files in the data folder."""
+        replace(self.data / name, content if isinstance(content, str) else json.dumps(content))
 
 
 @pytest.fixture(scope="session")

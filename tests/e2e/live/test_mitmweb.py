@@ -10,7 +10,7 @@ import requests
 from playwright.sync_api import BrowserContext, Page, ViewportSize, expect
 
 from demo.fake_provider.server import FakeProvider
-from tests.e2e.browser import CHROMIUM, browser
+from tests.e2e.browser import CHROMIUM, PATIENCE, browser
 from tests.e2e.conftest import KEY, PROMPT, ROOT, Proxy, free_port, until
 
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="needs Debian's chromium: apt-get install chromium")
@@ -83,6 +83,7 @@ def web(make_proxy: Callable[..., Proxy], fake: FakeProvider) -> Iterator[Browse
     with browser() as chromium:
         viewport: ViewportSize = {"width": 1280, "height": 720}
         context = chromium.new_context(viewport=viewport, base_url=f"http://127.0.0.1:{port}")
+        context.set_default_timeout(PATIENCE)
         with context.new_page() as page:
             page.goto(f"/?token={PASSWORD}")
             expect(page.locator("tbody tr")).not_to_have_count(0)

@@ -50,7 +50,7 @@ def read(proxy: Proxy) -> tuple[list[dict[str, Any]], int]:
 
 
 def check_spend(proxy: Proxy) -> None:
-    until(lambda: requests.get(proxy.url + "/readyz", timeout=5).ok)
+    proxy.ready()
     spent = sum(round(event["cost_usd"] * 10**9) for event in read(proxy)[0])
     assert round(proxy.get("/stats")["budgets"][0]["spend_usd"] * 10**9) == spent
 

@@ -45,7 +45,7 @@ def test_on_a_terminal_the_demo_stays_up_with_the_dashboard_and_more_traffic(tmp
         until(lambda: overview(shown[1])["total_requests"] > before["total_requests"])
     finally:
         process.send_signal(signal.SIGINT)
-    assert process.wait(30) == 0
+    assert process.wait(60) == 0
     os.close(ours)
     assert list(tmp_path.iterdir()) == []
 

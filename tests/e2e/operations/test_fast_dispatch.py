@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.e2e.conftest import KEY, PROMPT, ROOT, SCRIPTS, Proxy, free_port, until
+from tests.e2e.conftest import KEY, PROMPT, ROOT, SCRIPTS, Proxy, free_port, replace, until
 
 BUDGETS = {"budgets": [{"team": "spent", "monthly_limit": 0.000001, "action": "block"}]}
 
@@ -56,9 +56,9 @@ def test_it_is_there_again_when_the_script_is_loaded_again(make_proxy: Callable[
     proxy = make_proxy("-s", str(SCRIPTS / "switching.py"), start=False, PYTHONPATH=str(ROOT))
     proxy.use("mitmdump", script)
     assert post(proxy.start(), "a").headers["x-is-fast"] == "True"
-    script.write_text(script.read_text() + "\n# edited\n")
+    replace(script, script.read_text() + "\n# edited\n")
     until(lambda: proxy.log.count("Loading script") == 3)
-    until(lambda: requests.get(proxy.url + "/readyz", timeout=5).ok)
+    proxy.ready()
     headers = post(proxy, "a").headers
     assert (headers["x-is-fast"], headers["x-layer"]) == ("True", "FastLayer")
     assert len(proxy.events(team="a")) == 2

@@ -17,7 +17,7 @@ import pytest
 import requests
 
 from demo.fake_provider.server import FakeProvider
-from tests.e2e.conftest import KEY, PROMPT, ROOT, Proxy, free_port, until
+from tests.e2e.conftest import KEY, PROMPT, ROOT, Proxy, free_port, replace, until
 
 START = Callable[..., Proxy]
 
@@ -145,17 +145,17 @@ def test_mitmproxys_console_runs_it_too(make_proxy: START, port: int) -> None:
         assert proxy.process.poll() is None, b"".join(shown).decode(errors="replace")
         try:
             return requests.get(proxy.url + "/readyz", timeout=5).ok
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             return False
 
     try:
-        until(answers, 60)
+        until(answers)
         body = {"model": "claude-haiku-4-5", "messages": [{"role": "user", "content": "hi"}]}
         assert requests.post(proxy.url + "/v1/messages", json=body, timeout=20).status_code == 200
         assert [event["cost_usd"] for event in proxy.events()] == [0.002]
     finally:
         proxy.stop()
-        reader.join(10)
+        reader.join(60)
         os.close(screen)
 
 
@@ -195,9 +195,9 @@ def test_editing_the_script_reloads_it_without_losing_spend(make_proxy: START, t
     headers = {"X-ModelTrack-Team": "t", "x-api-key": KEY}
     body = {"model": "claude-haiku-4-5", "messages": [{"role": "user", "content": PROMPT}]}
     requests.post(proxy.url + "/v1/messages", json=body, headers=headers, timeout=20)
-    script.write_text(script.read_text() + "\n# edited\n")
+    replace(script, script.read_text() + "\n# edited\n")
     until(lambda: proxy.log.count("Loading script") == 2)
-    until(lambda: requests.get(proxy.url + "/readyz", timeout=5).ok)
+    proxy.ready()
     assert proxy.get("/stats")["total_requests"] == 0
     assert proxy.get("/stats")["budgets"][0]["spend_usd"] == 0.002
     requests.post(proxy.url + "/v1/messages", json=body, headers=headers, timeout=20)

@@ -128,14 +128,14 @@ def test_identical_requests_in_flight_are_made_once(proxy: Proxy, fake: FakeProv
 
     first = threading.Thread(target=ask, kwargs={"X-Fake": "hold=1" + (",status=500" if fails else "")})
     first.start()
-    assert fake.waiting.wait(10)
+    assert fake.waiting.wait(60)
     others = [threading.Thread(target=ask) for _ in range(3)]
     for thread in others:
         thread.start()
     until(lambda: proxy.get("/cache/stats")["waiting"] == 3)
     fake.release()
     for thread in [first, *others]:
-        thread.join(20)
+        thread.join(60)
     after = proxy.get("/cache/stats")
     assert sorted(map(str, statuses)) == (["500", "MISS", "MISS", "MISS"] if fails else ["HIT", "HIT", "HIT", "MISS"])
     assert len(fake.requests) == (4 if fails else 1)

@@ -264,7 +264,7 @@ def test_what_is_in_flight_when_the_proxy_stops_has_its_event(
     headers = {"X-Fake": "hold=6"}
     with requests.post(proxy.url + "/v1/messages", json=body, headers=headers, stream=True, timeout=20) as answer:
         next(answer.iter_content(None))
-        assert fake.waiting.wait(10)
+        assert fake.waiting.wait(60)
         proxy.stop()
     [event] = proxy.events()
     assert event["error"] in ("proxy_stopped", "client_disconnected", "upstream_disconnected")

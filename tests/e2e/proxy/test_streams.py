@@ -31,7 +31,7 @@ def test_the_client_reads_the_beginning_while_the_provider_still_holds_the_end(
     with open_stream(proxy.url, path, "hold=1") as answer:
         chunks = answer.iter_content(None)
         first = next(chunks)
-        assert fake.waiting.wait(10)
+        assert fake.waiting.wait(60)
         assert b"data: " in first and b"message_stop" not in first and b"[DONE]" not in first
         fake.release()
         rest = b"".join(chunks)
@@ -102,7 +102,7 @@ def test_a_client_that_hangs_up_before_the_answer_leaves_its_event(proxy: Proxy,
             b"POST /v1/messages HTTP/1.1\r\nHost: x\r\nX-Fake: hold=1\r\nX-ModelTrack-No-Cache: 1\r\n"
             b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
         )
-        assert fake.waiting.wait(10)
+        assert fake.waiting.wait(60)
     [event] = until(lambda: proxy.events()[before:])
     assert (event["status_code"], event["error"], event.get("usage_estimated")) == (499, "client_disconnected", True)
     assert event["input_tokens"] > 400 and event["output_tokens"] == 0

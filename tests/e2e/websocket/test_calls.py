@@ -80,7 +80,7 @@ def test_responses_on_several_lanes_are_told_apart(proxy: Proxy, fake: FakeProvi
     with raw(proxy.url, "lanes") as socket:
         socket.send(request(stream_id="slow", metadata={"fake": "hold=1,output_tokens=1"}))
         assert receive(socket)["stream_id"] == "slow"
-        assert fake.waiting.wait(10)
+        assert fake.waiting.wait(60)
         socket.send(request(stream_id="fast", model="gpt-4o-mini", metadata={"fake": "output_tokens=2"}))
         assert last_of(socket)["stream_id"] == "fast"
         assert [event["output_tokens"] for event in proxy.events(app_id="lanes")] == [2]

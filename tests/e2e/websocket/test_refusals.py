@@ -65,7 +65,7 @@ def test_what_waits_is_reserved(gate: Proxy, fake: FakeProvider) -> None:
             socket.send(request(max_output_tokens=10_000, metadata={"fake": "hold=1"}))
         refused, begun = sorted((receive(socket), receive(socket)), key=lambda event: event["type"])
         assert (refused["error"]["code"], begun["type"]) == ("budget_reserved", "response.created")
-        assert fake.waiting.wait(10)
+        assert fake.waiting.wait(60)
         assert gate.get("/stats")["in_flight"] == 2
         assert gate.get("/stats")["reserved_usd"] > 0.2
     until(lambda: len(gate.events(team="burst")) == 3)

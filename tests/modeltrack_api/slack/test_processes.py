@@ -87,9 +87,9 @@ def test_a_process_that_is_killed_as_it_sends_is_made_up_for_by_the_next(tmp_pat
     hang_up = threading.Event()
     slack.plan = [_Hang(asked, hang_up), *[200] * 3]
     with process(tmp_path, slack.url) as running:
-        assert asked.wait(30)
+        assert asked.wait(60)
         running.send_signal(signal.SIGKILL)
-        output = running.communicate(timeout=10)[0]
+        output = running.communicate(timeout=60)[0]
     hang_up.set()
     assert output.count(" alert: Model 'm") == 3 and SECRET not in output
     clock = Clock()
@@ -130,7 +130,7 @@ def test_the_running_process_raises_and_sends_by_itself_and_stops_soon(tmp_path:
         )
         assert any("alert: Model 'm0'" in line for line in iter(running.stdout.readline, ""))
         running.send_signal(signal.SIGTERM)
-        rest = running.communicate(timeout=15)[0]
+        rest = running.communicate(timeout=60)[0]
     assert running.returncode == 0 and "Traceback" not in rest
 
 
@@ -153,7 +153,7 @@ def test_a_fault_is_logged_once_and_does_not_end_the_work(
     monkeypatch.setattr(alerter_module, "_LOOK_SECONDS", 0.01)
     api.app.follower.ready.set()
     api.alerter.start()
-    assert done.wait(10)
+    assert done.wait(60)
     api.alerter.stop()
     api.alerter.stop()
     assert arrived(slack) == ["m0"] and calls[2] == 1
@@ -173,8 +173,8 @@ def test_while_the_log_is_first_read_nothing_is_judged_by_a_part_of_it(
     sent = threading.Semaphore(0)
     monkeypatch.setattr(api.alerter.outbox, "send_next", lambda: sent.release() or 0.0)
     api.alerter.start()
-    assert sent.acquire(timeout=10) and sent.acquire(timeout=10)
+    assert sent.acquire(timeout=60) and sent.acquire(timeout=60)
     assert not looked.is_set()
     api.app.follower.ready.set()
-    assert looked.wait(10)
+    assert looked.wait(60)
     api.alerter.stop()

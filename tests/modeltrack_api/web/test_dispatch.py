@@ -160,13 +160,13 @@ def test_until_the_log_is_read_calls_wait_a_while_and_are_then_sent_away(tmp_pat
     assert error(answer.body) == "the event log is still being read"
     assert ask(api, "/api/health").status == ask(api, "/metrics").status == 200
     app.follower.ready.set()
-    assert ask(api, "/api/show").status == 200
+    assert ask(Dispatcher(app, ROUTES), "/api/show").status == 200
     app.close()
 
 
 def test_a_call_does_not_wait_for_the_database_for_ever(tmp_path: Path) -> None:
     with opened(App(settings(tmp_path))) as app:
-        app.follower.ready.wait(10)
+        app.follower.ready.wait(60)
         app.follower.stop()
         held = hold(app)
         next(held)
@@ -181,11 +181,11 @@ def hold(app: App) -> Iterator[None]:
     def run() -> None:
         with app.ingest.lock:
             taken.set()
-            done.wait(10)
+            done.wait(60)
 
     thread = threading.Thread(target=run)
     thread.start()
-    taken.wait(10)
+    taken.wait(60)
     try:
         yield
     finally:
@@ -194,7 +194,7 @@ def hold(app: App) -> Iterator[None]:
 
 
 def test_a_log_that_cannot_be_read_is_said_to_be_so(api: Dispatcher, monkeypatch: pytest.MonkeyPatch, app: App) -> None:
-    app.follower.ready.wait(10)
+    app.follower.ready.wait(60)
 
     def broken(*_: object) -> bool:
         raise PermissionError("cost_events.jsonl")
