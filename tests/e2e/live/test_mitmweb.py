@@ -2,15 +2,15 @@
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
+from functools import partial
 
 import openai
 import pytest
-import requests
 from playwright.sync_api import BrowserContext, Page, ViewportSize, expect
 
 from demo.fake_provider.server import FakeProvider
 from tests.e2e.browser import CHROMIUM, PATIENCE, browser
+from tests.e2e.calls import OPENAI, post
 from tests.e2e.conftest import KEY, PROMPT, ROOT, Proxy, free_port, until
 
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="needs Debian's chromium: apt-get install chromium")
@@ -18,7 +18,6 @@ pytestmark = pytest.mark.skipif(not CHROMIUM, reason="needs Debian's chromium: a
 SCREENSHOT = ROOT / ".artifacts" / "mitmweb.png"
 PASSWORD = "for-this-test"
 BEDROCK = "/bedrock/model/us.anthropic.claude-haiku-4-5-20251001-v1:0/invoke-with-response-stream"
-CHAT = "/v1/chat/completions"
 BUDGETS = {
     "budgets": [
         {"team": "product", "app": "chatbot", "monthly_limit": 0.0075, "action": "warn"},
@@ -40,25 +39,19 @@ RULES = {
 }
 
 
-def post(proxy: Proxy, path: str, who: str, model: str, fake: str = "", **body: Any) -> None:
-    team, _, app = who.partition("/")
-    headers = {"X-ModelTrack-Team": team, "X-ModelTrack-App": app, "Authorization": f"Bearer {KEY}", "X-Fake": fake}
-    content = {"model": model, "max_tokens": 300, "messages": [{"role": "user", "content": PROMPT}], **body}
-    requests.post(proxy.url + path, json=content, headers=headers, timeout=20)
-
-
 def send_traffic(proxy: Proxy) -> None:
+    ask = partial(post, proxy, may_be_cached=True, max_tokens=300)
     system = {"system": "You are the help desk of a shop. Answer in one sentence."}
     for number in range(2):
-        post(proxy, "/v1/messages", "product/chatbot", "claude-sonnet-4-6", temperature=number, **system)
+        ask("product", "chatbot", temperature=number, **system)
     for _ in range(2):
-        post(proxy, CHAT, "product/search", "gpt-4o")
+        ask("product", "search", OPENAI)
     for number in range(2):
-        post(proxy, "/v1/messages", "ml-research/evals", "claude-sonnet-4-5", temperature=number)
-    post(proxy, CHAT, "platform/ci", "gpt-4o-mini", stream=True)
-    post(proxy, BEDROCK, "platform/reviews", "")
-    post(proxy, "/v1/messages", "platform/reviews", "claude-haiku-4-5", fake="status=529")
-    post(proxy, CHAT, "", "my-fine-tune")
+        ask("ml-research", "evals", model="claude-sonnet-4-5", temperature=number)
+    ask("platform", "ci", OPENAI, model="gpt-4o-mini", stream=True)
+    ask("platform", "reviews", BEDROCK)
+    ask("platform", "reviews", model="claude-haiku-4-5", fake="status=529")
+    ask("", "", OPENAI, model="my-fine-tune")
     names = {"X-ModelTrack-Team": "platform", "X-ModelTrack-App": "agent"}
     with openai.OpenAI(api_key=KEY, base_url=proxy.url + "/v1", default_headers=names) as client:
         with client.responses.connect() as connection:

@@ -6,16 +6,10 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.e2e.conftest import KEY, PROMPT, ROOT, SCRIPTS, Proxy, free_port, replace, until
+from tests.e2e.calls import post
+from tests.e2e.conftest import ROOT, SCRIPTS, Proxy, free_port, replace, until
 
 BUDGETS = {"budgets": [{"team": "spent", "monthly_limit": 0.000001, "action": "block"}]}
-
-
-def post(proxy: Proxy, team: str, **headers: str) -> requests.Response:
-    body = {"model": "claude-haiku-4-5", "max_tokens": 9, "messages": [{"role": "user", "content": PROMPT}]}
-    given = {"X-ModelTrack-Team": team, "X-ModelTrack-No-Cache": "true", "x-api-key": KEY}
-    given |= {name.replace("_", "-"): value for name, value in headers.items()}
-    return requests.post(proxy.url + "/v1/messages", json=body, headers=given, timeout=20)
 
 
 @pytest.fixture(scope="module")
@@ -27,15 +21,15 @@ def beside(make_proxy: Callable[..., Proxy]) -> Proxy:
 
 
 def test_it_is_switched_off_and_on_while_requests_come(beside: Proxy) -> None:
-    seen = [post(beside, "switch", X_Switch=to).headers["x-is-fast"] for to in ("on", "off", "off", "on")]
+    seen = [post(beside, "switch", headers={"X-Switch": to}).headers["x-is-fast"] for to in ("on", "off", "off", "on")]
     assert seen == ["True", "False", "False", "True"]
     events = beside.events(team="switch")
-    assert [(event["cost_usd"], event["status_code"]) for event in events] == [(0.002, 200)] * 4
+    assert [(event["cost_usd"], event["status_code"]) for event in events] == [(0.006, 200)] * 4
 
 
 def test_a_script_that_fails_lets_no_request_past_the_budgets(beside: Proxy) -> None:
     assert post(beside, "spent").status_code == 200
-    assert post(beside, "spent", X_Fail="yes").status_code == 429
+    assert post(beside, "spent", headers={"X-Fail": "yes"}).status_code == 429
     assert "the script before ModelTrack's has failed" in beside.log
     assert [event.get("blocked_by") for event in beside.events(team="spent")] == [None, "budget"]
 

@@ -17,7 +17,8 @@ import pytest
 import requests
 
 from demo.fake_provider.server import FakeProvider
-from tests.e2e.conftest import KEY, PROMPT, ROOT, Proxy, free_port, replace, until
+from tests.e2e.calls import post
+from tests.e2e.conftest import ROOT, Proxy, free_port, replace, until
 
 START = Callable[..., Proxy]
 
@@ -116,10 +117,8 @@ def test_mitmweb_runs_it_too(make_proxy: START, fake: FakeProvider) -> None:
     proxy = make_proxy("--set", "web_open_browser=false", "--set", "web_port=0", start=False)
     proxy.use("mitmweb")
     proxy.start()
-    body = {"model": "claude-haiku-4-5", "max_tokens": 5, "messages": [{"role": "user", "content": PROMPT}]}
-    answer = requests.post(proxy.url + "/v1/messages", json=body, headers={"x-api-key": KEY}, timeout=20)
-    assert answer.status_code == 200
-    assert [event["cost_usd"] for event in proxy.events()] == [0.002]
+    assert post(proxy).status_code == 200
+    assert [event["cost_usd"] for event in proxy.events()] == [0.006]
 
 
 def test_mitmproxys_console_runs_it_too(make_proxy: START, port: int) -> None:
@@ -150,9 +149,8 @@ def test_mitmproxys_console_runs_it_too(make_proxy: START, port: int) -> None:
 
     try:
         until(answers)
-        body = {"model": "claude-haiku-4-5", "messages": [{"role": "user", "content": "hi"}]}
-        assert requests.post(proxy.url + "/v1/messages", json=body, timeout=20).status_code == 200
-        assert [event["cost_usd"] for event in proxy.events()] == [0.002]
+        assert post(proxy).status_code == 200
+        assert [event["cost_usd"] for event in proxy.events()] == [0.006]
     finally:
         proxy.stop()
         reader.join(60)
@@ -162,8 +160,7 @@ def test_mitmproxys_console_runs_it_too(make_proxy: START, port: int) -> None:
 def test_flows_read_from_a_file_cost_nothing_again(make_proxy: START, tmp_path: Path) -> None:
     flows = str(tmp_path / "flows")
     recorded = make_proxy("-w", flows)
-    body = {"model": "claude-haiku-4-5", "messages": [{"role": "user", "content": "hi"}]}
-    assert requests.post(recorded.url + "/v1/messages", json=body, timeout=20).status_code == 200
+    assert post(recorded).status_code == 200
     recorded.stop()
     assert len(recorded.events()) == 1
     reader = make_proxy("-nr", flows, start=False)
@@ -192,13 +189,11 @@ def test_editing_the_script_reloads_it_without_losing_spend(make_proxy: START, t
     proxy = make_proxy(start=False, files={"budgets.json": budgets}, PYTHONPATH=str(ROOT))
     proxy.use("mitmdump", script)
     proxy.start()
-    headers = {"X-ModelTrack-Team": "t", "x-api-key": KEY}
-    body = {"model": "claude-haiku-4-5", "messages": [{"role": "user", "content": PROMPT}]}
-    requests.post(proxy.url + "/v1/messages", json=body, headers=headers, timeout=20)
+    post(proxy, "t")
     replace(script, script.read_text() + "\n# edited\n")
     until(lambda: proxy.log.count("Loading script") == 2)
     proxy.ready()
     assert proxy.get("/stats")["total_requests"] == 0
-    assert proxy.get("/stats")["budgets"][0]["spend_usd"] == 0.002
-    requests.post(proxy.url + "/v1/messages", json=body, headers=headers, timeout=20)
+    assert proxy.get("/stats")["budgets"][0]["spend_usd"] == 0.006
+    post(proxy, "t")
     assert len(proxy.events()) == 2

@@ -10,9 +10,9 @@ import requests
 
 from demo.fake_provider.server import FakeProvider
 from tests.addons.test_settings import BAD_VALUES
+from tests.e2e.calls import ANTHROPIC, OPENAI
 from tests.e2e.conftest import KEY, PROMPT, Proxy, until
 
-ANTHROPIC, OPENAI = "/v1/messages", "/v1/chat/completions"
 DEEP = b"[" * 100_000
 
 

@@ -12,14 +12,8 @@ import requests
 
 from addons.ledger.events import CostEvent
 from demo.fake_provider.server import FakeProvider
+from tests.e2e.calls import post
 from tests.e2e.conftest import KEY, PROMPT, Proxy, until
-
-BODY = {"model": "claude-sonnet-4-6", "max_tokens": 200, "messages": [{"role": "user", "content": PROMPT}]}
-
-
-def post(proxy: Proxy, team: str, app: str = "", path: str = "/v1/messages", **body: Any) -> requests.Response:
-    headers = {"X-ModelTrack-Team": team, "X-ModelTrack-App": app, "X-ModelTrack-No-Cache": "1", "x-api-key": KEY}
-    return requests.post(proxy.url + path, json=BODY | body, headers=headers, timeout=30)
 
 
 def budgets(*rows: tuple[str, str, float, str]) -> dict[str, Any]:
@@ -57,11 +51,9 @@ def test_a_team_over_its_blocking_budget_is_refused_and_costs_nothing(gate: Prox
 
 
 def test_what_is_in_the_cache_is_refused_to_such_a_team_too(gate: Proxy) -> None:
-    headers = {"X-ModelTrack-Team": "cached", "x-api-key": KEY}
-    answers = [requests.post(gate.url + "/v1/messages", json=BODY, headers=headers, timeout=30) for _ in range(2)]
+    answers = [post(gate, "cached", may_be_cached=True) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [200, 429]
-    headers["X-ModelTrack-Team"] = "open"
-    hit = requests.post(gate.url + "/v1/messages", json=BODY, headers=headers, timeout=30)
+    hit = post(gate, "open", may_be_cached=True)
     assert hit.headers["X-ModelTrack-Cache"] == "HIT"
 
 
@@ -113,9 +105,7 @@ def test_a_burst_overshoots_by_one_request_at_most_and_leaves_nothing_reserved(
 
 def test_a_reserved_budget_asks_for_another_try(gate: Proxy, fake: FakeProvider) -> None:
     with ThreadPoolExecutor(1) as pool:
-        headers = {"X-ModelTrack-Team": "burst", "X-ModelTrack-No-Cache": "1", "X-Fake": "hold=1"}
-        big = BODY | {"max_tokens": 4000}
-        held = pool.submit(requests.post, gate.url + "/v1/messages", json=big, headers=headers, timeout=30)
+        held = pool.submit(post, gate, "burst", fake="hold=1", max_tokens=4000)
         assert fake.waiting.wait(60)
         assert 0.06 < gate.get("/stats")["reserved_usd"] < 0.0603
         refused = post(gate, "burst")

@@ -10,6 +10,7 @@ import pytest
 import requests
 
 from demo.fake_provider.server import FakeProvider
+from tests.e2e.calls import send
 from tests.e2e.conftest import KEY, PROMPT, Proxy
 
 # White space, escapes, numbers and order that no JSON library would write like this.
@@ -31,15 +32,15 @@ HEADERS = {
 }
 
 
-def post(url: str, body: bytes = BODY, **headers: str) -> requests.Response:
-    return requests.post(url, data=body, headers=HEADERS | headers, timeout=20)
+def post_bytes(url: str, body: bytes = BODY, **headers: str) -> requests.Response:
+    return send(url, body, **HEADERS | headers)
 
 
 @pytest.mark.parametrize(
     "body", [BODY, json.dumps({"model": "claude-haiku-4-5", "x": "é" * 300_000}).encode()], ids=["odd", "large"]
 )
 def test_a_body_reaches_the_provider_byte_for_byte(proxy: Proxy, fake: FakeProvider, body: bytes) -> None:
-    assert post(proxy.url + "/v1/messages?beta=true", body).status_code == 200
+    assert post_bytes(proxy.url + "/v1/messages?beta=true", body).status_code == 200
     [received] = fake.requests
     assert received.body == body
     assert received.path == "/v1/messages?beta=true"
@@ -47,7 +48,7 @@ def test_a_body_reaches_the_provider_byte_for_byte(proxy: Proxy, fake: FakeProvi
 
 def test_a_compressed_body_reaches_the_provider_as_it_was_and_is_metered(proxy: Proxy, fake: FakeProvider) -> None:
     body = gzip.compress(BODY, mtime=0)
-    post(proxy.url + "/v1/messages", body, **{"Content-Encoding": "gzip", "X-ModelTrack-App": "gz"})
+    post_bytes(proxy.url + "/v1/messages", body, **{"Content-Encoding": "gzip", "X-ModelTrack-App": "gz"})
     [received] = fake.requests
     assert received.body == body
     [event] = proxy.events(app_id="gz")
@@ -55,7 +56,7 @@ def test_a_compressed_body_reaches_the_provider_as_it_was_and_is_metered(proxy: 
 
 
 def test_the_provider_learns_nothing_of_the_team(proxy: Proxy, fake: FakeProvider) -> None:
-    post(proxy.url + "/v1/messages")
+    post_bytes(proxy.url + "/v1/messages")
     [received] = fake.requests
     headers = {name.lower(): value for name, value in received.headers}
     assert not [name for name in headers if name.startswith(("x-modeltrack", "proxy-"))]
@@ -65,7 +66,7 @@ def test_the_provider_learns_nothing_of_the_team(proxy: Proxy, fake: FakeProvide
     assert headers["host"] == fake.url.removeprefix("http://")
 
 
-def send(proxy: Proxy, request: bytes) -> bytes:
+def send_raw(proxy: Proxy, request: bytes) -> bytes:
     """As it is, and the whole of what comes back."""
     with socket.create_connection(("127.0.0.1", int(proxy.url.rpartition(":")[2])), timeout=20) as client:
         client.sendall(request)
@@ -78,7 +79,7 @@ def test_headers_keep_their_order_spelling_repetitions_and_bytes(proxy: Proxy, f
         b"X-modelTRACK-Team: one\r\nX-ModelTrack-Team: two\r\nAnthropic-BETA: b\r\nX-Odd: caf\xe9 \xe2\x82\xac\r\n"
         b"Proxy-Connection: keep-alive\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
     )
-    assert send(proxy, head % len(BODY) + BODY).startswith(b"HTTP/1.1 200 ")
+    assert send_raw(proxy, head % len(BODY) + BODY).startswith(b"HTTP/1.1 200 ")
     [received] = fake.requests
     assert received.path == "/v1/messages?beta=true&x=%2F"
     assert received.headers == [
@@ -97,14 +98,14 @@ def test_headers_keep_their_order_spelling_repetitions_and_bytes(proxy: Proxy, f
 def test_a_chunked_body_is_passed_on_as_one(proxy: Proxy, fake: FakeProvider, path: bytes, trailers: bytes) -> None:
     head = b"POST %b HTTP/1.1\r\nHost: x\r\nX-ModelTrack-No-Cache: 1\r\nConnection: close\r\n" % path
     chunked = head + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n%b\r\n" % (len(BODY), BODY, trailers)
-    assert send(proxy, chunked).startswith(b"HTTP/1.1 200 ")
+    assert send_raw(proxy, chunked).startswith(b"HTTP/1.1 200 ")
     assert fake.requests[0].body == BODY
 
 
 @pytest.mark.parametrize("team", ["untracked", ""])
 def test_other_paths_are_passed_through_without_the_team(proxy: Proxy, fake: FakeProvider, team: str) -> None:
     before = proxy.get("/stats")
-    answer = post(proxy.url + "/v1/messages/count_tokens", **{"X-ModelTrack-Team": team})
+    answer = post_bytes(proxy.url + "/v1/messages/count_tokens", **{"X-ModelTrack-Team": team})
     assert answer.status_code == 200
     [received] = fake.requests
     assert received.body == BODY
@@ -140,12 +141,12 @@ RULES: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def routed(make_proxy: Callable[..., Proxy]) -> Proxy:
     proxy = make_proxy(files={"budgets.json": SPENT, "routing.json": RULES}, CACHE_ENABLED="false")
-    post(proxy.url + "/v1/messages", BODY.replace(b"sonnet-4-6", b"haiku-4-5"))
+    post_bytes(proxy.url + "/v1/messages", BODY.replace(b"sonnet-4-6", b"haiku-4-5"))
     return proxy
 
 
 def test_a_downgrade_changes_the_models_bytes_only(routed: Proxy, fake: FakeProvider) -> None:
-    answer = post(routed.url + "/v1/messages", **{"X-ModelTrack-App": "down"})
+    answer = post_bytes(routed.url + "/v1/messages", **{"X-ModelTrack-App": "down"})
     [received] = fake.requests
     assert received.body == BODY.replace(b'"claude-sonnet-4-6"', b'"claude-haiku-4-5"')
     assert answer.json()["model"] == "claude-haiku-4-5"
@@ -178,7 +179,7 @@ def test_a_downgrade_goes_to_the_other_models_deployment_where_the_url_names_it(
     )
     chat = json.dumps({"model": "gpt-4o", "messages": [{"role": "user", "content": PROMPT}]}).encode()
     for _ in range(2):
-        post(proxy.url + "/azure/v1/chat/completions", chat, **{"api-key": KEY})
+        post_bytes(proxy.url + "/azure/v1/chat/completions", chat, **{"api-key": KEY})
     assert [(request.path, json.loads(request.body)["model"]) for request in fake.requests] == [
         (f"/openai/deployments/{model}/chat/completions?api-version=2024-10-21", model)
         for model in ("gpt-4o", "gpt-4o-mini")
@@ -187,7 +188,7 @@ def test_a_downgrade_goes_to_the_other_models_deployment_where_the_url_names_it(
 
 def test_a_request_that_opts_out_keeps_its_model(routed: Proxy, fake: FakeProvider) -> None:
     before = routed.get("/routing/stats")
-    answer = post(routed.url + "/v1/messages", **{"X-ModelTrack-No-Route": "true"})
+    answer = post_bytes(routed.url + "/v1/messages", **{"X-ModelTrack-No-Route": "true"})
     assert answer.json()["model"] == "claude-sonnet-4-6"
     assert "X-ModelTrack-Routed" not in answer.headers
     assert fake.requests[0].body == BODY
@@ -197,7 +198,9 @@ def test_a_request_that_opts_out_keeps_its_model(routed: Proxy, fake: FakeProvid
 
 
 def test_a_rule_may_refuse_an_expensive_model_and_name_a_cheaper_one(routed: Proxy, fake: FakeProvider) -> None:
-    answer = post(routed.url + "/v1/messages", BODY.replace(b"sonnet-4-6", b"opus-4-6"), **{"X-ModelTrack-App": "opus"})
+    answer = post_bytes(
+        routed.url + "/v1/messages", BODY.replace(b"sonnet-4-6", b"opus-4-6"), **{"X-ModelTrack-App": "opus"}
+    )
     assert answer.status_code == 429
     assert answer.headers["x-should-retry"] == "false"
     assert "Use 'claude-sonnet-4-6' instead" in answer.json()["error"]["message"]
@@ -214,9 +217,9 @@ def test_bedrock_and_azure_go_to_their_configured_endpoints(
         AZURE_OPENAI_ENDPOINT=fake.url + "/azure-prefix",
         AZURE_OPENAI_API_VERSION="2024-10-21",
     )
-    post(proxy.url + "/bedrock/v1/messages", BODY.replace(b"claude-sonnet", b"global.anthropic.claude-sonnet"))
+    post_bytes(proxy.url + "/bedrock/v1/messages", BODY.replace(b"claude-sonnet", b"global.anthropic.claude-sonnet"))
     chat = json.dumps({"model": "gpt-4o", "messages": [{"role": "user", "content": PROMPT}]}).encode()
-    post(proxy.url + "/azure/v1/chat/completions", chat, **{"api-key": KEY})
+    post_bytes(proxy.url + "/azure/v1/chat/completions", chat, **{"api-key": KEY})
     assert [request.path for request in fake.requests] == [
         "/bedrock-prefix/v1/messages",
         "/azure-prefix/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21",
@@ -228,7 +231,7 @@ def test_bedrock_and_azure_go_to_their_configured_endpoints(
 
 
 def test_azure_without_an_endpoint_says_what_to_set(proxy: Proxy, fake: FakeProvider) -> None:
-    answer = post(proxy.url + "/azure/v1/chat/completions", b'{"model":"gpt-4o"}')
+    answer = post_bytes(proxy.url + "/azure/v1/chat/completions", b'{"model":"gpt-4o"}')
     assert answer.status_code == 503
     assert "AZURE_OPENAI_ENDPOINT" in answer.json()["error"]["message"]
     assert fake.requests == []

@@ -9,6 +9,7 @@ import pytest
 import requests
 
 from demo.fake_provider.server import FakeProvider
+from tests.e2e.calls import ANTHROPIC, send
 from tests.e2e.conftest import KEY, PROMPT, Proxy, until
 
 BODY: dict[str, Any] = {
@@ -21,18 +22,17 @@ BODY: dict[str, Any] = {
 }
 
 
-def post(proxy: Proxy, body: Any, *, key: str = KEY, **headers: str) -> requests.Response:
-    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+def ask(proxy: Proxy, body: Any, *, key: str = KEY, **headers: str) -> requests.Response:
     headers = {"Authorization": f"Bearer {key}", "anthropic-version": "2023-06-01"} | headers
-    answer = requests.post(proxy.url + "/v1/messages", data=data, headers=headers, timeout=20)
+    answer = send(proxy.url + ANTHROPIC, body, **headers)
     assert answer.status_code == 200, answer.text
     return answer
 
 
 def test_an_identical_request_is_answered_from_the_cache_for_nothing(proxy: Proxy, fake: FakeProvider) -> None:
     body = BODY | {"system": "identical"}
-    first = post(proxy, body)
-    second = post(proxy, body, **{"X-ModelTrack-Team": "cached", "X-Fake": "output_tokens=7"})
+    first = ask(proxy, body)
+    second = ask(proxy, body, **{"X-ModelTrack-Team": "cached", "X-Fake": "output_tokens=7"})
     assert len(fake.requests) == 1
     assert first.headers["X-ModelTrack-Cache"] == "MISS"
     assert second.headers["X-ModelTrack-Cache"] == "HIT"
@@ -47,15 +47,15 @@ def test_an_identical_request_is_answered_from_the_cache_for_nothing(proxy: Prox
 
 def test_key_order_and_white_space_do_not_matter(proxy: Proxy) -> None:
     body = BODY | {"system": "order"}
-    post(proxy, body)
+    ask(proxy, body)
     other = json.dumps(dict(reversed(body.items())), indent=3, ensure_ascii=False).encode()
-    assert post(proxy, other).headers["X-ModelTrack-Cache"] == "HIT"
+    assert ask(proxy, other).headers["X-ModelTrack-Cache"] == "HIT"
 
 
 def test_an_answer_that_came_compressed_is_served_readable(proxy: Proxy) -> None:
     body = BODY | {"system": "compressed"}
-    first = post(proxy, body, **{"X-Fake": "gzip=1"})
-    second = post(proxy, body)
+    first = ask(proxy, body, **{"X-Fake": "gzip=1"})
+    second = ask(proxy, body)
     assert second.headers["X-ModelTrack-Cache"] == "HIT"
     assert first.headers["Content-Encoding"] == "gzip" and "Content-Encoding" not in second.headers
     assert first.json() == second.json()
@@ -75,43 +75,43 @@ def test_an_answer_that_came_compressed_is_served_readable(proxy: Proxy) -> None
     ids=str,
 )
 def test_another_request_misses(proxy: Proxy, change: dict[str, Any]) -> None:
-    post(proxy, BODY)
+    ask(proxy, BODY)
     body = BODY | change
-    post(proxy, body | {"metadata": {"user_id": "x"}})  # no part of the key
-    assert post(proxy, body).headers["X-ModelTrack-Cache"] == "HIT"
-    assert post(proxy, BODY | change | {"stop_sequences": [str(change)]}).headers["X-ModelTrack-Cache"] == "MISS"
+    ask(proxy, body | {"metadata": {"user_id": "x"}})  # no part of the key
+    assert ask(proxy, body).headers["X-ModelTrack-Cache"] == "HIT"
+    assert ask(proxy, BODY | change | {"stop_sequences": [str(change)]}).headers["X-ModelTrack-Cache"] == "MISS"
 
 
 def test_nobody_is_served_what_another_key_bought(proxy: Proxy) -> None:
     body = BODY | {"system": "credentials"}
-    post(proxy, body)
-    assert post(proxy, body, key=KEY + "2").headers["X-ModelTrack-Cache"] == "MISS"
-    assert post(proxy, body, **{"anthropic-beta": "b"}).headers["X-ModelTrack-Cache"] == "MISS"
+    ask(proxy, body)
+    assert ask(proxy, body, key=KEY + "2").headers["X-ModelTrack-Cache"] == "MISS"
+    assert ask(proxy, body, **{"anthropic-beta": "b"}).headers["X-ModelTrack-Cache"] == "MISS"
 
 
 def test_a_request_can_opt_out(proxy: Proxy, fake: FakeProvider) -> None:
     body = BODY | {"system": "opt out"}
     for _ in range(2):
-        assert "X-ModelTrack-Cache" not in post(proxy, body, **{"X-ModelTrack-No-Cache": "true"}).headers
+        assert "X-ModelTrack-Cache" not in ask(proxy, body, **{"X-ModelTrack-No-Cache": "true"}).headers
     assert len(fake.requests) == 2
-    assert post(proxy, body).headers["X-ModelTrack-Cache"] == "MISS"
+    assert ask(proxy, body).headers["X-ModelTrack-Cache"] == "MISS"
 
 
 @pytest.mark.parametrize("stream", [True, 1, "true"])
 def test_streams_are_never_cached(proxy: Proxy, fake: FakeProvider, stream: Any) -> None:
     """Nor is what a provider may take for one."""
-    post(proxy, BODY)
+    ask(proxy, BODY)
     fake.clear()
     for _ in range(2):
-        assert "X-ModelTrack-Cache" not in post(proxy, BODY | {"stream": stream}).headers
+        assert "X-ModelTrack-Cache" not in ask(proxy, BODY | {"stream": stream}).headers
     assert len(fake.requests) == 2
 
 
 @pytest.mark.parametrize("settings", ["status=500", "garbage=1", "usage=0"])
 def test_only_complete_answers_are_kept(proxy: Proxy, fake: FakeProvider, settings: str) -> None:
-    body = json.dumps(BODY | {"system": settings}).encode()
+    body = BODY | {"system": settings}
     for _ in range(2):
-        requests.post(proxy.url + "/v1/messages", data=body, headers={"X-Fake": settings}, timeout=20)
+        send(proxy.url + ANTHROPIC, body, **{"X-Fake": settings})
     assert len(fake.requests) == 2
 
 
@@ -121,15 +121,14 @@ def test_identical_requests_in_flight_are_made_once(proxy: Proxy, fake: FakeProv
     body, before = BODY | {"system": f"coalesced {fails}"}, proxy.get("/cache/stats")
     statuses: list[str | int] = []
 
-    def ask(**headers: str) -> None:
-        data = json.dumps(body)
-        answer = requests.post(proxy.url + "/v1/messages", data=data, headers=headers, timeout=20)
+    def ask_for_it(**headers: str) -> None:
+        answer = send(proxy.url + ANTHROPIC, body, **headers)
         statuses.append(answer.headers["X-ModelTrack-Cache"] if answer.ok else answer.status_code)
 
-    first = threading.Thread(target=ask, kwargs={"X-Fake": "hold=1" + (",status=500" if fails else "")})
+    first = threading.Thread(target=ask_for_it, kwargs={"X-Fake": "hold=1" + (",status=500" if fails else "")})
     first.start()
     assert fake.waiting.wait(60)
-    others = [threading.Thread(target=ask) for _ in range(3)]
+    others = [threading.Thread(target=ask_for_it) for _ in range(3)]
     for thread in others:
         thread.start()
     until(lambda: proxy.get("/cache/stats")["waiting"] == 3)
@@ -145,7 +144,7 @@ def test_identical_requests_in_flight_are_made_once(proxy: Proxy, fake: FakeProv
 def test_the_least_recently_used_goes_first(make_proxy: Callable[..., Proxy]) -> None:
     proxy = make_proxy(CACHE_MAX_ENTRIES="2")
     one, two, three = (BODY | {"system": name} for name in ("one", "two", "three"))
-    outcomes = [post(proxy, body).headers["X-ModelTrack-Cache"] for body in (one, two, one, three, one, two)]
+    outcomes = [ask(proxy, body).headers["X-ModelTrack-Cache"] for body in (one, two, one, three, one, two)]
     assert outcomes == ["MISS", "MISS", "HIT", "MISS", "HIT", "MISS"]
     stats = proxy.get("/cache/stats")
     assert (stats["entries_count"], stats["max_entries"], stats["ttl_seconds"]) == (2, 2, 3600)
@@ -156,12 +155,12 @@ def test_the_least_recently_used_goes_first(make_proxy: Callable[..., Proxy]) ->
 
 def test_nothing_is_served_past_its_time(make_proxy: Callable[..., Proxy]) -> None:
     proxy = make_proxy(CACHE_TTL_SECONDS="1")
-    post(proxy, BODY)
-    until(lambda: post(proxy, BODY).headers["X-ModelTrack-Cache"] == "MISS")
+    ask(proxy, BODY)
+    until(lambda: ask(proxy, BODY).headers["X-ModelTrack-Cache"] == "MISS")
 
 
 def test_the_cache_can_be_turned_off(make_proxy: Callable[..., Proxy], fake: FakeProvider) -> None:
     proxy = make_proxy("--set", "modeltrack_cache_enabled=false", CACHE_ENABLED="true")
     for _ in range(2):
-        assert "X-ModelTrack-Cache" not in post(proxy, BODY).headers
+        assert "X-ModelTrack-Cache" not in ask(proxy, BODY).headers
     assert len(fake.requests) == 2

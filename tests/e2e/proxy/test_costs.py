@@ -8,9 +8,8 @@ import pytest
 import requests
 
 from demo.fake_provider.server import FakeProvider
-from tests.e2e.conftest import KEY, PROMPT, Proxy, until
-
-ANTHROPIC, OPENAI = "/v1/messages", "/v1/chat/completions"
+from tests.e2e.calls import ANTHROPIC, OPENAI, post
+from tests.e2e.conftest import PROMPT, Proxy, until
 
 
 def call(
@@ -18,10 +17,8 @@ def call(
 ) -> dict[str, Any]:
     """Make a call and return its event."""
     app = uuid.uuid4().hex
-    body = {"model": model, "max_tokens": 9, "stream": stream, "messages": [{"role": "user", "content": PROMPT}]}
-    headers = {"Authorization": f"Bearer {KEY}", "X-Fake": settings, "X-ModelTrack-App": app, **headers}
     with contextlib.suppress(requests.exceptions.ChunkedEncodingError):  # where the provider hangs up
-        requests.post(proxy.url + path, json=body, headers=headers | {"X-ModelTrack-No-Cache": "true"}, timeout=20)
+        post(proxy, "", app, path, fake=settings, headers=headers, model=model, max_tokens=9, stream=stream)
     [event] = until(lambda: proxy.events(app_id=app))
     return event
 

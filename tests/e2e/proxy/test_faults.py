@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from demo.fake_provider.server import FakeProvider
+from tests.e2e.calls import OPENAI, post
 from tests.e2e.conftest import KEY, PROMPT, SCRIPTS, Proxy, until
 
 # What is made to raise, with the status that the client gets, by a whole answer and by a stream.
@@ -59,9 +60,9 @@ def faulty(make_proxy: Callable[..., Proxy]) -> Proxy:
 def test_an_exception_anywhere_leaves_one_event_and_nothing_reserved(faulty: Proxy, fault: str, stream: bool) -> None:
     before = len(faulty.events())
     for number, name in enumerate((fault, "")):
-        body = {"model": "gpt-4o", "stream": stream, "messages": [{"role": "user", "content": f"{PROMPT} {fault}"}]}
-        headers = {"X-ModelTrack-Team": "t", "Authorization": f"Bearer {KEY}", "X-Fault": name}
-        answer = requests.post(faulty.url + "/v1/chat/completions", json=body, headers=headers, timeout=20)
+        messages = [{"role": "user", "content": f"{PROMPT} {fault}"}]
+        told = {"X-Fault": name}
+        answer = post(faulty, "t", "", OPENAI, headers=told, may_be_cached=True, stream=stream, messages=messages)
         assert answer.status_code == (FAULTS[fault][stream] if name else 200), (number, answer.text)
         if answer.ok:
             assert b"[DONE]" in answer.content if stream else answer.json()["choices"]
@@ -81,9 +82,7 @@ def test_a_budget_check_that_fails_open_is_let_through_and_logged(make_proxy: Ca
     proxy = make_proxy(start=False, FAULTS=fault, FAULT_MESSAGE=PROMPT, BUDGET_FAILURE_MODE="open")
     proxy.use("mitmdump", SCRIPTS / "faulty.py")
     proxy.start()
-    body = {"model": "gpt-4o", "messages": [{"role": "user", "content": PROMPT}]}
-    answer = requests.post(proxy.url + "/v1/chat/completions", json=body, headers={"X-Fault": fault}, timeout=20)
-    assert answer.status_code == 200
+    assert post(proxy, path=OPENAI, headers={"X-Fault": fault}).status_code == 200
     assert "BUDGET_FAILURE_MODE=open" in proxy.log
     assert [event["cost_usd"] for event in proxy.events()] == [0.0045]
 
@@ -124,8 +123,7 @@ def test_trailers_of_an_answer_are_left_out(
 ) -> None:
     head = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
     proxy = make_proxy(ANTHROPIC_BASE_URL=raw_upstream(head + b"2\r\n{}\r\n0\r\nX-Checksum: 1\r\n\r\n"))
-    body = {"model": "claude-sonnet-4-6", "messages": [{"role": "user", "content": PROMPT}]}
-    assert requests.post(proxy.url + "/v1/messages", json=body, timeout=10).content == b"{}"
+    assert post(proxy).content == b"{}"
     assert len(proxy.events()) == 1 and proxy.get("/stats")["in_flight"] == 0
 
 
@@ -138,8 +136,7 @@ def test_a_stream_of_nothing_but_an_error_costs_nothing(
 ) -> None:
     head = b"HTTP/1.1 %d X\r\nContent-Type: text/event-stream\r\n\r\n" % status
     proxy = make_proxy(ANTHROPIC_BASE_URL=raw_upstream(head + OVERLOADED))
-    body = {"model": "claude-sonnet-4-6", "stream": True, "messages": [{"role": "user", "content": PROMPT}]}
-    assert requests.post(proxy.url + "/v1/messages", json=body, timeout=10).content == OVERLOADED
+    assert post(proxy, stream=True).content == OVERLOADED
     [event] = until(proxy.events)
     assert (event["status_code"], event["error"], event["cost_usd"]) == (status, error, 0)
     assert "usage_estimated" not in event
@@ -171,8 +168,7 @@ def test_an_upstream_that_answers_nonsense_leaves_one_event(
 ) -> None:
     answer, status, error = UPSTREAMS[what]
     proxy = make_proxy(ANTHROPIC_BASE_URL=raw_upstream(answer))
-    body = {"model": "claude-sonnet-4-6", "stream": stream, "messages": [{"role": "user", "content": PROMPT}]}
-    with requests.post(proxy.url + "/v1/messages", json=body, stream=True, timeout=60) as got:
+    with post(proxy, keep_open=True, stream=stream) as got:
         while got.raw.read(2**20):
             pass
     assert got.status_code == status
@@ -198,11 +194,11 @@ def asking(proxy: Proxy, *headers: str) -> Iterator[None]:
 def test_an_upstream_that_never_answers_holds_nothing_once_the_client_has_gone(
     proxy: Proxy, fake: FakeProvider
 ) -> None:
-    with asking(proxy, "X-Fake: hold=1"):
+    with asking(proxy, "X-Fake: hold=1", "X-ModelTrack-App: never", "X-ModelTrack-No-Cache: 1"):
         assert fake.waiting.wait(60)
     until(lambda: proxy.get("/stats")["in_flight"] == 0)
     assert proxy.get("/stats")["reserved_usd"] == 0
-    assert [event["error"] for event in proxy.events()] == ["client_disconnected"]
+    assert {event["error"] for event in proxy.events(app_id="never")} == {"client_disconnected"}
 
 
 @pytest.fixture
@@ -235,10 +231,9 @@ def test_an_upstream_that_falls_silent_is_given_up_after_tcp_timeout(
 ) -> None:
     """By default after 10 minutes, which is how long the SDKs wait."""
     proxy = make_proxy("--set", "tcp_timeout=1")
-    body = {"model": "claude-sonnet-4-6", "stream": True, "messages": [{"role": "user", "content": PROMPT}]}
     settings = f"hold={hold}" if hold > 1 else "delay=30"
     with pytest.raises(requests.RequestException):
-        _ = requests.post(proxy.url + "/v1/messages", json=body, headers={"X-Fake": settings}, timeout=20).content
+        post(proxy, fake=settings, stream=True)
     [event] = until(proxy.events)
     assert event["usage_estimated"] and event["cost_usd"] > 0
     stats = proxy.get("/stats")
@@ -260,9 +255,7 @@ def test_what_is_in_flight_when_the_proxy_stops_has_its_event(
     make_proxy: Callable[..., Proxy], fake: FakeProvider
 ) -> None:
     proxy = make_proxy()
-    body = {"model": "claude-sonnet-4-6", "stream": True, "messages": [{"role": "user", "content": PROMPT}]}
-    headers = {"X-Fake": "hold=6"}
-    with requests.post(proxy.url + "/v1/messages", json=body, headers=headers, stream=True, timeout=20) as answer:
+    with post(proxy, fake="hold=6", keep_open=True, stream=True) as answer:
         next(answer.iter_content(None))
         assert fake.waiting.wait(60)
         proxy.stop()

@@ -8,16 +8,15 @@ from typing import Any
 import pytest
 import requests
 
-from tests.e2e.conftest import KEY, PROMPT, Proxy, until
+from tests.e2e.calls import post
+from tests.e2e.conftest import PROMPT, Proxy, until
 
 WORDS = PROMPT + "x" * 4000  # about the 1000 tokens that the fake provider says it is
 
 
-def post(proxy: Proxy, team: str, stream: bool = False) -> requests.Response:
+def ask(proxy: Proxy, team: str, stream: bool = False) -> requests.Response:
     messages = [{"role": "user", "content": WORDS}]
-    body = {"model": "claude-sonnet-4-6", "max_tokens": 200, "stream": stream, "messages": messages}
-    headers = {"X-ModelTrack-Team": team, "X-ModelTrack-No-Cache": "1", "x-api-key": KEY, "X-Fake": "delay=0.01"}
-    return requests.post(proxy.url + "/v1/messages", json=body, headers=headers, timeout=30)
+    return post(proxy, team, fake="delay=0.01", stream=stream, messages=messages)
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +31,8 @@ def pair(make_proxy: Callable[..., Proxy]) -> tuple[Proxy, Proxy]:
 
 
 def test_what_one_has_spent_is_refused_by_the_other(pair: tuple[Proxy, Proxy]) -> None:
-    assert post(pair[0], "both").status_code == 200
-    assert post(pair[1], "both").status_code == 429
+    assert ask(pair[0], "both").status_code == 200
+    assert ask(pair[1], "both").status_code == 429
     assert pair[1].get("/stats")["budgets"][0]["spend_usd"] == 0.006
 
 
@@ -44,7 +43,7 @@ def test_a_burst_on_both_overshoots_by_what_the_other_has_in_flight_at_most(
     team, workers = ("streams" if stream else "burst"), 8
     turns = itertools.cycle(pair)
     with ThreadPoolExecutor(workers) as pool:
-        answers = list(pool.map(lambda _: post(next(turns), team, stream), range(200)))
+        answers = list(pool.map(lambda _: ask(next(turns), team, stream), range(200)))
     events = pair[0].events(team=team)
     assert len(events) == len(answers) == 200
     spent = sum(round(event["cost_usd"] * 10**9) for event in events)
@@ -61,7 +60,7 @@ def test_of_200_at_once_each_admits_what_it_would_alone_at_most(
     """$0.05 at $0.006 a call: what the other one has in flight is its limit and one call at most."""
     turns = itertools.cycle(pair)
     with ThreadPoolExecutor(200) as pool:
-        answers = list(pool.map(lambda _: post(next(turns), team, stream), range(200)))
+        answers = list(pool.map(lambda _: ask(next(turns), team, stream), range(200)))
     assert {answer.status_code for answer in answers} == {200, 429}
     events = pair[0].events(team=team)
     assert len(events) == 200
@@ -73,7 +72,7 @@ def test_of_200_at_once_each_admits_what_it_would_alone_at_most(
 
 def test_each_counts_all_events_once(pair: tuple[Proxy, Proxy]) -> None:
     for proxy in pair:
-        post(proxy, "nobody")
+        ask(proxy, "nobody")
     teams = ["both", "burst", "streams", "all at once", "all streams at once"]
     spent = [round(sum(event["cost_usd"] for event in pair[0].events(team=team)), 9) for team in teams]
     for proxy in pair:

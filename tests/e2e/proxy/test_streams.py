@@ -7,28 +7,21 @@ import pytest
 import requests
 
 from demo.fake_provider.server import FakeProvider
-from tests.e2e.conftest import KEY, PROMPT, Proxy, until
+from tests.e2e.calls import ANTHROPIC, OPENAI, post
+from tests.e2e.conftest import Proxy, until
 
-PATHS = ["/v1/messages", "/v1/chat/completions"]
-MODELS = {"/v1/messages": "claude-sonnet-4-6", "/v1/chat/completions": "gpt-4o"}
+PATHS = [ANTHROPIC, OPENAI]
 
 
-def open_stream(url: str, path: str, fake: str = "", **body: Any) -> requests.Response:
-    messages = [{"role": "user", "content": PROMPT}]
-    return requests.post(
-        url + path,
-        json={"model": MODELS[path], "max_tokens": 9, "stream": True, "messages": messages} | body,
-        headers={"Authorization": f"Bearer {KEY}", "X-Fake": fake, "X-ModelTrack-Team": "streams"},
-        stream=True,
-        timeout=20,
-    )
+def open_stream(proxy: Proxy | FakeProvider, path: str, fake: str = "", **body: Any) -> requests.Response:
+    return post(proxy, "streams", "", path, fake=fake, keep_open=True, max_tokens=9, stream=True, **body)
 
 
 @pytest.mark.parametrize("path", PATHS)
 def test_the_client_reads_the_beginning_while_the_provider_still_holds_the_end(
     proxy: Proxy, fake: FakeProvider, path: str
 ) -> None:
-    with open_stream(proxy.url, path, "hold=1") as answer:
+    with open_stream(proxy, path, "hold=1") as answer:
         chunks = answer.iter_content(None)
         first = next(chunks)
         assert fake.waiting.wait(60)
@@ -41,7 +34,7 @@ def test_the_client_reads_the_beginning_while_the_provider_still_holds_the_end(
 @pytest.mark.parametrize("path", PATHS)
 def test_the_event_is_written_before_the_client_sees_the_streams_end(proxy: Proxy, path: str) -> None:
     before = len(proxy.events())
-    with open_stream(proxy.url, path, "gap=0.01") as answer:
+    with open_stream(proxy, path, "gap=0.01") as answer:
         for line in answer.iter_lines():
             if line in (b"data: [DONE]", b"event: message_stop"):
                 assert len(proxy.events()) == before + 1
@@ -49,8 +42,8 @@ def test_the_event_is_written_before_the_client_sees_the_streams_end(proxy: Prox
 
 @pytest.mark.parametrize("settings", ["", "gzip=1", "chunks=40"])
 def test_anthropics_stream_arrives_byte_for_byte(proxy: Proxy, fake: FakeProvider, settings: str) -> None:
-    through = open_stream(proxy.url, PATHS[0], settings)
-    direct = open_stream(fake.url, PATHS[0], settings)
+    through = open_stream(proxy, PATHS[0], settings)
+    direct = open_stream(fake, PATHS[0], settings)
     assert through.content == direct.content
     assert through.headers.get("Content-Encoding") == direct.headers.get("Content-Encoding")
 
@@ -58,8 +51,8 @@ def test_anthropics_stream_arrives_byte_for_byte(proxy: Proxy, fake: FakeProvide
 @pytest.mark.parametrize("settings", ["", "gzip=1", "chunks=40"])
 def test_openais_stream_with_usage_arrives_byte_for_byte(proxy: Proxy, fake: FakeProvider, settings: str) -> None:
     wanted = {"stream_options": {"include_usage": True}}
-    through = open_stream(proxy.url, PATHS[1], settings, **wanted)
-    direct = open_stream(fake.url, PATHS[1], settings, **wanted)
+    through = open_stream(proxy, PATHS[1], settings, **wanted)
+    direct = open_stream(fake, PATHS[1], settings, **wanted)
     assert through.content == direct.content
     assert through.headers.get("Content-Encoding") == direct.headers.get("Content-Encoding")
 
@@ -70,9 +63,9 @@ def test_the_usage_that_only_the_proxy_asked_for_is_taken_out(
     proxy: Proxy, fake: FakeProvider, settings: str, options: dict[str, Any]
 ) -> None:
     before = len(proxy.events())
-    through = open_stream(proxy.url, PATHS[1], settings, **options).content
+    through = open_stream(proxy, PATHS[1], settings, **options).content
     assert fake.requests[0].header("accept-encoding") == "identity"
-    direct = open_stream(fake.url, PATHS[1], settings, **options).content
+    direct = open_stream(fake, PATHS[1], settings, **options).content
     assert through.replace(b',"usage":null', b"") == direct
     event = proxy.events()[before]
     assert (event["output_tokens"], event["cost_usd"]) == (200, 0.0045)
@@ -80,7 +73,7 @@ def test_the_usage_that_only_the_proxy_asked_for_is_taken_out(
 
 def test_a_client_that_hangs_up_in_mid_stream_is_billed_for_what_passed(proxy: Proxy) -> None:
     before = len(proxy.events())
-    answer = open_stream(proxy.url, PATHS[0], "hold=6")
+    answer = open_stream(proxy, PATHS[0], "hold=6")
     lines = answer.iter_lines()
     for _ in range(6):  # events, each with an empty line at its end
         while next(lines):
