@@ -26,3 +26,6 @@ def make(*budgets: Budget, clock: Clock | None = None) -> Ledger:
     ledger = Ledger(lambda: clock.now, lambda: clock.seconds, clock.under_way.__contains__)
     ledger.budgets = BudgetsFile(budgets=list(budgets))
     return ledger
+
+
+EVENT = {"event_type": "llm_api", "timestamp": "2026-11-02T00:00:00Z", "cost_usd": 0.006, "team": "t", "app_id": "a"}

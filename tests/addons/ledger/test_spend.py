@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from addons.ledger.spend import TICKET_SECONDS, Ledger, Spend, fold, highest, month_of
-from tests.addons.ledger.ledgers import NOW, USD, Clock, budget, make
+from tests.addons.ledger.ledgers import EVENT, NOW, USD, Clock, budget, make
 
 
 def spend(ledger: Ledger, usd: float, team: str = "t", app: str = "", when: datetime = NOW) -> None:
@@ -119,9 +119,6 @@ def test_what_costs_nothing_takes_no_memory() -> None:
     spent = Spend()
     spent.add("t", "a", 0, (2026, 11))
     assert not spent._months
-
-
-EVENT = {"event_type": "llm_api", "timestamp": "2026-11-02T00:00:00Z", "cost_usd": 0.006, "team": "t", "app_id": "a"}
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 
 from addons.ledger.budgets import BudgetsFile
 from addons.ledger.spend import TICKET_SECONDS, Ticket, fold, month_of
-from tests.addons.ledger.ledgers import USD, Clock, budget, make
-from tests.addons.ledger.test_spend import EVENT
+from tests.addons.ledger.ledgers import EVENT, USD, Clock, budget, make
 
 teams = st.sampled_from(["t", "u"])
 apps = st.sampled_from(["", "a", "b"])
