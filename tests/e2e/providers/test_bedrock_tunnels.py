@@ -1,6 +1,5 @@
 """Bedrock through HTTPS_PROXY: what is signed for AWS arrives as it was signed. AWS's hosts stand on loopback here."""
 
-import datetime
 import json
 import ssl
 from collections.abc import Callable, Iterator
@@ -12,12 +11,10 @@ import anthropic
 import boto3
 import pytest
 from botocore.config import Config
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from addons.ca_bundle import write_bundle
 from demo.fake_provider.server import FakeProvider
+from tests.e2e.certificates import self_signed
 from tests.e2e.conftest import KEY, PROMPT, SCRIPTS, SECRET, Proxy
 from tests.e2e.providers.sigv4 import signer_of
 
@@ -41,18 +38,8 @@ RULE = {
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file with a key and a certificate, signed by itself, for AWS's hosts."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "AWS on loopback")])
-    now = datetime.datetime.now(datetime.UTC)
-    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-    builder = builder.serial_number(7).not_valid_before(now).not_valid_after(now + datetime.timedelta(days=1))
-    names = x509.SubjectAlternativeName([x509.DNSName(RUNTIME), x509.DNSName(NATIVE)])
-    signed = builder.add_extension(names, critical=False).sign(key, hashes.SHA256())
     path = tmp_path_factory.mktemp("aws") / "aws.pem"
-    path.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        + signed.public_bytes(serialization.Encoding.PEM)
-    )
+    self_signed(path, "AWS on loopback", RUNTIME, NATIVE)
     return path
 
 

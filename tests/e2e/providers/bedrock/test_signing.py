@@ -150,22 +150,22 @@ def test_what_has_to_be_held_to_be_signed_may_not_be_larger_than_other_bodies(pr
     assert fake.requests == []
 
 
-def rewritten_sdk(url: str) -> Any:
-    headers = headers_of("rewritten_sdk") | {"X-ModelTrack-Team": "thrifty"}
-    with anthropic.AnthropicBedrock(base_url=url, default_headers=headers, **SIGNED) as client:
+def rewritten(client: Any) -> Any:
+    with client:
         raw = client.messages.with_raw_response.create(
             model="us.anthropic.claude-sonnet-4-6", max_tokens=300, messages=MESSAGES
         )
     return raw.headers
+
+
+def rewritten_sdk(url: str) -> Any:
+    headers = headers_of("rewritten_sdk") | {"X-ModelTrack-Team": "thrifty"}
+    return rewritten(anthropic.AnthropicBedrock(base_url=url, default_headers=headers, **SIGNED))
 
 
 def rewritten_native(url: str) -> Any:
     headers = headers_of("rewritten_native") | {"X-ModelTrack-Team": "thrifty"}
-    with anthropic.AnthropicBedrockMantle(base_url=url, default_headers=headers, **SIGNED) as client:
-        raw = client.messages.with_raw_response.create(
-            model="us.anthropic.claude-sonnet-4-6", max_tokens=300, messages=MESSAGES
-        )
-    return raw.headers
+    return rewritten(anthropic.AnthropicBedrockMantle(base_url=url, default_headers=headers, **SIGNED))
 
 
 def rewritten_boto(url: str) -> Any:
