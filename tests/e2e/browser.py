@@ -122,6 +122,7 @@ class Dashboard:
     def drawn(self) -> None:
         """Waits for the charts."""
         expect(self.page.locator(".plot:not(:has(.main-svg))")).to_have_count(0)
+        self.page.evaluate(_FITTED)
 
     def shoot(self, name: str, size: str) -> None:
         width, height = SIZES[size]

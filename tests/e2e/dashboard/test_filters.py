@@ -25,7 +25,7 @@ def test_filters_are_in_the_url_and_survive_a_reload(dashboard: Dashboard) -> No
     page.reload()
     dashboard.loaded()
     assert dashboard.stat("Spend") == shown
-    assert page.get_by_label("Team", exact=True).input_value() == "=support"
+    expect(page.get_by_label("Team", exact=True)).to_have_value("=support")
     page.get_by_role("link", name="Features").click()
     expect(page.locator("main")).to_contain_text("classify")
     expect(page.locator("main")).not_to_contain_text("rerank")

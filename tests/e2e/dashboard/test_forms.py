@@ -63,7 +63,7 @@ def test_limits_and_schedules_are_added_and_deleted(dashboard: Dashboard) -> Non
     page.get_by_role("button", name="Add limit").click()
     delete = page.get_by_role("button", name="Delete the limit of platform")
     expect(page.get_by_role("row").filter(has=delete)).to_contain_text("$0.25")
-    assert page.get_by_label("Team", exact=True).input_value() == ""
+    expect(page.get_by_label("Team", exact=True)).to_have_value("")
     delete.click()
     expect(delete).to_be_hidden()
     page = dashboard.open("reports")

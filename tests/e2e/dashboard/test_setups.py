@@ -27,7 +27,7 @@ def test_the_token_is_asked_for_once(bare: Dashboard, tmp_path: Path) -> None:
     with page.expect_download() as download:
         page.get_by_role("button", name="Download CSV").click()
     assert download.value.path().stat().st_size > 100
-    assert not dialog.is_visible()
+    expect(dialog).to_be_hidden()
     bare.expect("status of 401")
 
 
@@ -40,7 +40,7 @@ def test_without_plotly_every_view_has_its_tables(bare: Dashboard) -> None:
         page = bare.open(view)
         expect(page.locator("main")).to_contain_text(text)
         assert page.locator(".plot:visible").count() == 0
-        assert page.locator(".chart table:visible").count() == charts
+        expect(page.locator(".chart table:visible")).to_have_count(charts)
     bare.expect("status of 401")
 
 

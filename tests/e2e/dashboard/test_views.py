@@ -15,7 +15,7 @@ def test_every_view_opens_with_data(dashboard: Dashboard, view: str, text: str, 
     page = dashboard.open(view)
     expect(page.locator("main")).to_contain_text(text)
     assert page.locator("main .state.error").count() == 0
-    assert page.locator(".plot").count() == charts
+    expect(page.locator(".plot")).to_have_count(charts)
     dashboard.drawn()
     for size, (width, _) in SIZES.items():
         dashboard.shoot(view.replace("/", "-"), size)
@@ -41,7 +41,7 @@ def test_names_from_callers_are_text(dashboard: Dashboard) -> None:
         expect(page.get_by_text(HOSTILE).first).to_be_attached()
         assert page.locator("main img, main b").count() == 0
     page = dashboard.open(f"teams?team={HOSTILE}")
-    assert page.get_by_label("Team", exact=True).input_value() == "=" + HOSTILE
+    expect(page.get_by_label("Team", exact=True)).to_have_value("=" + HOSTILE)
     page = dashboard.open("models")
     dashboard.drawn()
     expect(page.locator(".plot")).to_contain_text(HOSTILE_MODEL)
