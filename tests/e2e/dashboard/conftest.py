@@ -10,9 +10,10 @@ from playwright.sync_api import Browser, BrowserContext
 from addons.ledger.events import rfc3339
 from bench.events import lines
 from modeltrack_api.app import utc_now
-from tests.e2e.browser import Dashboard, api, browser
+from tests.e2e.browser import browser
 from tests.e2e.conftest import Proxy
 from tests.e2e.dashboard.data import BUDGETS, HOSTILE, HOSTILE_MODEL, call, infrastructure
+from tests.e2e.dashboard.tab import Dashboard, api
 from tests.modeltrack_api.alerting.started import FakeSlack, fake_slack
 from tests.modeltrack_api.serving import TOKEN, event
 

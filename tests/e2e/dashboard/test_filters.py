@@ -8,8 +8,9 @@ from playwright.sync_api import expect
 
 from addons.ledger.money import NANOS_PER_USD, format_usd
 from modeltrack_api.app import utc_now
-from tests.e2e.browser import CHROMIUM, Dashboard
+from tests.e2e.browser import CHROMIUM
 from tests.e2e.dashboard.data import data_of
+from tests.e2e.dashboard.tab import Dashboard
 
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="needs Debian's chromium: apt-get install chromium")
 

@@ -7,7 +7,8 @@ import pytest
 import requests
 from playwright.sync_api import expect
 
-from tests.e2e.browser import CHROMIUM, Dashboard
+from tests.e2e.browser import CHROMIUM
+from tests.e2e.dashboard.tab import Dashboard
 from tests.modeltrack_api.alerting.started import FakeSlack
 
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="needs Debian's chromium: apt-get install chromium")

@@ -5,9 +5,10 @@ import json
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.e2e.browser import CHROMIUM, Dashboard
+from tests.e2e.browser import CHROMIUM
 from tests.e2e.conftest import Proxy
 from tests.e2e.dashboard.data import call
+from tests.e2e.dashboard.tab import Dashboard
 
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="needs Debian's chromium: apt-get install chromium")
 

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.e2e.browser import CHROMIUM, Dashboard, api
+from tests.e2e.browser import CHROMIUM
 from tests.e2e.dashboard.data import VIEWS
+from tests.e2e.dashboard.tab import Dashboard, api
 from tests.modeltrack_api.serving import TOKEN
 
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="needs Debian's chromium: apt-get install chromium")

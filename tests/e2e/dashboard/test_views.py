@@ -4,8 +4,9 @@ import pytest
 from playwright.sync_api import expect
 
 from addons.ledger.money import NANOS_PER_USD, format_usd
-from tests.e2e.browser import CHROMIUM, SIZES, Dashboard
+from tests.e2e.browser import CHROMIUM
 from tests.e2e.dashboard.data import HOSTILE, HOSTILE_MODEL, VIEWS
+from tests.e2e.dashboard.tab import SIZES, Dashboard
 
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="needs Debian's chromium: apt-get install chromium")
 
