@@ -5,11 +5,11 @@ otherwise it ends by itself.
 """
 
 import os
+import queue
 import random
 import signal
 import sys
 import tempfile
-import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -143,16 +143,29 @@ def main() -> None:
 
 def _stay_up(folder: Path, url: str) -> None:
     """Start the API with the dashboard, and send a request now and then for it to show, until Ctrl-C."""
+    # An exception that a signal raises is lost where a finalizer happens to run, and each request leaves some.
+    asked: queue.SimpleQueue[int] = queue.SimpleQueue()
+
+    def on_signal(number: int, _: object) -> None:
+        signal.signal(number, signal.default_int_handler)  # a second one ends it at once
+        asked.put(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, on_signal)
     print("\nStarting the API ...", flush=True)
-    with suppress(KeyboardInterrupt), api(folder) as (api_url, _):
+    with api(folder) as (api_url, _):
         print(f"The dashboard:  {api_url}/\n\nA request every second or so until Ctrl-C.", flush=True)
-        trickle(url, random.Random(), threading.Event())
+        ended_by = trickle(url, random.Random(), asked)
     print()
+    if ended_by == signal.SIGTERM:
+        sys.exit(143)
 
 
-def trickle(url: str, rng: random.Random, stop: threading.Event) -> None:
-    """Send random requests from TRAFFIC, one at a time, until `stop` is set."""
-    while not stop.wait(rng.uniform(0.3, 1.7)):
+def trickle(url: str, rng: random.Random, stop: "queue.SimpleQueue[int]") -> int:
+    """Send random requests from TRAFFIC, one at a time, until there is something in `stop`, and return that."""
+    while True:
+        with suppress(queue.Empty):
+            return stop.get(timeout=rng.uniform(0.3, 1.7))
         team, app, path, model, _, how = rng.choice(TRAFFIC)
         with suppress(requests.RequestException):
             _post(url, team, app, path, model, rng.randrange(10**6), how)

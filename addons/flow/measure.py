@@ -23,8 +23,9 @@ CLIENT_DISCONNECTED = "client_disconnected"
 UPSTREAM_DISCONNECTED = "upstream_disconnected"
 PROXY_STOPPED = "proxy_stopped"
 REQUEST_TOO_LARGE = "request_too_large"
-# How mitmproxy's error messages begin; every other message is about the provider.
-_CLIENTS_ERRORS = {"Client ": CLIENT_DISCONNECTED, "Request body exceeds ": REQUEST_TOO_LARGE}
+# How mitmproxy's error messages begin, in small letters, since it words that of a client that leaves while the provider
+# is still being connected to without a capital. Every other message is about the provider.
+_CLIENTS_ERRORS = {"client disconnected": CLIENT_DISCONNECTED, "request body exceeds ": REQUEST_TOO_LARGE}
 
 _MAX_ANSWER_BYTES = 512 * 2**20
 
@@ -43,7 +44,7 @@ def measure(core: Core, flow: http.HTTPFlow, call: LLMCall) -> None:
     is_sent = call.state is CallState.SENT
     call.state = CallState.MEASURED
     if flow.error and not call.error:
-        message = flow.error.msg
+        message = flow.error.msg.lower()
         kinds = (kind for start, kind in _CLIENTS_ERRORS.items() if message.startswith(start))
         # A request that broke off in its body was ended by the client, however mitmproxy words it.
         call.error = next(kinds, UPSTREAM_DISCONNECTED if call.request else CLIENT_DISCONNECTED)

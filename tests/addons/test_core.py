@@ -20,7 +20,7 @@ async def test_an_answer_waits_for_its_event_to_be_on_disk_only_where_told_and_o
 
     def fsync(fd: int) -> None:
         running.set()
-        assert go_on.wait(10)
+        assert go_on.wait(60)
 
     core = Core()
     core.configure(settings(tmp_path, fsync=policy))

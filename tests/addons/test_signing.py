@@ -1,4 +1,4 @@
-"""Test what tests/e2e/test_bedrock.py does not show of BedrockSigner: region, signed headers, what may be missing."""
+"""BedrockSigner beside what tests/e2e/providers shows: the region, the signed headers, and what is missing."""
 
 from types import SimpleNamespace
 from typing import Any

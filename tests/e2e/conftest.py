@@ -3,10 +3,13 @@
 Every key and every prompt of these tests contains SECRET; when the tests are through, no data folder and no log may.
 """
 
+import contextlib
 import json
 import os
+import random
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -23,18 +26,36 @@ from tests import ROOT
 SECRET = "s3cr3t-f00"
 KEY = f"sk-{SECRET}"
 PROMPT = f"Say hello, {SECRET}."
+SCRIPTS = Path(__file__).with_name("scripts")
+"""What some tests load into mitmdump in place of addons/main.py, or beside it."""
 _START_SECONDS = 60
 os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"  # behind a proxy of the machine's own
 
 
-def until[T](condition: Callable[[], T], seconds: float = 20) -> T:
-    """The first true value of `condition`, for what another process does in its own time."""
+def until[T](condition: Callable[[], T], seconds: float = 60) -> T:
+    """Return the first true value of `condition`, for what another process does in its own time."""
     pause = threading.Event()
     for _ in range(int(seconds / 0.02)):
         if value := condition():
             return value
         pause.wait(0.02)
     raise TimeoutError(f"still false after {seconds} s")
+
+
+def free_port() -> int:
+    """Return a port for a process that cannot be told 0: below those that the system gives to whoever asks for any."""
+    for port in random.sample(range(20_000, 30_000), 100):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise OSError("no port is free")
+
+
+def replace(path: Path, text: str) -> None:
+    """Write a file as editors do: nobody who watches it sees it empty or in part."""
+    new = path.with_name(path.name + ".new")
+    new.write_text(text)
+    new.replace(path)
 
 
 class Proxy:
@@ -85,7 +106,7 @@ class Proxy:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
-                self.process.wait(20)
+                self.process.wait(60)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
@@ -99,14 +120,16 @@ class Proxy:
         return [event for event in found if wanted.items() <= event.items()]
 
     def get(self, path: str) -> Any:
-        return requests.get(self.url + path, timeout=10).json()
+        return requests.get(self.url + path, timeout=60).json()
+
+    def ready(self) -> "Proxy":
+        """Wait until the ledger is rebuilt."""
+        until(lambda: requests.get(self.url + "/readyz", timeout=60).ok)
+        return self
 
     def write(self, name: str, content: Any) -> None:
-        """One of the files in the data folder, replaced as editors do."""
-        text = content if isinstance(content, str) else json.dumps(content)
-        new = self.data / (name + ".new")
-        new.write_text(text)
-        new.replace(self.data / name)
+        """Replace one of the files in the data folder."""
+        replace(self.data / name, content if isinstance(content, str) else json.dumps(content))
 
 
 @pytest.fixture(scope="session")

@@ -66,7 +66,7 @@ def serving(answer: Callable[[Request], Answer], limits: Limits | None = None) -
 class Client(socket.socket):
     def __init__(self, server: Server) -> None:
         super().__init__(server.address_family)
-        self.settimeout(20)
+        self.settimeout(60)
         self.connect(server.server_address)
 
     def ask(self, request: bytes | str, method: str = "GET") -> tuple[HTTPResponse, bytes]:

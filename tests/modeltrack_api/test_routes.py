@@ -40,7 +40,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     app = App(settings(folder))
     add_alerter(app)
     with opened(app):
-        assert app.follower.ready.wait(30)
+        assert app.follower.ready.wait(60)
         yield app
 
 

@@ -91,7 +91,7 @@ def test_a_held_stream_ends_when_it_is_released(fake: FakeProvider) -> None:
     with requests.post(fake.url + ANTHROPIC, json=body, headers=headers, stream=True, timeout=10) as answer:
         chunks = answer.iter_content(None)
         assert b"message_start" in next(chunks)
-        assert fake.waiting.wait(10)
+        assert fake.waiting.wait(60)
         fake.release()
         assert b"message_stop" in b"".join(chunks)
 
@@ -141,4 +141,4 @@ def test_it_runs_on_its_own_and_ends_when_told_to() -> None:
         raw = requests.post(url + ANTHROPIC, json={"model": "m"}, stream=True, timeout=10).raw.read()
         assert json.loads(gzip.decompress(raw))["usage"]["output_tokens"] == 9
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0

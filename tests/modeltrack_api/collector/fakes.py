@@ -29,7 +29,7 @@ class FakeServer:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 if fake.hold.is_set():
                     fake.asked.append(self.path)
-                    fake.released.wait(30)
+                    fake.released.wait()
                 status, kind, answer = fake.answer(self, body)
                 self.send_response(status)
                 self.send_header("Content-Type", kind)

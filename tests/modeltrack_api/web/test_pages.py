@@ -1,4 +1,4 @@
-"""Test how the API serves the dashboard's files. tests/e2e/test_dashboard.py tests them in a browser."""
+"""The dashboard's files as the API serves them. What a browser makes of them: tests/e2e/dashboard."""
 
 import sys
 from pathlib import Path

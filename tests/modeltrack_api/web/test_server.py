@@ -1,6 +1,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from statistics import median
 
 import pytest
 
@@ -9,7 +10,7 @@ from modeltrack_api.web.server import Limits, Server
 from tests.modeltrack_api.serving import Client, error, serving
 
 GET = "GET /a HTTP/1.1\r\nHost: localhost\r\n\r\n"
-QUICK = Limits(connections=3, read_seconds=0.3, idle_seconds=0.3, write_seconds=0.3, stop_seconds=2)
+QUICK = Limits(connections=3, read_seconds=1, idle_seconds=1, write_seconds=0.3, stop_seconds=2)
 
 
 def echo(request: Request) -> Answer:
@@ -128,7 +129,6 @@ def test_a_client_that_asks_whether_to_send_its_body_is_told_to(server: Server) 
 def test_a_client_that_trickles_is_cut_off(quick: Server, start: str) -> None:
     with Client(quick) as client:
         client.sendall(start.encode())
-        began = time.monotonic()
         stop = threading.Event()
 
         def trickle() -> None:
@@ -143,8 +143,7 @@ def test_a_client_that_trickles_is_cut_off(quick: Server, start: str) -> None:
         response, body = client.ask("")
         stop.set()
         thread.join()
-        assert (response.status, error(body)) == (408, "the request did not arrive within 0.3 seconds")
-        assert time.monotonic() - began < 5
+        assert (response.status, error(body)) == (408, "the request did not arrive within 1 seconds")
 
 
 @pytest.mark.parametrize("before", ["", GET])
@@ -170,7 +169,7 @@ def test_a_client_that_hangs_up_in_its_request_is_forgotten(quick: Server) -> No
 
 def until_none_open(server: Server) -> bool:
     with server._none_open:
-        return server._none_open.wait_for(lambda: not server._connections, 10)
+        return server._none_open.wait_for(lambda: not server._connections, 60)
 
 
 def test_connections_beyond_the_limit_get_503_until_one_is_closed() -> None:
@@ -193,7 +192,7 @@ def test_stop_waits_for_the_answer_under_way_and_not_for_idle_clients() -> None:
     def slow(request: Request) -> Answer:
         if request.target == "/slow":
             asked.set()
-            go_on.wait(10)
+            go_on.wait(60)
         return echo(request)
 
     server = Server("127.0.0.1", 0, slow)
@@ -201,14 +200,14 @@ def test_stop_waits_for_the_answer_under_way_and_not_for_idle_clients() -> None:
     with Client(server) as idle, Client(server) as busy:
         idle.ask(GET)
         busy.sendall(GET.replace("/a", "/slow").encode())
-        assert asked.wait(10)
+        assert asked.wait(60)
         stopping = threading.Thread(target=server.stop)
         stopping.start()
         assert idle.recv(1) == b""
         go_on.set()
         response, body = busy.ask("")
         assert (body, response.headers["Connection"]) == (b"GET /slow ", "close")
-        stopping.join(10)
+        stopping.join(60)
         assert not stopping.is_alive()
 
 
@@ -239,8 +238,9 @@ def test_an_answer_names_no_version_of_anything(server: Server) -> None:
 
 def test_small_answers_do_not_wait_for_more(server: Server) -> None:
     with Client(server) as client:
-        client.ask(GET)
-        began = time.monotonic()
+        times = []
         for _ in range(50):
+            began = time.monotonic()
             client.ask(GET)
-        assert time.monotonic() - began < 2  # 40 ms each with Nagle's algorithm against delayed acknowledgements
+            times.append(time.monotonic() - began)
+    assert median(times) < 0.04  # what each takes with Nagle's algorithm against delayed acknowledgements
