@@ -18,8 +18,9 @@ from tests.e2e.conftest import Proxy
 TESTS = (
     "tests/addons/engine",
     *(f"tests/addons/{name}" for name in ("inspecting", "test_cost_logger.py", "test_tunnels.py", "test_signing.py")),
-    *(f"tests/e2e/test_{name}.py" for name in ("start", "streams", "websocket", "bad_input", "connect", "tunnels")),
-    *(f"tests/e2e/test_{name}.py" for name in ("fast_dispatch", "other_mitmproxy")),
+    "tests/e2e/websocket",
+    *(f"tests/e2e/proxy/test_{name}.py" for name in ("streams", "bad_input", "connect", "tunnels")),
+    *(f"tests/e2e/operations/test_{name}.py" for name in ("start", "fast_dispatch", "other_mitmproxy")),
 )
 LOCK = ROOT / "requirements.lock"
 _WHERE = "python_full_version < '3.15'"

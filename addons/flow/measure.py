@@ -23,8 +23,8 @@ CLIENT_DISCONNECTED = "client_disconnected"
 UPSTREAM_DISCONNECTED = "upstream_disconnected"
 PROXY_STOPPED = "proxy_stopped"
 REQUEST_TOO_LARGE = "request_too_large"
-# How mitmproxy's error messages begin, in small letters, since it words that of a client that leaves while the provider
-# is still being connected to without a capital. Every other message is about the provider.
+# How mitmproxy's error messages begin, in small letters: the one for a client that leaves while the provider is still
+# being connected to has no capital. Every other message is about the provider.
 _CLIENTS_ERRORS = {"client disconnected": CLIENT_DISCONNECTED, "request body exceeds ": REQUEST_TOO_LARGE}
 
 _MAX_ANSWER_BYTES = 512 * 2**20

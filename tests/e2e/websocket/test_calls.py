@@ -1,4 +1,4 @@
-"""The Responses API over a WebSocket: one socket, many calls, each with its own event."""
+"""Test the Responses API over a WebSocket: one socket, many calls, each with its own event."""
 
 import json
 import os
@@ -105,7 +105,7 @@ def test_a_response_that_nobody_created_is_billed_as_well(proxy: Proxy) -> None:
 def test_what_the_provider_refuses_costs_nothing_and_the_socket_goes_on(proxy: Proxy) -> None:
     with sdk(proxy.url, "refused") as connection:
         [error] = answer(connection, "status=529")
-        assert (error.status, error.error.type, error.error.message) == (529, "overloaded_error", "as it was told")
+        assert (error.status, error.error.type, error.error.message) == (529, "overloaded_error", "told to fail")
         answer(connection)
     events = proxy.events(app_id="refused")
     assert [(e["status_code"], e.get("error"), e["cost_usd"]) for e in events] == [

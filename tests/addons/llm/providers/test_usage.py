@@ -1,4 +1,4 @@
-"""Usage as the providers report it in whole answers, into disjoint buckets."""
+"""Test that the usage of whole answers goes into disjoint buckets."""
 
 from typing import Any
 
@@ -57,7 +57,7 @@ def iteration(kind: str, inputs: int, outputs: int, model: str | None = None, **
             [iteration("message", 10, 5), iteration("advisor_message", 20, 6, "claude-opus-5")],
             Usage(extra=(("", Usage(10, 5)), ("claude-opus-5", Usage(20, 6)))),
         ),
-        # declined by one model, answered by another
+        # one model declined, another one answered
         (
             [iteration("message", 9, 1, "a"), iteration("fallback_message", 10, 5, "b")],
             Usage(extra=(("a", Usage(9, 1)), ("b", Usage(10, 5)))),

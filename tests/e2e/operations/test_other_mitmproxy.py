@@ -2,15 +2,13 @@
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from mitmproxy.version import VERSION
 
 from addons.engine.touchpoints import RELEASES
-
-from .conftest import ROOT, Proxy
-from .test_fast_dispatch import post
+from tests.e2e.calls import post
+from tests.e2e.conftest import ROOT, SCRIPTS, Proxy
 
 START = Callable[..., Proxy]
 MADE_FOR = f"was made for mitmproxy {', '.join(RELEASES)}; this {VERSION} differs, so"
@@ -18,7 +16,7 @@ MADE_FOR = f"was made for mitmproxy {', '.join(RELEASES)}; this {VERSION} differ
 
 def changed(make_proxy: START, change: str, program: str = "mitmdump", *args: str) -> Proxy:
     proxy = make_proxy(*args, "-s", str(ROOT / "addons/main.py"), start=False, CHANGE=change)
-    proxy.use(program, Path(__file__).with_name("changing.py"))
+    proxy.use(program, SCRIPTS / "changing.py")
     return proxy
 
 
@@ -47,17 +45,17 @@ def test_a_fix_that_does_not_fit_ends_the_start_in_one_line(make_proxy: START, f
 def test_a_speed_up_that_does_not_fit_stays_away_in_one_line(
     make_proxy: START, speed_up: str, is_fast: str, layer: str
 ) -> None:
-    proxy = changed(make_proxy, speed_up, "mitmdump", "-s", str(Path(__file__).with_name("switching.py")))
+    proxy = changed(make_proxy, speed_up, "mitmdump", "-s", str(SCRIPTS / "switching.py"))
     answer = post(proxy.start(), speed_up)
     assert answer.status_code == 200
     assert (answer.headers["x-is-fast"], answer.headers["x-layer"]) == (is_fast, layer)
     [line] = [line for line in proxy.log.splitlines() if "was made for" in line]
     assert f"modeltrack_fast_dispatch {MADE_FOR} these speed-ups are off: {speed_up} (mitmproxy." in line
-    assert [event["cost_usd"] for event in proxy.events(team=speed_up)] == [0.002]
+    assert [event["cost_usd"] for event in proxy.events(team=speed_up)] == [0.006]
 
 
 def test_a_release_that_nobody_has_tried_has_everything_in_force(make_proxy: START) -> None:
-    proxy = changed(make_proxy, "12.99.0", "mitmdump", "-s", str(Path(__file__).with_name("switching.py")))
+    proxy = changed(make_proxy, "12.99.0", "mitmdump", "-s", str(SCRIPTS / "switching.py"))
     answer = post(proxy.start(), "new")
     assert (answer.headers["x-is-fast"], answer.headers["x-layer"]) == ("True", "FastLayer")
     assert "was made for" not in proxy.log
