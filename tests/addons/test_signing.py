@@ -1,4 +1,4 @@
-"""BedrockSigner beside what tests/e2e/providers shows: the region, the signed headers, and what is missing."""
+"""Test what tests/e2e/providers does not show of BedrockSigner: region, signed headers, what may be missing."""
 
 from types import SimpleNamespace
 from typing import Any

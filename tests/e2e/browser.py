@@ -1,4 +1,4 @@
-"""Debian's chromium, and how long a busy machine may take for what is looked for in it."""
+"""Start Debian's chromium, with patience for a busy machine."""
 
 import shutil
 from collections.abc import Iterator

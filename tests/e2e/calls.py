@@ -1,4 +1,4 @@
-"""Calls as a client makes them that has no SDK."""
+"""Make calls as a client does that has no SDK."""
 
 import json
 from typing import Any

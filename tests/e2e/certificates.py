@@ -1,4 +1,4 @@
-"""Certificates that are signed by themselves, for TLS servers on loopback."""
+"""Make certificates that are signed by themselves, for TLS servers on loopback."""
 
 import datetime
 from pathlib import Path

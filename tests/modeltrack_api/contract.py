@@ -1,4 +1,4 @@
-"""What the calls of the API answer, by name and type."""
+"""List what the routes of the API answer, by name and type."""
 
 from typing import Any, NamedTuple
 

@@ -1,11 +1,11 @@
-"""Shapes of JSON: what is missing in a value, or is of another type."""
+"""Find what is missing in a value of JSON, or is of another type."""
 
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 Shape = Any
-"""A check, `[of each]`, `{name: shape}`, `(one, or, another)`, or a value that it must be."""
+"""A function that checks a value, `[shape of each item]`, `{name: shape}`, `(one, or, another)`, or the exact value."""
 
 
 def text(value: Any) -> bool:

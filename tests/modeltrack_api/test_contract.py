@@ -1,4 +1,4 @@
-"""The API's answers have the names and types that clients rely on: fields may be added, none may be missing or differ.
+"""Test the names and types in the API's answers, which clients rely on.
 
 Fields may be added, but none may be missing or have another type. The tests ask the served API, whose database has a
 month of calls, the collector's events, budgets and alerts.

@@ -1,4 +1,4 @@
-"""A file that is watched: one number."""
+"""Make a file that is watched; it holds one number."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A ledger whose clock the test moves."""
+"""Make a ledger whose clock the test moves."""
 
 from datetime import UTC, datetime
 from typing import Any

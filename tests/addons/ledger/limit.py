@@ -1,4 +1,4 @@
-"""The number in limit.json."""
+"""Read and replace the number in limit.json."""
 
 import json
 from pathlib import Path

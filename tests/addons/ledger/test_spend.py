@@ -1,4 +1,4 @@
-"""Reservations and spend: who is refused, what is spent, and when a month begins."""
+"""Test who is refused, what is spent, and when a month begins."""
 
 from datetime import UTC, datetime
 from typing import Any

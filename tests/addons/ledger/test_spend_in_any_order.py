@@ -1,4 +1,4 @@
-"""Reservations and spend: whatever happens in whatever order, the sums are those of the log."""
+"""Test that the sums are those of the log, whatever happens in whatever order."""
 
 from collections import defaultdict
 from datetime import datetime, timedelta

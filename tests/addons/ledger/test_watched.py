@@ -1,4 +1,4 @@
-"""WatchedFile: which version of a file is in force, and what is said of one that cannot be used."""
+"""Test which version of a file is in force, and what is said of one that cannot be used."""
 
 import json
 import os

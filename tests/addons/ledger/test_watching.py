@@ -1,4 +1,4 @@
-"""Watcher: files that change are looked at, whether the system tells of it or not."""
+"""Test that files that change are looked at, whether the system tells of it or not."""
 
 import threading
 from collections.abc import Iterator

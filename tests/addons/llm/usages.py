@@ -1,4 +1,4 @@
-"""What tests of usage start from."""
+"""Hold what the tests of usage start from."""
 
 from addons.llm.usage import Estimate
 

@@ -1,4 +1,4 @@
-"""The dashboard of an API process in a real browser, over events of a real proxy."""
+"""Open the dashboard of an API process in a real browser, over events of a real proxy."""
 
 import json
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""What the dashboard's tests look for: events of a real proxy and of a made-up month before."""
+"""Make what the dashboard shows: events of a real proxy and of the month before."""
 
 from collections.abc import Iterator
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""A tab of a browser on the dashboard of an API process, and what goes wrong in it."""
+"""Open a tab on the dashboard of an API process, and note what goes wrong in it."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""The dashboard's filters: they are in the page's address."""
+"""Test the dashboard's filters, which are in the page's address."""
 
 import re
 from datetime import timedelta

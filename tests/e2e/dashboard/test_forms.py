@@ -1,4 +1,4 @@
-"""What the dashboard does for its user: estimates, reports, alerts, limits, schedules."""
+"""Test what the dashboard does for its user: estimates, reports, alerts, limits, schedules."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The dashboard refreshes itself, and says so while it cannot."""
+"""Test that the dashboard refreshes itself, and says so while it cannot."""
 
 import json
 

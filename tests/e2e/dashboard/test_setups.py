@@ -1,4 +1,4 @@
-"""The dashboard of an API with a token, without plotly, without events."""
+"""Test the dashboard of an API with a token, without plotly, and without events."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What the dashboard's views show, and that all can see and operate it."""
+"""Test what the dashboard's views show, and that everybody can see and operate it."""
 
 import pytest
 from playwright.sync_api import expect

@@ -1,4 +1,4 @@
-"""Both ends of a socket of the Responses API, as tests use them."""
+"""Talk over a socket of the Responses API, as clients and the provider do."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""WebSockets that end in the middle of a response: what passed is billed, to the side that left."""
+"""Test that what passed is billed where a WebSocket ends in the middle of a response."""
 
 from collections.abc import Callable
 

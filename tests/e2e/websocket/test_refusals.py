@@ -1,4 +1,4 @@
-"""A message on a WebSocket is refused by an event, and the socket stays usable."""
+"""Test that a message on a WebSocket is refused by an event, and that the socket stays usable."""
 
 import json
 from collections.abc import Callable

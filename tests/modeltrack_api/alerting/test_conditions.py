@@ -1,4 +1,4 @@
-"""What sets off an alert."""
+"""Test what sets off an alert."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The calls that show alerts, dismiss them and set limits for them."""
+"""Test the routes that show alerts, dismiss them and set limits."""
 
 import json
 from typing import Any

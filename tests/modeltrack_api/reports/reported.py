@@ -1,4 +1,4 @@
-"""Calls of two teams and of nobody, for reports, and a schedule of one."""
+"""Make calls of two teams and of nobody for the tests of reports; a schedule of one stands here too."""
 
 from datetime import timedelta
 from typing import Any
@@ -8,12 +8,12 @@ from tests.modeltrack_api.queries.asking import USD, at, line
 
 
 def until(day: str) -> Window:
-    """`end_date`."""
+    """Return the window of a request whose only date is this `end_date`."""
     return Window(0, micros(at(day, "00:00") + timedelta(days=1)))
 
 
 def calls(*described: tuple[str, float, dict[str, Any]]) -> list[bytes]:
-    """Of a day (noon) or moment, the cost in USD and the members."""
+    """Return log lines of calls, each described by its day (at noon) or time, cost in USD and members."""
     return [
         line(at(*moment.split("T")), number, round(usd * USD), **members)
         for number, (moment, usd, members) in enumerate(described)

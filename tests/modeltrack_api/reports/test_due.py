@@ -1,4 +1,4 @@
-"""Reports that are due are sent once, and say what they should."""
+"""Test that reports that are due are sent once, and what they say."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""GET /api/reports/executive."""
+"""Test GET /api/reports/executive."""
 
 import csv
 import io

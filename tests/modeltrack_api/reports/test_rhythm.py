@@ -1,4 +1,4 @@
-"""When reports are due, and what they cover."""
+"""Test when reports are due, and which days they cover."""
 
 from datetime import UTC, datetime
 
@@ -27,7 +27,7 @@ def at(text: str) -> datetime:
         (Rhythm("monthly", 9, day_of_month=31), "2026-01-31T09:00", "2026-02-28T09:00"),
         (Rhythm("monthly", 9, day_of_month=30), "2028-02-01T00:00", "2028-02-29T09:00"),
         (Rhythm("monthly", 9, day_of_month=31), "2026-04-30T09:00", "2026-05-31T09:00"),
-        # Where clocks in Europe and America go forward and back: UTC's do not.
+        # Days on which clocks in Europe and America are changed; UTC has no such changes.
         (Rhythm("daily", 1), "2026-03-29T00:30", "2026-03-29T01:00"),
         (Rhythm("daily", 2), "2026-03-08T01:30", "2026-03-08T02:00"),
         (Rhythm("daily", 1), "2026-10-25T01:00", "2026-10-26T01:00"),

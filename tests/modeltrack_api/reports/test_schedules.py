@@ -1,4 +1,4 @@
-"""The calls that keep schedules of reports."""
+"""Test the routes for schedules of reports."""
 
 from typing import Any
 

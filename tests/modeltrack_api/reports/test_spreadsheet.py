@@ -1,4 +1,4 @@
-"""The export of GET /api/reports/executive."""
+"""Test the export of GET /api/reports/executive."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""Alerts of models without a price, and what becomes of them."""
+"""Raise alerts for models without a price, and look up what became of them."""
 
 from tests.modeltrack_api.alerting.started import Api, FakeSlack
 
@@ -12,7 +12,7 @@ def alert(api: Api, *models: str) -> None:
 
 
 def arrived(slack: FakeSlack) -> list[str]:
-    """The models that the messages are about."""
+    """Return the models that the messages are about."""
     return [text.split("'")[1] for text in slack.texts]
 
 

@@ -1,4 +1,4 @@
-"""What is sent to Slack, and the call that tests it."""
+"""Test what is sent to Slack, and the route that tries it."""
 
 import socket
 from typing import Any

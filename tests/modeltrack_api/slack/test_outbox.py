@@ -1,4 +1,4 @@
-"""Each alert arrives at Slack once and in order, whatever happens to Slack."""
+"""Test that each alert arrives at Slack once and in order, whatever happens to Slack."""
 
 import logging
 import re

@@ -1,4 +1,4 @@
-"""Each alert arrives at Slack once and in order, whatever happens to the processes that send."""
+"""Test that each alert arrives at Slack once and in order, whatever happens to the processes that send."""
 
 import logging
 import os
@@ -105,7 +105,7 @@ def test_a_process_that_is_killed_as_it_sends_is_made_up_for_by_the_next(tmp_pat
 
 
 class _Hang:
-    """A step of a plan: the request has come, and no answer goes out."""
+    """A step of a plan: it notes that the request has come, and sends no answer."""
 
     def __init__(self, asked: threading.Event, hang_up: threading.Event) -> None:
         self.asked = asked
@@ -158,7 +158,7 @@ def test_a_fault_is_logged_once_and_does_not_end_the_work(
     api.alerter.stop()
     assert arrived(slack) == ["m0"] and calls[2] == 1
     assert [record.getMessage() for record in caplog.records if record.levelno > logging.INFO] == [
-        "alerts cannot be looked for or sent"
+        "alerts and reports cannot be made or sent; trying again"
     ]
 
 

@@ -1,4 +1,4 @@
-"""An open database and a log that is read into it."""
+"""Open a database, and a log that is read into it."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is in the database."""
+"""Look up what is in the database."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The log is read into the database once, by however many at a time, and the sums are those of the log."""
+"""Test that the log is read into the database once, by any number of readers, and that the sums are right."""
 
 import json
 import random

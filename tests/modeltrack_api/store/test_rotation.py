@@ -1,4 +1,4 @@
-"""A log that is rotated, truncated or gone is read once all the same."""
+"""Test that a log that is rotated, truncated or gone is read once all the same."""
 
 import os
 import time

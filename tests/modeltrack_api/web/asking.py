@@ -1,4 +1,4 @@
-"""Requests to a dispatcher."""
+"""Send requests to a dispatcher."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A dispatcher of a few routes that show what they are asked."""
+"""Make a dispatcher of a few routes that show what they are asked."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""Which answer a request gets: routes, parameters, faults, tags, compression, waiting for the log."""
+"""Test which answer a request gets: routes, parameters, faults, tags, compression, and waiting for the log."""
 
 import gzip
 import logging

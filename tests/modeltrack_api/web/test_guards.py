@@ -1,4 +1,4 @@
-"""Who may ask, and from where."""
+"""Test who may send requests, and from where."""
 
 from collections.abc import Iterator
 

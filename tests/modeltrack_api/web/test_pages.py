@@ -1,4 +1,4 @@
-"""The dashboard's files as the API serves them. What a browser makes of them: tests/e2e/dashboard."""
+"""Test how the API serves the dashboard's files. tests/e2e/dashboard tests them in a browser."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""An event log that is open."""
+"""Open an event log."""
 
 from collections.abc import Iterator
 from pathlib import Path

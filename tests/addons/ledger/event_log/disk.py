@@ -1,4 +1,4 @@
-"""Events, and a disk that fails as it is told to."""
+"""Make events, and a disk that fails as it is told to."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""EventLog: what is appended is written, whole lines at a time, wherever its file has gone."""
+"""Test that what is appended is written in whole lines, wherever the file has gone."""
 
 import errno
 import os

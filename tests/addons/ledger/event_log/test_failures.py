@@ -1,4 +1,4 @@
-"""While a disk fails events wait, up to a bound, and none is lost or torn."""
+"""Test that events wait while a disk fails, up to a bound, and that none is lost or torn."""
 
 import errno
 import os

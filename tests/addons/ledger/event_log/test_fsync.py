@@ -1,4 +1,4 @@
-"""When an event log waits for the disk, and who waits with it."""
+"""Test when an event log waits for the disk, and who waits with it."""
 
 import errno
 import os

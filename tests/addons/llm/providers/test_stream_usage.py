@@ -1,4 +1,4 @@
-"""Usage as the providers report it in streams, wherever those are cut."""
+"""Test that the usage of streams goes into disjoint buckets, wherever they are cut."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The clients of Bedrock's tests, and what they send."""
+"""Make the clients of Bedrock's tests, and what they send."""
 
 from functools import cache
 from typing import Any

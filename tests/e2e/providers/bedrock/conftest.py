@@ -1,4 +1,4 @@
-"""A proxy before a Bedrock on loopback, and clients that are told nothing by the machine."""
+"""Start a proxy before a Bedrock on loopback, for clients that are told nothing by the machine."""
 
 from collections.abc import Callable, Iterator
 

@@ -1,4 +1,4 @@
-"""Bedrock with the real SDKs: what they get, and what it costs. Each signature that arrives is verified."""
+"""Test Bedrock with the real SDKs: what they get, what it costs, and that each signature is valid."""
 
 import asyncio
 import json

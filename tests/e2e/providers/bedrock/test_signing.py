@@ -1,4 +1,4 @@
-"""The SDKs sign for the proxy, the proxy for AWS: each signature that arrives is verified."""
+"""Test that the proxy signs for AWS what the SDKs have signed for the proxy."""
 
 import json
 from collections.abc import Callable

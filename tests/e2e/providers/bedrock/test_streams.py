@@ -1,4 +1,4 @@
-"""Bedrock's event streams that do not end as they should: the client gets what came, and what came is billed."""
+"""Test event streams of Bedrock that do not end as they should: the client gets what came, and it is billed."""
 
 import json
 import socket
