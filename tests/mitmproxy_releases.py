@@ -22,6 +22,12 @@ TESTS = (
     *(f"tests/e2e/proxy/test_{name}.py" for name in ("streams", "bad_input", "connect", "tunnels")),
     *(f"tests/e2e/operations/test_{name}.py" for name in ("start", "fast_dispatch", "other_mitmproxy")),
 )
+LEFT_OUT = (
+    "tests/e2e/test_bad_input.py::test_a_bad_variable_stops_the_start_with_one_line",
+    "tests/e2e/test_bad_input.py::test_a_broken_file_stops_the_start_with_one_line",
+    "tests/e2e/test_start.py::test_the_command_line_wins_over_the_environment_and_that_over_config_yaml",
+)
+"""They start many proxies to try ModelTrack's own settings and files; `make test` runs them on the locked release."""
 LOCK = ROOT / "requirements.lock"
 _WHERE = "python_full_version < '3.15'"
 """Beyond it genai-prices needs a later typing_extensions than mitmproxy 12.2.3 allows."""
@@ -117,11 +123,14 @@ def run() -> int:
     """Run the tests on each release, compare what the starts log, and return 1 if any of that fails."""
     logs = {}
     failed = []
+    deselect = [f"--deselect={name}" for name in LEFT_OUT]
     for release in RELEASES:
         folder = environment(release)
         print(f"mitmproxy {release}, in {folder.name}:", flush=True)
         logs[release] = start_log(folder, release)
-        if subprocess.run([folder / "bin/python", "-m", "pytest", "-q", "-n", "2", *TESTS], cwd=ROOT).returncode:
+        if subprocess.run(
+            [folder / "bin/python", "-m", "pytest", "-q", "-n", "2", *deselect, *TESTS], cwd=ROOT
+        ).returncode:
             failed.append(f"the tests fail on mitmproxy {release}")
     expected = logs[RELEASES[-1]]
     for release, lines in logs.items():

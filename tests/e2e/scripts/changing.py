@@ -2,7 +2,7 @@
 
 import os
 
-from mitmproxy import addonmanager, http, version
+from mitmproxy import addonmanager, version
 from mitmproxy.proxy import server
 from mitmproxy.proxy.layers import websocket
 from mitmproxy.proxy.layers.http import _http1
@@ -13,7 +13,6 @@ _CHANGES = {
     "WebSocket layer": (websocket.WebsocketLayer, "relay_messages"),
     "dispatch": (addonmanager.AddonManager, "trigger_event"),
     "connections": (server.ConnectionHandler, "server_event"),
-    "headers": (http.Headers, "get_all"),
 }
 
 if found := _CHANGES.get(os.environ["CHANGE"]):
