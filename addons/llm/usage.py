@@ -88,6 +88,34 @@ def details(usage: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+def inclusive_usage(
+    usage: Mapping[str, Any],
+    names: tuple[str, str],
+    estimate: Estimate,
+    *,
+    service_tier: str = "",
+    web_searches: int = 0,
+) -> Usage:
+    """Return a usage that is reported as totals: the input includes cache reads and writes, the output the reasoning.
+
+    `names` are those of the two totals; the cache's tokens stand in the input's `..._details`, as OpenAI has them.
+    """
+    reported, output = count(usage, names[0]), count(usage, names[1])
+    nested = details(usage, f"{names[0]}_details")
+    total = estimate.input_tokens if reported is None else reported
+    read = min(count(nested, "cached_tokens") or 0, total)
+    write = min(count(nested, "cache_write_tokens") or 0, total - read)
+    return Usage(
+        input_tokens=total - read - write,
+        output_tokens=estimate.output_tokens if output is None else output,
+        cache_read_tokens=read,
+        cache_write_tokens=write,
+        service_tier=service_tier,
+        web_searches=web_searches,
+        estimated=reported is None or output is None,
+    )
+
+
 def text(value: object) -> str:
     """Return at most 256 characters of a string, "" for anything else."""
     return value[:256] if isinstance(value, str) else ""

@@ -16,8 +16,9 @@ from addons.llm.parsing.sse import Event
 from addons.llm.providers.base import Endpoints, Provider, error_type, join, openai_error
 from addons.llm.providers.responses import RESPONSES
 from addons.llm.request import LLMRequest, characters, messages_of, read_request
-from addons.llm.usage import Estimate, Usage, count, details, merge, text
+from addons.llm.usage import Estimate, Usage, details, inclusive_usage, merge, text
 
+_TOTALS = ("prompt_tokens", "completion_tokens")
 _DELTA_TEXT = re.compile(rb'"(?:content|arguments|refusal|reasoning_content|text)": ?"((?:[^"\\]++|\\.)*+)"')
 _MODEL = re.compile(rb'"model": ?"([^"\\]{1,256})"')
 # Text of the answer cannot match this: quotes in a JSON string are escaped.
@@ -59,7 +60,7 @@ class OpenAIMeter:
         return not (self._hide_usage and chunk.get("usage") and chunk.get("choices") == [])
 
     def usage(self, estimate: Estimate) -> Usage:
-        return usage_of(self._usage, self._service_tier, estimate.seen(self.text_bytes))
+        return inclusive_usage(self._usage, _TOTALS, estimate.seen(self.text_bytes), service_tier=self._service_tier)
 
 
 class ChatCompletions:
@@ -78,7 +79,8 @@ class ChatCompletions:
         return None if options.get("include_usage") is True else {**options, "include_usage": True}
 
     def usage(self, answer: Mapping[str, Any], estimate: Estimate) -> Usage:
-        return usage_of(details(answer, "usage"), text(answer.get("service_tier")), estimate)
+        tier = text(answer.get("service_tier"))
+        return inclusive_usage(details(answer, "usage"), _TOTALS, estimate, service_tier=tier)
 
     def meter(self, hide_usage: bool) -> OpenAIMeter:
         return OpenAIMeter(hide_usage)
@@ -100,27 +102,8 @@ class Embeddings(ChatCompletions):
 
     def usage(self, answer: Mapping[str, Any], estimate: Estimate) -> Usage:
         """Return the usage of an embedding, which has no output: its `total_tokens` would be its input."""
-        return usage_of({"completion_tokens": 0, **details(answer, "usage")}, "", estimate._replace(output_tokens=0))
-
-
-def usage_of(usage: Mapping[str, Any], service_tier: str, estimate: Estimate) -> Usage:
-    """Return the usage that OpenAI reports.
-
-    Its `prompt_tokens` include cache reads and cache writes, its `completion_tokens` the reasoning.
-    """
-    prompt_tokens, output = count(usage, "prompt_tokens"), count(usage, "completion_tokens")
-    nested = details(usage, "prompt_tokens_details")
-    total = estimate.input_tokens if prompt_tokens is None else prompt_tokens
-    read = min(count(nested, "cached_tokens") or 0, total)
-    write = min(count(nested, "cache_write_tokens") or 0, total - read)
-    return Usage(
-        input_tokens=total - read - write,
-        output_tokens=estimate.output_tokens if output is None else output,
-        cache_read_tokens=read,
-        cache_write_tokens=write,
-        service_tier=service_tier,
-        estimated=prompt_tokens is None or output is None,
-    )
+        reported = {"completion_tokens": 0, **details(answer, "usage")}
+        return inclusive_usage(reported, _TOTALS, estimate._replace(output_tokens=0))
 
 
 def _url(endpoints: Endpoints, path: str, query: str, model: str) -> str:

@@ -12,7 +12,7 @@ import orjson
 from addons.llm.parsing.sse import Event
 from addons.llm.providers.base import error_type, openai_error
 from addons.llm.request import LLMRequest, messages_of, read_request, text_of
-from addons.llm.usage import Estimate, Usage, count, details, text
+from addons.llm.usage import Estimate, Usage, details, inclusive_usage, text
 
 _DELTA_TEXT = re.compile(rb'"delta": ?"((?:[^"\\]++|\\.)*+)"')
 CREATED = "response.created"
@@ -57,7 +57,7 @@ class ResponsesMeter:
             self.error = self.error or error_type(response)
 
     def usage(self, estimate: Estimate) -> Usage:
-        return usage_of(self._response, estimate.seen(self.text_bytes))
+        return _usage(self._response, estimate.seen(self.text_bytes))
 
 
 class Responses:
@@ -79,7 +79,7 @@ class Responses:
         An answer in the background (`status: queued`) reports no usage yet, and the request that fetches it later is
         not metered. So all of its usage is estimated.
         """
-        return usage_of(answer, estimate)
+        return _usage(answer, estimate)
 
     def meter(self, hide_usage: bool) -> ResponsesMeter:
         return ResponsesMeter()
@@ -93,25 +93,13 @@ def error_name(event: Mapping[str, Any]) -> str:
     return error_type(event) or error_type({"error": {"code": event.get("code")}}) or "error"
 
 
-def usage_of(response: Mapping[str, Any], estimate: Estimate) -> Usage:
-    """Return the usage that a response reports.
-
-    Its `input_tokens` include cache reads and cache writes, its `output_tokens` the reasoning.
-    """
-    usage = details(response, "usage")
-    nested = details(usage, "input_tokens_details")
-    reported, output = count(usage, "input_tokens"), count(usage, "output_tokens")
-    total = estimate.input_tokens if reported is None else reported
-    read = min(count(nested, "cached_tokens") or 0, total)
-    write = min(count(nested, "cache_write_tokens") or 0, total - read)
-    return Usage(
-        input_tokens=total - read - write,
-        output_tokens=estimate.output_tokens if output is None else output,
-        cache_read_tokens=read,
-        cache_write_tokens=write,
+def _usage(response: Mapping[str, Any], estimate: Estimate) -> Usage:
+    return inclusive_usage(
+        details(response, "usage"),
+        ("input_tokens", "output_tokens"),
+        estimate,
         service_tier=text(response.get("service_tier")),
         web_searches=sum(map(_is_search, _items(response.get("output")))),
-        estimated=reported is None or output is None,
     )
 
 
