@@ -23,9 +23,9 @@ TESTS = (
     *(f"tests/e2e/operations/test_{name}.py" for name in ("start", "fast_dispatch", "other_mitmproxy")),
 )
 LEFT_OUT = (
-    "tests/e2e/test_bad_input.py::test_a_bad_variable_stops_the_start_with_one_line",
-    "tests/e2e/test_bad_input.py::test_a_broken_file_stops_the_start_with_one_line",
-    "tests/e2e/test_start.py::test_the_command_line_wins_over_the_environment_and_that_over_config_yaml",
+    "tests/e2e/proxy/test_bad_input.py::test_a_bad_variable_stops_the_start_with_one_line",
+    "tests/e2e/proxy/test_bad_input.py::test_a_broken_file_stops_the_start_with_one_line",
+    "tests/e2e/operations/test_start.py::test_the_command_line_wins_over_the_environment_and_that_over_config_yaml",
 )
 """They start many proxies to try ModelTrack's own settings and files; `make test` runs them on the locked release."""
 LOCK = ROOT / "requirements.lock"
