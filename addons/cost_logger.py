@@ -37,7 +37,8 @@ class CostLogger:
         call = open_call(flow)
         if not call:
             return
-        call.state = CallState.SENT
+        if call.state is CallState.OPEN:  # else it was logged while it waited, as where the proxy stops
+            call.state = CallState.SENT
         body, call.body = call.body, {}  # nothing reads it from here on, and a large one would only take memory
         if not call.is_stream or call.fixed == "signed_request":
             return
@@ -55,7 +56,8 @@ class CostLogger:
         if not call or not flow.response:
             return
         is_error = not 200 <= flow.response.status_code < 300  # costs nothing, so even a stream is not metered
-        if call.state is CallState.SENT and not is_error and (parser := parser_of(flow.response)):
+        is_providers = call.state is not CallState.OPEN and not call.cache_hit
+        if is_providers and not is_error and (parser := parser_of(flow.response)):
             # This is set first, so that the stream passes as it comes even if it cannot be metered.
             flow.response.stream = True
             call.meter = call.wire.meter(call.adds_stream_usage)

@@ -88,7 +88,7 @@ class WebSockets:
             else:
                 event = parsed
                 denial = await self._decide(socket, call, _key(flow, call), event, message)
-            if flow.client_conn.id not in self._open:
+            if not denial and flow.client_conn.id not in self._open:
                 denial = _FAILED  # meanwhile the client has gone, or the proxy is stopping
         except Exception as error:
             logger.error("a message on a WebSocket could not be handled, so it is refused: %s", describe(error))

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -98,8 +98,9 @@ def _url(process: "subprocess.Popen[bytes]", log: Path) -> str:
 def _wait_until_ready(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
-        if requests.get(url, timeout=_START_SECONDS).ok:
-            return
+        with suppress(requests.ConnectionError):  # the process may have ended
+            if requests.get(url, timeout=_START_SECONDS).ok:
+                return
         time.sleep(0.05)
     raise _did_not_start(process, log)
 

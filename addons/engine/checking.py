@@ -10,6 +10,7 @@ import inspect
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib import metadata
 from types import FunctionType
 from typing import Any
 
@@ -36,14 +37,14 @@ class Function:
         try:
             found = fingerprint(resolve(self.path))
         except LookupError:
-            return f"{self.path} is missing"
+            return f"{described(self.path)} is missing"
         if found in self.forms:
             return ""
         if not found and trusts_version and not has_source(self.path):
             releases = {release for known in self.forms.values() for release in known}
-            return "" if version.VERSION in releases else f"{self.path} has no source to check"
+            return "" if version.VERSION in releases else f"{described(self.path)} has no source to check"
         expected = " or ".join(f"{form} ({', '.join(releases)})" for form, releases in self.forms.items())
-        return f"{self.path} has fingerprint {found or 'none'}, expected {expected}"
+        return f"{described(self.path)} has fingerprint {found or 'none'}, expected {expected}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,17 @@ class Name:
         if self.signature and signature(found) != self.signature:
             return f"{self.path} has signature {signature(found)}, expected {self.signature}"
         return ""
+
+
+def described(path: str) -> str:
+    """Return a path, with the version of its package where that is not mitmproxy, such as h11 or wsproto."""
+    package = path.partition(".")[0].partition(":")[0]
+    if package == "mitmproxy" or package in sys.stdlib_module_names:
+        return path
+    try:
+        return f"{path} of {package} {metadata.version(package)}"
+    except metadata.PackageNotFoundError:
+        return path
 
 
 def resolve(path: str) -> Any:

@@ -71,8 +71,8 @@ class Fix:
             self._applied.apply()
             return
         self._core.failure = (
-            f"the fix '{self.name}' was made for mitmproxy {', '.join(RELEASES)}; this {version.VERSION} differs, so"
-            f" the proxy does not start: {'; '.join(problems)}"
+            f"the fix '{self.name}' was made for mitmproxy {', '.join(RELEASES)}; with this {version.VERSION} something"
+            f" differs, so the proxy does not start: {'; '.join(problems)}"
         )
         logger.error("%s", self._core.failure)
 

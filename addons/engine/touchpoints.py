@@ -109,6 +109,12 @@ AUTHORITIES = (
     _known("mitmproxy.net.check:is_valid_port", "f31abfc72ed98d50"),
 )
 CHECKS = (_known("mitmproxy.http:MessageData.__post_init__", "f65088e210cd9cc1"),)
+ERROR_WORDINGS = (
+    _known("mitmproxy.proxy.layers.http:HttpStream.check_body_size", "236ca0a7b9fd4f69"),
+    _known("mitmproxy.proxy.layers.http._http1:Http1Connection.wait", "c99d0494a840a2b6"),
+    _known("mitmproxy.proxy.server:ConnectionHandler.handle_client", "01f1b7cc991c4711"),
+)
+"""They word the errors by which a call is told to have been ended by its client. Only the tests check them."""
 
 FUNCTIONS = {
     "addons/engine/fixes/chunks.py": CHUNKS,
@@ -117,8 +123,9 @@ FUNCTIONS = {
     "addons/engine/speed/dispatch.py": DISPATCH,
     "addons/engine/speed/layer.py": CONNECTIONS,
     "addons/engine/speed/lookups.py": (*HEADERS, *OPTIONS, *HOOKS, *ADDONS, *CONTEXTS, *AUTHORITIES, *CHECKS),
+    "addons/flow/measure.py": ERROR_WORDINGS,
 }
-"""By the file that replaces them or builds on them."""
+"""The functions, by the file that replaces them or builds on them."""
 
 NAMES = {
     "addons/bootstrap.py": (
@@ -153,6 +160,12 @@ NAMES = {
     "addons/ca_bundle.py": (
         Name("mitmproxy.certs:CertStore.from_store", "(path, basename, key_size, passphrase=None)"),
         Name("mitmproxy.options:CONF_DIR"),
+    ),
+    "addons/cache.py": (
+        Name("mitmproxy.http:RequestData.host"),
+        Name("mitmproxy.http:RequestData.path"),
+        Name("mitmproxy.http:RequestData.port"),
+        Name("mitmproxy.http:RequestData.scheme"),
     ),
     "addons/cost_logger.py": (
         Name("mitmproxy.addonmanager:AddonManager.trigger", "(self, event)"),
@@ -222,7 +235,7 @@ NAMES = {
         ),
     ),
 }
-"""By the file that uses them."""
+"""The names, by the file that uses them."""
 
 
 def listed(file: str) -> tuple[Function | Name, ...]:

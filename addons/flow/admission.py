@@ -51,7 +51,7 @@ class Admission:
 
     def unchecked(self) -> Denial | None:
         """Refuse a call whose budget cannot be checked, or let it through: BUDGET_FAILURE_MODE decides."""
-        if self.core.settings.budget_failure_mode == "closed":
+        if self.core.settings.budget_failure_mode != "open":
             return _UNCHECKED
         logger.warning("a request is let through although its budget could not be checked (BUDGET_FAILURE_MODE=open)")
         return None

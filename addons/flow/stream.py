@@ -38,6 +38,7 @@ def metered(
     encoding = header(response.headers, b"content-encoding")
     try:
         decoder = decoding.make_decoder(encoding) if encoding else None
+        parser = make_parser()
     except ValueError as error:
         logger.warning("a stream is passed on unread, so its usage is estimated: %s", error)
         return True
@@ -46,7 +47,7 @@ def metered(
         response.headers.pop("content-encoding", None)
         if response.headers.pop("content-length", None):
             response.headers["Transfer-Encoding"] = "chunked"
-    return MeteredStream(call, decoder, make_parser(), on_complete)
+    return MeteredStream(call, decoder, parser, on_complete)
 
 
 class MeteredStream:
@@ -79,7 +80,7 @@ class MeteredStream:
         try:
             return self._decoder.decode(chunk)
         except ValueError as error:
-            logger.warning("a stream is passed on unread, so its usage is estimated: %s", error)
+            logger.warning("a stream is damaged, so its usage is estimated: %s", error)
             self._is_readable = False
             self._decoder = None
             return b""

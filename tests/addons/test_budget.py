@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from mitmproxy import http
-from mitmproxy.test import taddons, tflow
+from mitmproxy.test import taddons, tutils
 
 from addons.budget import WARNING_HEADER, Budgets
 from addons.core import Core
@@ -77,7 +77,7 @@ def test_a_budget_that_calls_in_flight_hold_asks_for_another_try(core: Core, bud
 def test_from_80_percent_on_the_answer_carries_a_warning(core: Core, budgets: Budgets, spent: int, warns: bool) -> None:
     spend(core, DOLLAR * spent // 100, "warned")
     flow = asked(core, budgets, "warned")
-    flow.response = tflow.tresp()
+    flow.response = tutils.tresp()
     budgets.responseheaders(flow)
     text = f"Team 'warned' at {spent}% of monthly budget ($"
     assert flow.response.headers.get(WARNING_HEADER, "").startswith(text if warns else "")
@@ -86,7 +86,7 @@ def test_from_80_percent_on_the_answer_carries_a_warning(core: Core, budgets: Bu
 
 def test_a_request_that_was_answered_already_reserves_nothing(core: Core, budgets: Budgets) -> None:
     flow = arrived(core, team="blocked")
-    flow.response = tflow.tresp()
+    flow.response = tutils.tresp()
     budgets.request(flow)
     assert core.ledger.reserved_nanos == 0
 

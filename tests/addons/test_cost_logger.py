@@ -10,7 +10,7 @@ import orjson
 import pytest
 from mitmproxy import ctx, http, options
 from mitmproxy.addonmanager import AddonManager
-from mitmproxy.test import tflow
+from mitmproxy.test import tflow, tutils
 
 from addons import cost_logger
 from addons.cache import ResponseCache
@@ -80,3 +80,15 @@ async def test_an_answers_end_waits_for_the_disk_where_that_is_wanted(
         await waits
     assert len(synced) == (fsync == "always") and core.log.path.read_bytes().count(b"\n") == 1
     core.log.close()
+
+
+async def test_a_call_that_was_logged_while_its_request_waited_is_not_logged_again(tmp_path: Path) -> None:
+    """A reload of the script ends the calls in flight; a request that waited in a hook then goes on."""
+    core = Core()
+    core.configure(settings(tmp_path))
+    logger, flow = CostLogger(core), flow_of_a_call(core)
+    logger.done()
+    logger.request(flow)
+    flow.response = tutils.tresp()
+    logger.response(flow)
+    assert core.counts.requests == 1 and core.log.path.read_bytes().count(b"\n") == 1

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from mitmproxy import http
-from mitmproxy.test import taddons, tflow
+from mitmproxy.test import taddons, tutils
 
 from addons.budget import Budgets
 from addons.core import Core
@@ -46,7 +46,7 @@ def ruled(core: Core, percent: int, path: str = "/v1/messages", body: object = B
     with taddons.context(rules):
         rules.request(flow)
         if not flow.response:
-            flow.response = tflow.tresp()
+            flow.response = tutils.tresp()
         rules.responseheaders(flow)
     return flow
 

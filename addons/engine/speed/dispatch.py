@@ -80,7 +80,7 @@ class FastDispatch:
             self._table = table
         if problems := [f"{each.what} ({each.problem})" for each in speed_ups if each.problem]:
             logger.warning(
-                "%s was made for mitmproxy %s; this %s differs, so these speed-ups are off: %s",
+                "%s was made for mitmproxy %s; with this %s something differs, so these speed-ups are off: %s",
                 OPTION,
                 ", ".join(RELEASES),
                 version.VERSION,

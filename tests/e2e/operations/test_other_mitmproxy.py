@@ -11,7 +11,7 @@ from tests.e2e.calls import post
 from tests.e2e.conftest import ROOT, SCRIPTS, Proxy
 
 START = Callable[..., Proxy]
-MADE_FOR = f"was made for mitmproxy {', '.join(RELEASES)}; this {VERSION} differs, so"
+MADE_FOR = f"was made for mitmproxy {', '.join(RELEASES)}; with this {VERSION} something differs, so"
 
 
 def changed(make_proxy: START, change: str, program: str = "mitmdump", *args: str) -> Proxy:

@@ -50,7 +50,10 @@ def test_it_refuses_in_one_line_and_changes_nothing(
     [record] = caplog.records
     message = record.getMessage()
     assert (record.levelno, addon._core.failure) == (logging.ERROR, message)
-    start = f"the fix '{fix.name}' was made for mitmproxy 12.2.3, 12.3.1; this {version.VERSION} differs, so the proxy "
+    start = (
+        f"the fix '{fix.name}' was made for mitmproxy 12.2.3, 12.3.1; with this {version.VERSION} something differs, so"
+        " the proxy "
+    )
     assert message.startswith(start + "does not start: ")
     assert f"{name} has fingerprint " in message and ", expected " in message and "\n" not in message
 

@@ -90,8 +90,8 @@ def test_it_leaves_a_mitmproxy_that_it_does_not_know_alone(
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     [message] = caplog.messages
     assert message.startswith(
-        f"modeltrack_fast_dispatch was made for mitmproxy 12.2.3, 12.3.1; this {version.VERSION} differs, so these"
-        f" speed-ups are off: dispatch ({path} has fingerprint "
+        f"modeltrack_fast_dispatch was made for mitmproxy 12.2.3, 12.3.1; with this {version.VERSION} something"
+        f" differs, so these speed-ups are off: dispatch ({path} has fingerprint "
     )
 
 
