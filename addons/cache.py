@@ -34,7 +34,7 @@ class Entry:
     usage: Usage
     model: str
     cost_nanos: int | None
-    """What the answer cost in nano-USD, and so what serving it again saves; None if its price is not known."""
+    """The answer's cost in nano-USD, which each hit saves; None if its price is not known."""
 
     @property
     def size(self) -> int:

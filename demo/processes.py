@@ -43,7 +43,10 @@ def api(folder: Path) -> Iterator[tuple[str, int]]:
 def _running(
     command: list[str], settings: dict[str, Any], port_setting: str, wanted: int, log: Path, ready_path: str
 ) -> Iterator[tuple[str, int]]:
-    """On the wanted port or, where another process has it or is quicker to take it, on any other."""
+    """Run the command on the wanted port, or on a free one if another process has that port.
+
+    Yield its URL and process id once it is ready.
+    """
     for port in (wanted, 0) if _is_free(wanted) else (0,):
         with log.open("wb") as output:
             process = subprocess.Popen(

@@ -22,7 +22,7 @@ ATTRIBUTE: Any = object()
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A function, a class or a constant whose every known form is listed."""
+    """Names a function, a class or a constant of mitmproxy, and lists every form of it that is known."""
 
     path: str
     forms: Mapping[str, tuple[str, ...]]
@@ -49,7 +49,7 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A name that is used as it is: it must be there, and be called in the way that `signature` says."""
+    """Says that a name of mitmproxy is used: it must exist, and be called in the way that `signature` says."""
 
     path: str
     signature: str = ""

@@ -53,11 +53,11 @@ class Replacements:
 
 
 class Fix:
-    """An addon that replaces something for as long as it is loaded, and without which nothing is served."""
+    """Replaces something of mitmproxy for as long as it is loaded. If it cannot, the proxy serves nothing."""
 
     name: ClassVar[str]
     relies_on: ClassVar[tuple[Function, ...]]
-    """What it replaces, and what it builds on."""
+    """The functions that the fix replaces, and those that it builds on."""
     replacements: ClassVar[tuple[Replacement, ...]]
 
     def __init__(self, core: Core) -> None:

@@ -1,4 +1,4 @@
-"""What a cost is made of, line by line, by the prices that `addons.llm.pricing` works it out with."""
+"""Split a cost into lines, by the prices that `addons.llm.pricing` works it out with."""
 
 from collections.abc import Iterator
 from datetime import datetime

@@ -71,7 +71,7 @@ class BudgetsFile(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What was spent and is reserved of a budget this month, in nano-USD."""
+    """Says how much of a budget was spent this month, and how much is reserved, in nano-USD."""
 
     budget: Budget
     spent: int
@@ -79,7 +79,7 @@ class Standing:
 
     @property
     def percent(self) -> int:
-        """The share that was spent, rounded down, so that 100 means that nothing is left."""
+        """Return the share that was spent, in percent, rounded down: 100 means that nothing is left."""
         return self.spent * 100 // self.budget.limit_nanos
 
     @property
@@ -92,7 +92,7 @@ class Standing:
 
     @property
     def is_taken(self) -> bool:
-        """Whether what is spent and what is reserved leave nothing, so that a retry in a moment may succeed."""
+        """Tell whether spend and reservations together leave nothing. A retry may then succeed in a moment."""
         return self.spent + self.reserved >= self.budget.limit_nanos
 
     def exceeded_message(self) -> str:

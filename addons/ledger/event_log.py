@@ -57,12 +57,12 @@ class EventLog:
 
     @property
     def pending(self) -> int:
-        """The number of events that wait in memory."""
+        """Return the number of events that wait in memory."""
         return len(self._pending)
 
     @property
     def dropped(self) -> int:
-        """The number of events lost because too many waited.
+        """Return the number of events that were lost because too many waited.
 
         The newest are refused rather than the oldest dropped, so that the log has one gap, at its end.
         """
@@ -70,12 +70,12 @@ class EventLog:
 
     @property
     def written(self) -> tuple[int, int]:
-        """How often a file was opened, and how many bytes were written to the last one."""
+        """Return how often a file was opened, and how many bytes were written to the last one."""
         return self._opened, self._written
 
     @property
     def error(self) -> str | None:
-        """Why the last write or fsync failed ("No space left on device"); None once it works again."""
+        """Return why the last write or fsync failed ("No space left on device"); None once it works again."""
         return self._write_error or self._sync_error
 
     def open(self) -> None:

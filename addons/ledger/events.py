@@ -56,7 +56,7 @@ class CostEvent:
     cache_read_tokens: int = 0
     cache_write_tokens: int = 0
     cost_nanos: int | None
-    """None where the price is not known."""
+    """The cost in nano-USD; None if the price is not known."""
     latency_ms: int
     ttft_ms: int | None = None
     status_code: int
@@ -90,7 +90,7 @@ class CostEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InfraEvent:
-    """What a resource cost over a window of time, or how it was used; written by the collector.
+    """Says what a resource cost over a window of time, or how much it was used. The collector writes it.
 
     Money and empty fields are as in CostEvent. The event may be written days after its timestamp.
     """
@@ -103,7 +103,7 @@ class InfraEvent:
     """One of aws_infrastructure and gpu_compute."""
     provider: str
     cost_nanos: int | None
-    """None where it is not known."""
+    """The cost in nano-USD; None if it is not known."""
     team: str = ""
     usage_estimated: bool = False
     """True while the bill may still say otherwise."""

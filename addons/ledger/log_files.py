@@ -19,7 +19,7 @@ _COMPRESSED = (".gz", ".xz", ".bz2", ".zst")
 
 
 class FileKind(Enum):
-    """What a file in the log's folder is; the value says why a file is not read."""
+    """Says what a file in the log's folder is. The value says why a file is not read."""
 
     LOG = "the log"
     ROTATED = "a rotated part"

@@ -25,10 +25,11 @@ class ConfigError(ValueError):
 
 
 class WatchedFile[T]:
-    """A file whose last good version is `value`. `error` says in one line why the file is not in force, or is None.
+    """Keeps the last good version of a file in `value`.
 
-    `parse` gets the bytes of the file and raises ValueError with a message that does not name the file. `missing` makes
-    the value of a file that is not there at start; without it such a file is an error. `value` is there after `load`.
+    `error` says in one line why the file is not in force, and is None if it is. `parse` gets the bytes of the file and
+    raises ValueError with a message that does not name the file. `missing` makes the value of a file that is not there
+    at start; without it such a file is an error. `value` is there after `load`.
     """
 
     value: T
@@ -129,7 +130,7 @@ class WatchedFile[T]:
 
 
 class Watcher(WatchingThread):
-    """A background thread that checks several files every `interval` seconds, and when their directories change.
+    """Checks several files in a background thread: every `interval` seconds, and when their directories change.
 
     It calls `on_change` after each check that returned True.
     """

@@ -1,4 +1,4 @@
-"""A background thread that wakes when something in a folder changes: by watchdog, or else by polling."""
+"""Run a background thread that wakes when something in a folder changes: by watchdog, or else by polling."""
 
 import logging
 import threading
@@ -14,7 +14,10 @@ _OBSERVER_SECONDS = 2
 
 
 class WatchingThread(FileSystemEventHandler):
-    """The base class. A subclass works in `_run` until `_stopping` is set, and sets `_wake` in `on_any_event`."""
+    """Watches folders in a background thread.
+
+    A subclass works in `_run` until `_stopping` is set, and sets `_wake` in `on_any_event`.
+    """
 
     def __init__(
         self,
@@ -26,7 +29,7 @@ class WatchingThread(FileSystemEventHandler):
         stop_seconds: float,
         events: list[type[FileSystemEvent]] | None = None,
     ) -> None:
-        """Without watchdog the thread polls every `interval` seconds and says so in the log: "`what` polled every …".
+        """Make the thread. Without watchdog it polls every `interval` seconds, and logs "`what` polled every …".
 
         `events` are the kinds of watchdog's events that count; None: all.
         """

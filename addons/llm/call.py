@@ -54,7 +54,7 @@ class LLMCall:
     """Whether the client asked to keep its model, whatever the model rules say."""
 
     request: LLMRequest | None = None
-    """What the body asks for; None until it has been read, and where it could not be read."""
+    """The request as read from the body; None until then, and if the body could not be read."""
     body: dict[str, Any] = field(default_factory=dict)
     """The parsed body. It is emptied once the request has been sent: what is needed later is in `request`."""
     fixed: str = ""
@@ -69,7 +69,7 @@ class LLMCall:
     budget_warning: str = ""
     """The warning for the client where a budget is nearly spent, "" otherwise."""
     blocked_by: str = ""
-    """What refused the call: see `Denial.blocked_by`."""
+    """The part of the configuration that refused the call: see `Denial.blocked_by`."""
 
     routed_from: str = ""
     """The model that was asked for, where a model rule replaced it."""

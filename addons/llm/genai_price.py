@@ -1,4 +1,4 @@
-"""The price of one model by genai-prices, which keeps prices as data, by provider, model, time and tier.
+"""Price one model's usages by genai-prices, which keeps prices as data, by provider, model, time and tier.
 
 genai-prices checks and takes apart a model's prices anew for each call, which takes a tenth of a request's time.
 Between two sizes of a request at which a price changes, a cost is linear in the tokens. So the prices are read once as
@@ -31,12 +31,12 @@ class GenaiPrice:
 
     @property
     def title(self) -> str:
-        """The model's name for people, "" if it has none."""
+        """Return the model's name for people, "" if it has none."""
         return self.model.name or ""
 
     @property
     def context_window(self) -> int | None:
-        """Tokens. None: not known."""
+        """Return how many tokens the model's context holds, None if that is not known."""
         return self.model.context_window
 
     def rates(self, usage: Usage, when: datetime) -> Rates | None:

@@ -1,4 +1,4 @@
-"""What a call costs, in whole nano-USD (10^-9 USD): by genai-prices, or by data/pricing.json where it names the model.
+"""Price calls in whole nano-USD (10^-9 USD): by data/pricing.json where it names the model, else by genai-prices.
 
 Prices are asked for by the provider's name, as events spell it. genai-prices never goes to the network unless asked to.
 """

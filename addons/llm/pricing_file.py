@@ -59,7 +59,7 @@ class PricingFile(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class OwnPrice:
-    """The price of an entry, which is the same for each usage at each time."""
+    """Prices usages by an entry of data/pricing.json, which is the same for each usage at each time."""
 
     name: str
     fixed: Rates

@@ -1,4 +1,4 @@
-"""The one form that the price of a model's tokens has, wherever it comes from: see `addons.llm.pricing`."""
+"""Hold the price of a model's tokens in one form, wherever it comes from: see `addons.llm.pricing`."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -29,7 +29,7 @@ class Rates:
 
     @property
     def buckets(self) -> tuple[Decimal, ...]:
-        """The prices of tokens, in the order of `usage.BUCKETS`."""
+        """Return the prices of tokens, in the order of `usage.BUCKETS`."""
         return self.input, self.output, self.cache_read, self.cache_write, self.cache_write_1h
 
     def cost(self, usage: Usage) -> Decimal:

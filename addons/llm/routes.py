@@ -35,7 +35,7 @@ class Tracked:
     model: str = ""
     """The model that the path names, "" where it names none."""
     template: str = ""
-    """For a path that names the model: the path with `{model}` in its place."""
+    """The path with `{model}` in place of the model, if the path names one."""
 
     def with_model(self, model: str) -> "Tracked":
         """Return the same route for another model, where the path names the model."""
@@ -59,7 +59,7 @@ class Status:
 
 
 Route = Tracked | PassedThrough | Status | None
-"""What a path leads to; None where it leads to nothing."""
+"""The kinds of target that a path can have; None is for a path that has none, and gets a 404."""
 
 
 @lru_cache(maxsize=1024)

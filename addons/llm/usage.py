@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 CHARACTERS_PER_TOKEN = 4
-"""For estimates only: the figure for English text in Anthropic's and OpenAI's documentation."""
+"""The figure for English text in Anthropic's and OpenAI's documentation. Only estimates use it."""
 
 _MAX_TOKENS = 2**53
 BUCKETS = ("input", "output", "cache read", "cache write", "cache write 1h")
@@ -14,7 +14,8 @@ _COUNTS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_to
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """The tokens of a call, in disjoint counts; only `cache_write_1h_tokens` are a part of `cache_write_tokens`."""
+    """Counts the tokens of a call by kind. The kinds do not overlap, except that `cache_write_tokens` include
+    `cache_write_1h_tokens`."""
 
     input_tokens: int = 0
     """Input at full price: neither read from the provider's cache nor written to it."""

@@ -44,7 +44,7 @@ class Alert:
     hour: int | None = None
     """The first moment of an anomaly's hour, in microseconds since 1970."""
     hourly_nanos: int | None = None
-    """What that hour cost, in nano-USD."""
+    """The cost of the anomaly's hour, in nano-USD."""
     avg_nanos: int | None = None
     """The mean that the hour is compared with, in nano-USD."""
     details: tuple[tuple[str, str], ...] = ()

@@ -73,7 +73,7 @@ class AwsCosts:
     length = timedelta(days=1)
 
     def __init__(self, teams: Teams, tag: str, lag_days: int, has_opencost: bool) -> None:
-        """With `has_opencost` the machines of clusters are left out, because OpenCost counts them by pod."""
+        """Make the source. `has_opencost` leaves out the machines of clusters, because OpenCost counts them by pod."""
         # Cost Explorer updates a day's figures for a day or two after it. They stay `Estimated` until the month's
         # bill, and credits, refunds and taxes may still change them; see AWS_COSTS_LAG_DAYS.
         self.lag = timedelta(days=lag_days)

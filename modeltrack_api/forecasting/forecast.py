@@ -49,7 +49,7 @@ class _History:
 
     @property
     def whole(self) -> Sequence[int]:
-        """Amounts of the days to go by: today, which is not over, only where there is no other."""
+        """Return the amounts of the days to go by: today, which is not over, only if there is no other."""
         return self.days or ([self.spent_today] if self.calls else [])
 
     def all(self) -> Iterator[tuple[int, int]]:

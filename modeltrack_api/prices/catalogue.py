@@ -19,17 +19,17 @@ from modeltrack_api.prices.families import Family, family_of
 
 class Listed(NamedTuple):
     provider: str
-    """As events spell it."""
+    """The provider's name, as events spell it."""
     model: str
     rates: Rates
     """Prices of short calls."""
     family: Family | None
     context_window: int | None
-    """Tokens. None: not known."""
+    """The tokens that the context holds; None if that is not known."""
 
 
 Models = Mapping[str, Mapping[str, Listed]]
-"""By provider, then by name, sorted."""
+"""The models with a price by provider, and then by name, in the order of names."""
 
 
 class Catalogue:

@@ -20,13 +20,13 @@ from modeltrack_api.web.handler import Ask
 
 ASSUMING = "at today's mix of tokens"
 NOT_COMPARED = "quality was not compared"
-"""What texts for people say of an amount that a cheaper model would have saved."""
+"""Two phrases that texts for people add to the amount that a cheaper model would have saved."""
 
 _MOST_MODELS = 20
-"""How many are looked at, dearest first: there is little to save on the others."""
+"""So many models in use are looked at, the most expensive first: there is little to save on the others."""
 
 _CHEAPER = 0.9
-"""A model is worth a change if it costs at most this part."""
+"""A change is worth it if the other model costs at most this part."""
 
 _LONGEST_NAME = 80
 
@@ -38,9 +38,9 @@ class Switch(NamedTuple):
     model: str
     to: str
     cost_nanos: int
-    """What the calls cost with `model`."""
+    """The cost of the calls with `model`, in nano-USD."""
     saved_nanos: int
-    """Of `cost_nanos`, by the part of the price that the other model charges for the same tokens."""
+    """The part of `cost_nanos` that the other model would have saved, by its price for the same tokens."""
 
     @property
     def change(self) -> str:

@@ -1,4 +1,4 @@
-"""Which models are alike enough for one to stand in for another, by what their names say.
+"""Tell by their names which models are alike enough for one to stand in for another.
 
 genai-prices has no field for it. Its names for people help ("GPT-5.3 Chat" for gpt-5.3), and so does a missing price
 for output, which embeddings have.
@@ -53,12 +53,13 @@ counts as plain."""
 
 
 class Family(NamedTuple):
-    """What models have in common that may stand in for each other."""
+    """Says what a model must have in common with another one to stand in for it."""
 
     vendor: str
-    """On Bedrock, such as "anthropic.", or "global.anthropic.": to leave a region is more than a change of models."""
+    """What a name on Bedrock begins with, such as "anthropic." or "global.anthropic.": to leave a region is more than a
+    change of models."""
     word: str
-    """Such as "claude", "gpt"."""
+    """The first word of the name, such as "claude" or "gpt"."""
     generation: str
     """The first number in the name."""
     purposes: frozenset[str]

@@ -13,18 +13,18 @@ CACHE_MINUTES = 5
 """How long providers keep a prompt in their cache after its last use."""
 
 _NANOS_PER_TOKEN = 1000
-"""Of a price in USD per million tokens."""
+"""Nano-USD per token in one USD per million tokens, the unit of prices."""
 
 
 class Suggestion(NamedTuple):
     text: str
     nanos: int
-    """What it would have saved."""
+    """The money that the change would have saved, in nano-USD."""
 
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """How one prompt was used with one model: the calls that cost something, and all of their tokens."""
+    """Sums up the calls of one prompt with one model: those that cost something, and all of their tokens."""
 
     provider: str
     model: str

@@ -10,7 +10,7 @@ from modeltrack_api.utc import DAY, day_of
 from modeltrack_api.web.handler import Ask
 
 MOST_GPUS = 1000
-"""Only so many GPU machines are listed, the dearest ones."""
+"""Only so many GPU machines are listed, the most expensive ones."""
 
 
 def infrastructure(ask: Ask) -> dict[str, Any]:

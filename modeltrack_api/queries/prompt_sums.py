@@ -17,7 +17,7 @@ ORDERS = {
     "avg_cost": "1.0 * sum(cost_nanos) / sum(requests)",
     "avg_system_tokens": _AVG_SYSTEM,
 }
-"""What prompts may be sorted by, as SQL. The highest comes first; equal ones are in order of their ids."""
+"""The SQL for each order of prompts. The highest value comes first; equal ones are in order of their ids."""
 
 _RANKS = {
     "longest": _AVG_SYSTEM,

@@ -1,8 +1,8 @@
 """The columns of the database: what an event is filed under, what is kept of it, and what is summed.
 
-How a measure is read off an event stands in the views of `migrations/`: `facts`, `prompt_facts` and `gpu_facts`. A name
-that is added here needs a migration that adds the column and fills it. A test checks that the two agree:
-`tests/modeltrack_api/store/test_migrations.py`.
+A measure is here a column that is summed. The views of `migrations/` say how it is read off an event: `facts`,
+`prompt_facts` and `gpu_facts`. A name that is added here needs a migration that adds the column and fills it. A test
+checks that the two agree: `tests/modeltrack_api/store/test_migrations.py`.
 """
 
 LABELS = (
@@ -30,19 +30,20 @@ EXTRA = (
     *("resource_id", "region", "instance_type", "gpu_type", "gpu_count", "gpu_utilization_pct"),
     *("namespace", "pod_name", "job_name"),
 )
-"""What only the collector's events have: one JSON object in the column `extra`, which is null for other events."""
+"""The fields that only the collector's events have. They are one JSON object in the column `extra`, which is null for
+other events."""
 
 MEASURES = (
     *("requests", "cost_nanos", "input_tokens", "output_tokens", "cache_hits", "cache_misses"),
     *("saved_by_cache", "saved_by_routing", "blocked", "blocked_by_rule", "errors", "unpriced"),
 )
-"""What is summed by hour and by day, over the view `facts`."""
+"""The columns that are summed by hour and by day, over the view `facts`."""
 
 PROMPT_MEASURES = (
     *("requests", "cost_nanos", "system_tokens", "user_tokens", "output_tokens"),
     *("paid", "paid_input_tokens", "paid_cached_tokens", "paid_output_tokens"),
 )
-"""What is summed of each prompt by day, over the view `prompt_facts`."""
+"""The columns that are summed for each prompt by day, over the view `prompt_facts`."""
 
 GPU_MEASURES = ("cost_nanos", "measured", "millionths")
-"""What is summed of each GPU by day, over the view `gpu_facts`."""
+"""The columns that are summed for each GPU by day, over the view `gpu_facts`."""

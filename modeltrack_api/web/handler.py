@@ -48,7 +48,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a handler returns when the answer is not simply a 200 with the envelope."""
+    """Is what a handler returns when the answer is not simply a 200 with the envelope."""
 
     content: Any
     status: int = 200

@@ -15,7 +15,7 @@ from addons.engine.touchpoints import CHUNKS
 
 
 class _Reader(ChunkedReader):
-    """A reader that mitmproxy calls until it has nothing more to give."""
+    """Reads a chunked body. mitmproxy calls it until it returns None."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -94,7 +94,7 @@ class HookTable:
 
 
 class _Entry:
-    """The hooks for one event of one addon in the manager's chain and of those below it."""
+    """Holds the hooks for one event of one addon in the manager's chain, and those of the addons below it."""
 
     def __init__(self, position: int, addon: Any, name: str) -> None:
         self.position = position

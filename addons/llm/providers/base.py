@@ -81,7 +81,7 @@ class Provider:
     price_id: str
     """The provider's id in genai-prices."""
     prefix: str
-    """What the provider's paths on the proxy begin with, "" for nothing."""
+    """The beginning that all of the provider's paths on the proxy share, "" if they share none."""
     paths: Mapping[str, WireFormat]
     """The tracked paths, without the prefix, and their formats; `{model}` stands for the name of a model."""
     url: Callable[[Endpoints, str, str, str], str]
