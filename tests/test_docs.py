@@ -1,4 +1,4 @@
-"""What the README and docs/ say about the code is so: tables, examples of files, links, paths."""
+"""Check that what the README and docs/ say about the code is so: tables, examples of files, links, paths."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""How the lock of another release of mitmproxy comes of what differs, and what becomes of it."""
+"""Check how the lock of another release of mitmproxy is made of the packages that differ, and how it is used."""
 
 from addons.engine.touchpoints import RELEASES
 

@@ -27,7 +27,7 @@ SECRET = "s3cr3t-f00"
 KEY = f"sk-{SECRET}"
 PROMPT = f"Say hello, {SECRET}."
 SCRIPTS = Path(__file__).with_name("scripts")
-"""What some tests load into mitmdump in place of addons/main.py, or beside it."""
+"""The scripts that some tests load into mitmdump in place of addons/main.py, or beside it."""
 _START_SECONDS = 60
 os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"  # behind a proxy of the machine's own
 
@@ -99,7 +99,7 @@ class Proxy:
 
     @property
     def log(self) -> str:
-        """What this process has printed."""
+        """Return what this process has printed."""
         return self.output.read_bytes()[self._start_of_log :].decode()
 
     def stop(self) -> None:

@@ -42,7 +42,7 @@ AWS = {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": KEY, "AWS_RE
 
 @pytest.fixture(scope="module")
 def proxy(make_proxy: Callable[..., Proxy], fake: FakeProvider) -> Proxy:
-    """With the checkout's own files in its data folder, and each provider at the fake one."""
+    """Return a proxy that has the checkout's own files in its data folder, and the fake provider for each provider."""
     files = {path.name: path.read_text() for path in (ROOT / "data").glob("*.json")}
     return make_proxy(files=files, BEDROCK_ENDPOINT_URL=fake.url, AZURE_OPENAI_ENDPOINT=fake.url, **AWS)
 

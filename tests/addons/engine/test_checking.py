@@ -1,4 +1,4 @@
-"""What of mitmproxy counts as known, and what is said where it does not."""
+"""Check which parts of mitmproxy count as known, and what is said of those that do not."""
 
 import functools
 import importlib

@@ -56,7 +56,7 @@ def test_what_is_replaced_is_among_the_functions_that_are_checked() -> None:
 
 
 def own_names(tree: ast.Module) -> set[str]:
-    """What a file defines: functions, classes, variables and attributes of `self`."""
+    """Return what a file defines: functions, classes, variables and attributes of `self`."""
     found = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):

@@ -67,7 +67,7 @@ def test_the_percentage_is_rounded_down(spent: int, percent: int, exceeded: bool
     assert (standing(spent).percent, standing(spent).is_exceeded) == (percent, exceeded)
 
 
-def test_the_messages_are_those_of_the_spec() -> None:
+def test_the_messages_name_the_team_the_budget_and_what_is_spent() -> None:
     message = "Team 't' has exceeded monthly budget of $500.00 (current: $512.34)"
     assert standing(512_340_000_000).exceeded_message() == message
     assert standing(435_000_000_000).warning() == "Team 't' at 87% of monthly budget ($435.00/$500.00)"

@@ -199,7 +199,7 @@ def test_what_this_process_appends_is_no_news(log: Path, own: EventLog, start: S
 def test_a_line_of_anothers_that_is_as_long_as_ones_own_is_news_though_the_file_was_changed(
     log: Path, own: EventLog, start: Start
 ) -> None:
-    """What was written to the new file does not count for the old one, which the follower still reads."""
+    """The bytes written to the new file do not count for the old one, which the follower still reads."""
     follower, _ = start(log)
     own.append(own_line())
     follower.others_spend(own.written)

@@ -1,4 +1,4 @@
-"""What is read off genai-prices once gives the costs that genai-prices works out, for all models of our providers."""
+"""Check that the rates read off genai-prices once give the costs that it works out, for all models of our providers."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal

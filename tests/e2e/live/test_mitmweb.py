@@ -96,7 +96,7 @@ def new_page(web: BrowserContext) -> Iterator[Page]:
 
 @pytest.fixture
 def page(new_page: Page) -> Page:
-    """As it is when it is opened: all flows, none selected."""
+    """Return mitmweb's page as it is when it is opened: all flows, none selected."""
     new_page.goto("/#/flows")
     expect(new_page.locator("tbody tr")).not_to_have_count(0)
     return new_page
@@ -141,7 +141,7 @@ def test_a_filter_by_metadata_can_be_in_the_pages_address(new_page: Page) -> Non
 
 
 def look_at(page: Page, comment: str, tab: str) -> str:
-    """What the content view shows, line by line."""
+    """Return what the content view shows, line by line."""
     page.locator("td.col-comment", has_text=comment).click()
     page.get_by_role("link", name=tab, exact=True).click()
     view = page.locator(".contentview")

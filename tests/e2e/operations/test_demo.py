@@ -51,7 +51,10 @@ def test_on_a_terminal_the_demo_stays_up_with_the_dashboard_and_more_traffic(tmp
 
 
 def read_until(terminal: int, pattern: str) -> re.Match[str]:
-    """What the demo prints, until it has printed this; it is on a terminal of 0 columns and never waits for input."""
+    """Read what the demo prints until the pattern is found in it, and return the match.
+
+    The terminal has 0 columns, and the demo never waits for input.
+    """
     printed = b""
     while not (found := re.search(pattern, printed.decode(errors="replace"), re.DOTALL)):
         assert select.select([terminal], [], [], 60)[0], printed

@@ -15,7 +15,7 @@ MESSAGES: Any = [{"role": "user", "content": PROMPT}]
 
 @dataclass(frozen=True)
 class Told:
-    """What an SDK is told, besides its key."""
+    """Holds what an SDK is told, besides its key."""
 
     base_url: str
     headers: dict[str, str]

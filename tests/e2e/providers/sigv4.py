@@ -1,4 +1,4 @@
-"""What AWS does with a signed request: recompute its signature over exactly what came, and compare."""
+"""Check a signed request as AWS does: compute its signature again over exactly what came, and compare."""
 
 import re
 from datetime import UTC, datetime, timedelta

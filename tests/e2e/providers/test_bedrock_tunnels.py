@@ -79,7 +79,7 @@ def through(proxy: Proxy, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
 
 
 def boto(app: str, bearer: bool = False) -> Any:
-    """boto3's client with headers of ours that it signs, and one that is put in after it has signed."""
+    """Return boto3's client with headers of ours that it signs, and one that is put in after it has signed."""
     credentials = {"aws_access_key_id": "AKIACLIENT", "aws_secret_access_key": CLIENTS["AKIACLIENT"]}
     session = boto3.Session(region_name="us-east-1", **({} if bearer else credentials))
     client = session.client("bedrock-runtime", config=Config(retries={"total_max_attempts": 1}))

@@ -1,4 +1,4 @@
-"""What is billed beside plain tokens, and what is not billed at all. Costs are sums done by hand."""
+"""Check what is billed beside plain tokens, and what is not billed at all. Costs are sums done by hand."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What is wrong is named, with what is allowed; nothing is lost."""
+"""Check that errors name what is wrong and what is allowed, and that nothing is lost."""
 
 import gzip
 import socket

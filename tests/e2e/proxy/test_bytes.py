@@ -1,4 +1,4 @@
-"""What reaches the provider, byte for byte, and where it goes."""
+"""Check what reaches the provider, byte for byte, and where it goes."""
 
 import gzip
 import json
@@ -67,7 +67,7 @@ def test_the_provider_learns_nothing_of_the_team(proxy: Proxy, fake: FakeProvide
 
 
 def send_raw(proxy: Proxy, request: bytes) -> bytes:
-    """As it is, and the whole of what comes back."""
+    """Send the bytes as they are, and return all that comes back."""
     with socket.create_connection(("127.0.0.1", int(proxy.url.rpartition(":")[2])), timeout=20) as client:
         client.sendall(request)
         return b"".join(iter(lambda: client.recv(65536), b""))

@@ -99,7 +99,7 @@ def test_a_request_can_opt_out(proxy: Proxy, fake: FakeProvider) -> None:
 
 @pytest.mark.parametrize("stream", [True, 1, "true"])
 def test_streams_are_never_cached(proxy: Proxy, fake: FakeProvider, stream: Any) -> None:
-    """Nor is what a provider may take for one."""
+    """The same holds for requests that a provider may take for streams."""
     ask(proxy, BODY)
     fake.clear()
     for _ in range(2):
@@ -117,7 +117,7 @@ def test_only_complete_answers_are_kept(proxy: Proxy, fake: FakeProvider, settin
 
 @pytest.mark.parametrize("fails", [False, True])
 def test_identical_requests_in_flight_are_made_once(proxy: Proxy, fake: FakeProvider, fails: bool) -> None:
-    """If the first one fails, each goes on alone."""
+    """Each of the others goes on alone if the first one fails."""
     body, before = BODY | {"system": f"coalesced {fails}"}, proxy.get("/cache/stats")
     statuses: list[str | int] = []
 

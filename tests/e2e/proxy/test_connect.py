@@ -1,4 +1,4 @@
-"""What the port does with CONNECT, and with requests that name another host: whom it lets where, and what it reads."""
+"""Check CONNECT, and requests that name another host: whom the port lets through to which host, and what it reads."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""What calls cost, through a whole proxy, against sums done by hand; and what their events say."""
+"""Compare what calls cost, through a whole proxy, with sums done by hand; and check what their events say."""
 
 import contextlib
 import uuid

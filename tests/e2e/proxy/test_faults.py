@@ -231,7 +231,7 @@ def test_a_client_that_goes_while_the_upstream_is_being_connected_to_is_said_to_
 def test_an_upstream_that_falls_silent_is_given_up_after_tcp_timeout(
     make_proxy: Callable[..., Proxy], fake: FakeProvider, hold: int
 ) -> None:
-    """By default after 10 minutes, which is how long the SDKs wait."""
+    """The default is 10 minutes, which is how long the SDKs wait."""
     proxy = make_proxy("--set", "tcp_timeout=1")
     settings = f"hold={hold}" if hold > 1 else "delay=30"
     with pytest.raises(requests.RequestException):

@@ -165,8 +165,8 @@ def test_azures_paths_take_sockets_too(make_proxy: Callable[..., Proxy], fake: F
 async def test_sockets_go_through_https_proxy(
     proxy: Proxy, fake: FakeProvider, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """By the async SDK: the sync one shares its TLS connection between two threads without a lock on Python 3.13.0, so
-    that 1 in 50 handshakes hangs with any server that speaks TLS 1.3 (0 in 11,000 with TLS 1.2)."""
+    """The async SDK is used: on Python 3.13.0 the sync one shares its TLS connection between two threads without a
+    lock, so that 1 in 50 handshakes hangs with any server that speaks TLS 1.3 (0 in 11,000 with TLS 1.2)."""
     write_bundle(tmp_path / "ca.pem", proxy.confdir)
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
     for name in ("HTTPS_PROXY", "https_proxy"):

@@ -29,7 +29,7 @@ from tests.e2e.websocket.talk import (
 def test_a_refused_response_is_an_error_event_and_the_socket_stays_usable(
     gate: Proxy, fake: FakeProvider, team: str
 ) -> None:
-    """By a budget that is spent; by a rule."""
+    """One team's budget is spent; a rule refuses the other team's model."""
     with sdk(gate.url, team, team) as connection:
         assert answer(connection)[-1].type == "response.completed"
         reached = len(messages(fake))

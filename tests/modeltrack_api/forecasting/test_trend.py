@@ -91,8 +91,8 @@ def noisy(seed: int, days: int, persistence: float) -> list[float]:
 @pytest.mark.parametrize("seen", [28, 91])
 @pytest.mark.parametrize("persistence", [0.0, 0.5])
 def test_what_comes_is_mostly_in_the_range(seen: int, persistence: float) -> None:
-    """In about 80% of cases by day and by month: over 300 series, 70 to 95% is what chance and too short a history
-    to see the persistence leave."""
+    """It is in about 80% of cases, by day and by month. Over 300 series 70 to 95% is near enough: chance plays a part,
+    and so does a history that is too short to show the persistence."""
     by_day = by_month = 0
     for seed in range(300):
         amounts = noisy(seed, seen + 30, persistence)

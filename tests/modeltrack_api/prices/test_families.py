@@ -1,4 +1,4 @@
-"""What the name of a model says about what it is for."""
+"""Check what the name of a model tells about its purpose."""
 
 from datetime import UTC, datetime
 

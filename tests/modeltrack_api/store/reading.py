@@ -9,7 +9,7 @@ from tests.modeltrack_api.serving import event
 
 
 def ids(store: Store) -> list[str]:
-    """Of the events in the database, those of `named`, sorted."""
+    """Return the ids of the events in the database, sorted; they are those given to `named`."""
     return sorted(row[0].decode() for row in store.writer.execute("SELECT event_id FROM events"))
 
 

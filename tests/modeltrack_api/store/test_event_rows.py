@@ -1,4 +1,4 @@
-"""What the API makes of lines whose members are missing, or spelled otherwise than ours."""
+"""Check what the API makes of lines whose members are missing, or spelled otherwise than ours."""
 
 from pathlib import Path
 from typing import Any

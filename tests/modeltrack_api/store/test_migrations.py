@@ -46,7 +46,7 @@ COLUMNS = {
 }
 SUMS = ("events", "facts", "hourly", "daily", "prompt_facts", "prompts_daily", "gpu_facts", "gpus_daily")
 INPUT = ("alerts", "alert_budgets", "report_schedules", "outbox")
-"""What people and schedules put in."""
+"""The tables that people and schedules fill."""
 
 INSERT = re.compile(r'INSERT INTO "(\w+)" VALUES')
 

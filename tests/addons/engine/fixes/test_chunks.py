@@ -22,7 +22,7 @@ def chunked(*pieces: bytes) -> bytes:
 
 
 def read(reader: Any, *came: bytes) -> Iterator[bytes | str]:
-    """What a reader gives for what comes piece by piece, until its end."""
+    """Yield what a reader returns for a body that comes piece by piece, until its end."""
     buffer = ReceiveBuffer()
     for data in came:
         buffer += data

@@ -1,4 +1,4 @@
-"""What comes of a fix where mitmproxy is not what it was made for."""
+"""Check that a fix refuses to start on a mitmproxy that it was not made for."""
 
 import logging
 from typing import Any

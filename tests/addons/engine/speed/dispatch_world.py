@@ -40,7 +40,7 @@ class Isolating(AddonManager):
 
 
 async def invoke_addon(hook: Any, event: hooks.Hook) -> None:
-    """By this name AddonManager tells where an addon's traceback begins."""
+    """Call an addon's hook. AddonManager looks for this name to tell where an addon's traceback begins."""
     result = hook(*event.args())
     if result is not None:
         await result
@@ -116,14 +116,14 @@ class World:
             self.seen.append(str(error))
 
     def nest(self, number: int) -> None:
-        """As a script that is loaded again: sometimes the same list, sometimes another."""
+        """Change the addons below this one as a script that is loaded again does: by another list, and in place."""
         addon = self.made[number]
         if hasattr(addon, "addons"):
             addon.addons = [*addon.addons[1:], self.make(Made({"request": "note", "running": "note"}))]
             addon.addons.append(self.make(Made({"response": "note"})))
 
     def change(self, number: int, name: str, what: str) -> None:
-        """Only of scripts: mitmproxy's own addons do not change their hooks."""
+        """Change a script's hook. Those of mitmproxy's own addons stay, because they never change."""
         addon = self.made[number]
         if not type(addon).__module__.startswith("mitmproxy."):
             setattr(addon, name, self.hook(number, name, what))

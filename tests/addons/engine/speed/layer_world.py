@@ -53,7 +53,7 @@ class Transport(asyncio.Transport):
 
 
 class ScriptedLayer(layer.Layer):
-    """For each event the next of a list of plans; commands that block pause it, as they do real layers."""
+    """Carries out the next of a list of plans at each event. Commands that block pause it, as they do real layers."""
 
     def __init__(self, context: Any, plans: list[list[Step]], world: "World") -> None:
         super().__init__(context)

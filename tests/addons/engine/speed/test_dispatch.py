@@ -30,7 +30,7 @@ def test_an_error_below_another_addon_skips_nothing_and_all_else_is_the_same(pro
 
 @pytest.mark.parametrize("failure", FAILURES)
 def test_a_script_that_fails_does_not_skip_the_next_one(failure: str) -> None:
-    """With AddonManager it would, and the next one may be the one that guards the budgets."""
+    """AddonManager skips the next one, which may be the one that guards the budgets."""
     scripts = Made({}, (Made({}, (Made({"request": failure}),)), Made({}, (Made({"request": "note"}),))))
     program: list[tuple[Any, ...]] = [("add", scripts), ("fire", "request")]
     is_reached = "a4.request(HTTPFlow)"
@@ -123,7 +123,7 @@ def test_it_knows_the_mitmproxy_that_is_installed(caplog: pytest.LogCaptureFixtu
 
 
 def test_mitmproxys_own_addons_have_no_hooks_but_those_of_their_classes() -> None:
-    """What lets them be looked up once."""
+    """This is why it is enough to look them up once."""
     with warnings.catch_warnings(action="ignore", category=DeprecationWarning):  # pyparsing's, of mitmproxy
         from mitmproxy.addons import default_addons
         from mitmproxy.tools.web import webaddons

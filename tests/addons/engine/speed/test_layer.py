@@ -23,7 +23,7 @@ def test_the_same_comes_of_the_same_events(plans: list[list[Step]]) -> None:
 @settings(max_examples=150, deadline=None)
 @given(plans(USUAL))
 def test_the_same_comes_of_events_that_come_while_hooks_wait(plans: list[list[Step]]) -> None:
-    """But for a layer that crashes, where it is a matter of time which events are lost."""
+    """Layers that crash are left out: which events they lose depends on the time of the crash."""
     assert outcome(plans, True, at_once=True) == outcome(plans, False, at_once=True)
 
 
@@ -43,7 +43,7 @@ def test_others_get_their_turn_however_much_comes_of_an_event() -> None:
 
 
 class Both(layer.Layer):
-    """Two that do not wait for one another, as the streams of a connection."""
+    """Gives each event to two layers that do not wait for one another, as the streams of a connection do not."""
 
     def __init__(self, context: Any, plans: list[list[list[Step]]], world: World) -> None:
         super().__init__(context)
@@ -64,7 +64,7 @@ async def test_a_command_that_cannot_be_carried_out_loses_nothing_of_others() ->
 
 
 async def test_nor_where_the_log_keeps_what_was_under_way() -> None:
-    """With the error's traceback."""
+    """The log keeps the error's traceback, and with it what was under way."""
     world = World([], is_fast=True)
     layers: Any = world.handler.layer
     one: list[Step] = [("hook", "response waits"), ("send", "client after")]
@@ -82,7 +82,7 @@ async def test_what_an_event_leads_to_is_written_in_one_piece() -> None:
 
 
 async def test_what_is_no_stream_keeps_its_boundaries() -> None:
-    """Datagrams, of which each is a message."""
+    """These are datagrams, of which each is a message."""
     world = World([[("send", "client a"), ("send", "client b")]], is_fast=True)
     sent: list[bytes] = []
     io = world.handler.transports[world.client]

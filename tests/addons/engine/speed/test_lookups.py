@@ -37,7 +37,7 @@ def _undone() -> Iterator[None]:
 
 
 def both(what: str, ask: Callable[[], Any]) -> tuple[str, str]:
-    """What comes of it without a part and with it: a value or an error."""
+    """Return the outcome without a part of the speed-up, and with it: a value or an error."""
     part = next(part for part in lookups.speed_ups() if part.what == what)
     before = outcome(ask)
     assert part.apply()

@@ -43,7 +43,7 @@ def session() -> Any:
 
 
 def boto(url: str, app: str, fake: str = "", team: str = "bedrock") -> Any:
-    """boto3's client, one attempt a call."""
+    """Return boto3's client, which makes one attempt a call."""
     config = Config(retries={"total_max_attempts": 1})
     client = session().client("bedrock-runtime", endpoint_url=url, config=config)
 

@@ -31,7 +31,7 @@ def fake() -> Iterator[FakeProvider]:
 
 @pytest.fixture(scope="module")
 def proxy(make_proxy: Callable[..., Proxy], fake: FakeProvider) -> Proxy:
-    """In another region than its clients, at an endpoint with a path prefix."""
+    """Return a proxy in another region than its clients, at an endpoint with a path prefix."""
     return make_proxy(
         files={"budgets.json": BUDGETS, "routing.json": RULES},
         BEDROCK_ENDPOINT_URL=fake.url + "/prefix",
