@@ -34,6 +34,9 @@ FILE_OF_KEY = {"budgets": "budgets.json", "rules": "routing.json", "models": "pr
 JSON_BLOCKS = [block for block in all_blocks() if block.language == "json"]
 NOW = datetime(2026, 11, 10, tzinfo=UTC)
 
+LINKED_PAGES = [*PAGES, ROOT / "SECURITY.md", ROOT / "bench/README.md"]
+"""The pages whose links and paths are followed."""
+
 YES_NO = ("ye", "no", "in")
 """How the third cell begins in a table of keys."""
 
@@ -73,7 +76,18 @@ def test_nothing_says_to_install_somebody_elses_package() -> None:
     assert [path.name for path in texts if wrong.search(path.read_text())] == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def page_id(page: Path) -> str:
+    return page.name if page in PAGES else str(page.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("page", LINKED_PAGES, ids=page_id)
+def test_no_paragraph_of_a_page_is_a_placeholder(page: Path) -> None:
+    """A placeholder is one word in capitals, such as TODO."""
+    paragraphs = re.split(r"\n\s*\n", prose(page))
+    assert [text for text in paragraphs if re.fullmatch(r"\s*[A-Z]{2,}\s*", text)] == []
+
+
+@pytest.mark.parametrize("page", LINKED_PAGES, ids=page_id)
 def test_the_links_of_a_page_lead_somewhere(page: Path) -> None:
     missing = []
     for link in re.findall(r"\]\(([^)\s]+)\)", prose(page)):
@@ -104,7 +118,7 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
     assert reached == set(PAGES)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", LINKED_PAGES, ids=page_id)
 def test_the_files_and_folders_that_a_page_names_are_there(page: Path) -> None:
     tops = {path.name for path in ROOT.iterdir() if path.is_dir()} - {"data"}
     named = {name for name in names(prose(page)) if name.partition("/")[0] in tops and re.fullmatch(r"[\w./-]+", name)}
@@ -272,3 +286,5 @@ def test_every_make_target_that_is_named_is_there() -> None:
     commands += [line for block in all_blocks() if block.language == "sh" for line in block.code.splitlines()]
     named = {match[1] for command in commands if (match := re.match(r"make ([a-z-]+)", command))}
     assert "demo" in named and named <= targets
+    listed = [names(row[0])[0] for row in rows(BY_NAME["development.md"].read_text())]
+    assert sorted(listed) == sorted(f"make {target}" for target in targets)
