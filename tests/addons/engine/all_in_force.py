@@ -5,6 +5,7 @@ from typing import Any
 
 from mitmproxy import addonmanager
 from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
+from mitmproxy.proxy.server import ConnectionHandler
 
 from addons.core import Core
 from addons.engine.fixes import websocket_layer
@@ -15,7 +16,7 @@ from addons.engine.speed.hook_table import HookTable
 from addons.engine.speed.layer import FastLayer
 
 _new_manager: Any = addonmanager.AddonManager.__init__
-_new_handler: Any = ProxyConnectionHandler.__init__
+_handle: Any = ConnectionHandler.handle_client
 
 
 def _init_manager(self: Any, master: Any) -> None:
@@ -25,11 +26,12 @@ def _init_manager(self: Any, master: Any) -> None:
     self.trigger_event = self._table.trigger_event
 
 
-def _init_handler(self: Any, master: Any, *args: Any) -> None:
-    _new_handler(self, master, *args)
-    table = getattr(master.addons, "_table", None)  # a mock in some tests
-    if isinstance(table, HookTable):
+async def _handle_client(self: Any) -> None:
+    """With a FastLayer, as for every connection of ModelTrack's: its layer is made by now."""
+    table = getattr(self.master.addons, "_table", None) if isinstance(self, ProxyConnectionHandler) else None
+    if isinstance(table, HookTable):  # and no mock, as in some tests
         self.layer = FastLayer(self, lambda: table.begin_lifecycle)
+    await _handle(self)
 
 
 def pytest_configure() -> None:
@@ -41,4 +43,4 @@ def pytest_configure() -> None:
     off = [each.what for each in lookups.speed_ups() if not each.apply()]
     assert not core.failure and not off, (core.failure, off)
     addonmanager.AddonManager.__init__ = _init_manager  # type: ignore[method-assign]
-    ProxyConnectionHandler.__init__ = _init_handler  # type: ignore[method-assign]
+    ConnectionHandler.handle_client = _handle_client  # type: ignore[method-assign]
