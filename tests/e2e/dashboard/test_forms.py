@@ -51,7 +51,7 @@ def test_slack_is_tested(dashboard: Dashboard, slack: FakeSlack) -> None:
     page.get_by_role("button", name="Test Slack").click()
     expect(page.get_by_role("status")).to_have_text("the test message was sent to Slack")
     assert any("ModelTrack can send" in json.dumps(message) for message in slack.arrived)
-    slack.plan[:] = [(403, "invalid_token")]
+    slack.by_text["ModelTrack can send"] = (403, "invalid_token")
     page.get_by_role("button", name="Test Slack").click()
     expect(page.get_by_role("status")).to_contain_text("Slack did not take the message")
     dashboard.expect("status of 502")

@@ -46,6 +46,8 @@ class FakeSlack(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Hook)
         self.plan: list[Any] = []
+        self.by_text: dict[str, Any] = {}
+        """Steps for messages with a text, before `plan`: alerts may be on their way at any time."""
         self.arrived: list[dict[str, Any]] = []
         self.attempts = 0
         self.url = f"http://127.0.0.1:{self.server_port}/services/{SECRET}"
@@ -62,7 +64,8 @@ class _Hook(BaseHTTPRequestHandler):
         slack = self.server
         body = self.rfile.read(int(self.headers["Content-Length"]))
         slack.attempts += 1
-        step = slack.plan.pop(0) if slack.plan else 200
+        told = [step for text, step in slack.by_text.items() if text.encode() in body]
+        step = told[0] if told else slack.plan.pop(0) if slack.plan else 200
         if step == "drop":
             self.close_connection = True
             return
