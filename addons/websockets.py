@@ -174,7 +174,7 @@ class WebSockets:
     ) -> bool:
         if not turn.has_begun:
             turn.has_begun = True
-            turn.call.ttft_ms = round((time.monotonic() - turn.call.started) * 1000)
+            turn.call.ttft_ms = turn.call.elapsed_ms()
         turn.meter.read_content(kind, event)
         if turn.meter.complete or kind == "error":
             self._end(flow, socket, turn, 200)

@@ -83,14 +83,18 @@ class Fix:
 class SpeedUp(Replacements):
     """Replacements that are made only where mitmproxy is as expected."""
 
-    def __init__(self, what: str, relies_on: Iterable[Function], replacements: Iterable[Replacement]) -> None:
+    def __init__(
+        self, what: str, relies_on: Iterable[Function], replacements: Iterable[Replacement], problem: str = ""
+    ) -> None:
+        """`problem` keeps it away whatever the functions are like."""
         super().__init__(replacements)
         self.what = what
         self.problem = ""
         """Says why it was not made."""
+        self._own_problem = problem
         self._relies_on = tuple(relies_on)
 
     def apply(self) -> bool:
         """Return False where mitmproxy has another function, or somebody has replaced it: then that stays."""
-        self.problem = next((problem for each in self._relies_on if (problem := each.deviation())), "")
+        self.problem = self._own_problem or next(filter(None, (each.deviation() for each in self._relies_on)), "")
         return not self.problem and super().apply()

@@ -1,7 +1,6 @@
 """End a call: measure it, settle its reservation, write its one event. CostLogger and WebSockets share this."""
 
 import logging
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -67,7 +66,7 @@ def _event(call: LLMCall, status: int, now: datetime) -> CostEvent:
         cache_read_tokens=usage.cache_read_tokens,
         cache_write_tokens=usage.cache_write_tokens,
         cost_nanos=call.cost_nanos,
-        latency_ms=round((time.monotonic() - call.started) * 1000),
+        latency_ms=call.elapsed_ms(),
         ttft_ms=call.ttft_ms,
         status_code=status,
         is_streaming=call.is_stream,

@@ -4,7 +4,6 @@ If the answer cannot be read, the client still gets it; only its usage is then e
 """
 
 import logging
-import time
 from collections.abc import Callable, Iterable
 
 from mitmproxy import http
@@ -100,7 +99,7 @@ class MeteredStream:
     def _meter_events(self, data: bytes, is_end: bool) -> bytes:
         call = self._call
         if data and call.ttft_ms is None:
-            call.ttft_ms = round((time.monotonic() - call.started) * 1000)
+            call.ttft_ms = call.elapsed_ms()
         kept = [event.raw for event in self._parser.feed(data) if self._meter.read(event)]
         if is_end:
             kept.append(self._parser.flush())

@@ -1,5 +1,6 @@
 """Hold the state of a call: what was asked for, and what became of it so far. Routing attaches it to the flow."""
 
+import time
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
@@ -120,6 +121,9 @@ class LLMCall:
     @property
     def is_stream(self) -> bool:
         return self.request is not None and self.request.stream
+
+    def elapsed_ms(self) -> int:
+        return round((time.monotonic() - self.started) * 1000)
 
     def deny(self, denial: Denial) -> None:
         """Record that the call is refused, and why."""

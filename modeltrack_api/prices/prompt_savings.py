@@ -6,14 +6,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from addons.llm.rates import Rates
+from addons.llm.usage import Usage
 from modeltrack_api.amounts import WORTH_IT, about
 from modeltrack_api.prices.cheaper_models import CheaperModels
 
 CACHE_MINUTES = 5
 """How long providers keep a prompt in their cache after its last use."""
-
-_NANOS_PER_TOKEN = 1000
-"""Nano-USD per token in one USD per million tokens, the unit of prices."""
 
 
 class Suggestion(NamedTuple):
@@ -63,8 +61,8 @@ def _cached(use: Use, rates: Rates) -> Suggestion | None:
     found = 1 - math.exp(-use.calls / use.days / (24 * 60 / CACHE_MINUTES))
     all_tokens = tokens * use.calls
     read = round(all_tokens * found)
-    cost = read * rates.cache_read + (all_tokens - read) * rates.cache_write
-    saved = int((all_tokens * rates.input - cost) * _NANOS_PER_TOKEN)
+    cached = Usage(cache_read_tokens=read, cache_write_tokens=all_tokens - read)
+    saved = int(rates.cost(Usage(all_tokens)) - rates.cost(cached))
     return Suggestion(
         f"Let {use.provider} cache the system prompt (about {tokens} tokens, {use.calls} calls of {use.model}):"
         f" would have saved about {about(saved)}. {_how(use)}",

@@ -3,7 +3,6 @@
 import hashlib
 import sqlite3
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -12,13 +11,12 @@ from addons.ledger.events import LLM_CALL
 from addons.ledger.log_reader import event_time, event_type, parse_line, text
 from addons.ledger.money import logged_nanos
 from modeltrack_api.store.measures import COUNTS, EXTRA, FLAGS, LABELS, MONEY, OPTIONAL, TEXTS
+from modeltrack_api.utc import micros
 
 _MOST_SERIES = 100_000
 """This many series are kept in memory with their numbers."""
 _MOST = 10**12
 """More tokens or milliseconds than this in one event are a broken line. The limit keeps their sums within 64 bits."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 _BLANK = ("",) * 20
 _ZEROS = (0,) * 20
 _STRINGS = frozenset([str])
@@ -43,7 +41,7 @@ class EventRows:
         """Return the values for INSERT_EVENT, and add the series if it is new. None for a line that is no event."""
         event = parse_line(line)
         moment = event_time(event) if event else None
-        if event is None or moment is None or moment < _EPOCH:
+        if event is None or moment is None or (at := micros(moment)) < 0:
             return None
         event_id = _event_id(event, line)
         if event_id is None:
@@ -53,7 +51,7 @@ class EventRows:
         labels = _texts(map(get, LABELS, _BLANK))
         return (
             event_id,
-            (moment - _EPOCH) // _MICROSECOND,
+            at,
             self._series.get(labels) or self._new_series(db, labels),
             *[logged_nanos(get(name)) for name in MONEY],
             *_whole(map(get, COUNTS, _ZEROS), 0),

@@ -71,11 +71,11 @@ class FastDispatch:
             return
         table = HookTable(manager)
         self._methods = [(name, getattr(table, name)) for name in _REPLACED]
-        dispatch = SpeedUp("dispatch", DISPATCH, [Replacement(manager, *each) for each in self._methods])
-        if not _is_plain(manager):
-            dispatch.problem = "an addon has changed the AddonManager"
+        problem = "" if _is_plain(manager) else "an addon has changed the AddonManager"
+        replacements = [Replacement(manager, *each) for each in self._methods]
+        dispatch = SpeedUp("dispatch", DISPATCH, replacements, problem)
         speed_ups = [dispatch, self._connections, *lookups.speed_ups()]
-        self._in_force = [each for each in speed_ups if (each is not dispatch or _is_plain(manager)) and each.apply()]
+        self._in_force = [each for each in speed_ups if each.apply()]
         if dispatch in self._in_force:
             self._table = table
         if problems := [f"{each.what} ({each.problem})" for each in speed_ups if each.problem]:

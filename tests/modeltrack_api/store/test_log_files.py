@@ -1,6 +1,5 @@
 """Proxy, API and collector read the same files."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,14 +27,6 @@ def log(tmp_path: Path) -> Path:
         infra = event(event_id=f"infra{suffix}", event_type="gpu_compute")
         append(path.with_name(path.name + suffix), call, infra)
     return path
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store(tmp_path / "modeltrack.db")
-    opened.open()
-    yield opened
-    opened.close()
 
 
 def test_the_proxys_ledger_reads_the_log_and_its_rotated_parts(log: Path) -> None:
