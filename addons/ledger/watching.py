@@ -12,6 +12,11 @@ logger = logging.getLogger(__name__)
 
 _OBSERVER_SECONDS = 2
 
+# watchdog logs this as an error where a change comes while it is being stopped, which is nothing to worry about.
+logging.getLogger("watchdog.observers.inotify").addFilter(
+    lambda record: "called when the thread is inactive" not in record.getMessage()
+)
+
 
 class WatchingThread(FileSystemEventHandler):
     """Watches folders in a background thread.

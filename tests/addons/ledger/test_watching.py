@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from watchdog.observers.api import BaseObserver
+from watchdog.observers.api import BaseObserver, EventQueue, ObservedWatch
+from watchdog.observers.inotify import InotifyEmitter
 
 from addons.ledger.watched import WatchedFile, Watcher
 from tests.addons.ledger.limit import parse, replace
@@ -155,3 +156,9 @@ def test_stop_twice_and_without_start(file: WatchedFile[int]) -> None:
     with watching(watcher := Watcher([file], Changes(), interval=30)):
         pass
     watcher.stop()
+
+
+def test_a_change_that_comes_while_watching_stops_is_no_error(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    stopped = InotifyEmitter(EventQueue(), ObservedWatch(str(tmp_path), recursive=False))
+    stopped.queue_events(0)
+    assert not caplog.records
