@@ -53,6 +53,8 @@ class Counts:
     errors: int = 0
     unpriced: int = 0
     untracked: int = 0
+    options_refused: int = 0
+    """Refusals of `stream_options` that the proxy had added."""
     cache_hits: int = 0
     cache_misses: int = 0
     cache_coalesced: int = 0

@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+import time
+from collections.abc import Awaitable, Callable
 
 import orjson
+from cachetools import TTLCache
 from mitmproxy import connection, ctx, http
 from mitmproxy.flow import Error
 from mitmproxy.proxy.layers.http._hooks import HttpErrorHook
@@ -14,9 +16,11 @@ from addons.flow.attached import call_of, open_call
 from addons.flow.finish import CLIENT_GONE, finish
 from addons.flow.guard import guarded
 from addons.flow.measure import CLIENT_DISCONNECTED, PROXY_STOPPED, REQUEST_TOO_LARGE
+from addons.flow.refused_options import key_of, note_refusal
 from addons.flow.stream import metered, parser_of
 from addons.llm.call import CallState, LLMCall
 from addons.llm.parsing.json_edit import insert_member, replace_member
+from addons.llm.refused_options import MOST, SECONDS, Upstream
 
 logger = logging.getLogger(__name__)
 
@@ -25,8 +29,10 @@ _LOST_SECONDS = 900
 
 
 class CostLogger:
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, timer: Callable[[], float] = time.monotonic) -> None:
         self.core = core
+        self._refused: TTLCache[Upstream, None] = TTLCache(MOST, SECONDS, timer)
+        """The upstreams that refused `stream_options` within the last hour."""
 
     def failed(self, flow: http.HTTPFlow) -> None:
         """Do nothing: the call goes on, and is measured and logged when it ends."""
@@ -44,11 +50,14 @@ class CostLogger:
             return
         # A stream is metered as it passes, so it should come uncompressed.
         flow.request.headers["Accept-Encoding"] = "identity"
-        options = call.wire.stream_options(body)
+        options = call.wire.stream_options(body) if self._asks_for_usage(flow, call) else None
         if options and not call.fixed and call.provider.takes_stream_options(flow.request.path.partition("?")[2]):
             write = replace_member if "stream_options" in body else insert_member
             flow.request.content = write(flow.request.raw_content or b"", "stream_options", orjson.dumps(options))
             call.adds_stream_usage = True
+
+    def _asks_for_usage(self, flow: http.HTTPFlow, call: LLMCall) -> bool:
+        return self.core.settings.stream_usage == "ask" and key_of(flow, call) not in self._refused
 
     @guarded
     def responseheaders(self, flow: http.HTTPFlow) -> None:
@@ -56,7 +65,7 @@ class CostLogger:
         if not call or not flow.response:
             return
         is_error = not 200 <= flow.response.status_code < 300  # costs nothing, so even a stream is not metered
-        is_providers = call.state is not CallState.OPEN and not call.cache_hit
+        is_providers = call.state is CallState.SENT
         if is_providers and not is_error and (parser := parser_of(flow.response)):
             # This is set first, so that the stream passes as it comes even if it cannot be metered.
             flow.response.stream = True
@@ -68,6 +77,8 @@ class CostLogger:
         """Log the call before its answer ends: mitmproxy sends the end, of a stream too, after this hook."""
         if not (call := call_of(flow)):
             return None
+        if call.adds_stream_usage:
+            note_refusal(self.core, flow, call, self._refused)
         self._finish(flow, call)
         return self.core.make_durable() if self.core.settings.fsync == "always" else None
 

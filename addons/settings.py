@@ -185,6 +185,13 @@ class Settings:
         whole(1024, 512 * 2**20),
         "Size of the largest request body, in bytes; a larger one gets 413.",
     )
+    stream_usage: str = setting(
+        "STREAM_USAGE",
+        "ask",
+        one_of("ask", "leave"),
+        "Whether OpenAI-style streams that did not ask for it are made to report their usage: ask adds stream_options,"
+        " leave adds nothing, and their usage is estimated.",
+    )
     tunnel_other_hosts: str = setting(
         "TUNNEL_OTHER_HOSTS",
         "loopback",
