@@ -22,7 +22,7 @@ from addons.routing import Routing
 from .cores import answer, arrived, made, spend, started
 
 CONVERSE = "/bedrock/model/us.anthropic.claude-haiku-4-5-20251001-v1%3A0/converse"
-ENDPOINTS = {
+ENDPOINTS: dict[str, Any] = {
     "anthropic_base_url": "http://gateway.test/claude",
     "openai_base_url": "http://gateway.test/gpt/v1",
     "bedrock_endpoint_url": "",

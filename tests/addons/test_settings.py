@@ -64,6 +64,7 @@ BAD_VALUES = [
     ("MODELTRACK_DEFAULT_TEAM", "a\nb"),
     ("UNKNOWN_MODEL_PRICE", "ignore"),
     ("BUDGET_FAILURE_MODE", "ajar"),
+    ("STREAM_USAGE", "never"),
     ("TUNNEL_OTHER_HOSTS", "some"),
     ("CACHE_ENABLED", "maybe"),
     ("CACHE_TTL_SECONDS", "-1"),

@@ -5,7 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import requests
 
+from addons.ca_bundle import write_bundle
 from demo.fake_provider.server import FakeProvider
 from tests.e2e.calls import ANTHROPIC, OPENAI, post
 from tests.e2e.conftest import KEY, Proxy, until
@@ -37,6 +39,27 @@ def test_a_replay_is_a_call_of_the_team_that_the_record_was_for(
     [first] = [event for event in web.proxy.events(app_id=app) if not event.get("replayed")]
     assert again["replayed"] is True and again["cost_usd"] > 0
     assert [again.get(name) for name in RECORDED] == [first.get(name) for name in RECORDED]
+    one, two = fake.requests
+    assert (one.path, one.body, one.header("host")) == (two.path, two.body, two.header("host"))
+
+
+def test_a_replay_of_a_call_that_came_through_a_tunnel_is_the_tunnels_teams(
+    web: Web, fake: FakeProvider, tmp_path: Path
+) -> None:
+    ca = tmp_path / "ca.pem"
+    write_bundle(ca, web.proxy.confdir)
+    proxies = {"https": web.proxy.url.replace("http://", "http://product:tunnelled@")}
+    body = {"model": "gpt-4o", "messages": []}
+    headers = {"X-ModelTrack-No-Cache": "1"}
+    url = "https://api.openai.com" + OPENAI
+    assert requests.post(url, json=body, headers=headers, proxies=proxies, verify=ca, timeout=60).ok
+    event = web.replay(web.flow("product/tunnelled"))
+    assert (event["team"], event["app_id"], event["cost_usd"], event["replayed"]) == (
+        "product",
+        "tunnelled",
+        0.0045,
+        True,
+    )
     one, two = fake.requests
     assert (one.path, one.body, one.header("host")) == (two.path, two.body, two.header("host"))
 
@@ -76,12 +99,18 @@ def test_the_command_replays_as_the_button_does(web: Web) -> None:
     assert event["team"] == "product"
 
 
+def test_a_replay_may_be_answered_from_the_cache_where_its_call_might_have_been(web: Web, fake: FakeProvider) -> None:
+    post(web.proxy, "product", "cached", may_be_cached=True)
+    event = web.replay(web.flow("product/cached"))
+    assert (event["app_id"], event["cache_hit"], event["cost_usd"], len(fake.requests)) == ("cached", True, 0, 1)
+
+
 def test_a_status_page_can_be_replayed_and_is_no_call(web: Web) -> None:
     web.proxy.get("/stats")
     before = len(web.proxy.events())
     flow = next(flow for flow in web.flows() if flow["request"]["path"] == "/stats")
     web.ask(f"/flows/{flow['id']}/replay")
-    until(lambda: next(f for f in web.flows() if f["id"] == flow["id"])["response"]["timestamp_end"])
+    until(lambda: next(f for f in web.flows() if f["id"] == flow["id"]).get("response"))
     assert len(web.proxy.events()) == before
 
 
