@@ -251,6 +251,18 @@ def test_a_server_replay_costs_nothing_though_the_connection_was_used_before(cor
     assert call and call.cost_nanos == 0 and call.answered_locally
 
 
+def test_a_local_answer_costs_nothing_though_the_client_closed_its_side_before_it_came(core: Core) -> None:
+    flow = arrived(core, team="t")
+    CostLogger(core).request(flow)
+    call = call_of(flow)
+    assert call
+    call.error, flow.server_conn = "client_disconnected", connection.Server(address=None)
+    flow.response = ANSWERS[0].copy()
+    Routing(core).responseheaders(flow)
+    CostLogger(core).response(flow)
+    assert call.cost_nanos == 0 and call.answered_locally and call.error == "client_disconnected"
+
+
 def test_refusals_and_cached_answers_are_the_proxys_own_and_not_marked(core: Core, routing: Routing) -> None:
     flow = arrived(core, body=b"{")
     flow.server_conn = connection.Server(address=None)
