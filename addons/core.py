@@ -53,8 +53,6 @@ class Counts:
     errors: int = 0
     unpriced: int = 0
     untracked: int = 0
-    options_refused: int = 0
-    """Refusals of `stream_options` that the proxy had added."""
     cache_hits: int = 0
     cache_misses: int = 0
     cache_coalesced: int = 0
@@ -62,6 +60,8 @@ class Counts:
     cache_waiting: int = 0
     """Requests that wait now for the answer to an identical one."""
     cache_savings_nanos: int = 0
+    options_refused: int = 0
+    """Refusals of `stream_options` that the proxy had added."""
     routed: int = 0
     not_routed: int = 0
     routing_blocked: int = 0

@@ -2,11 +2,9 @@
 
 import asyncio
 import logging
-import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 
 import orjson
-from cachetools import TTLCache
 from mitmproxy import connection, ctx, http
 from mitmproxy.flow import Error
 from mitmproxy.proxy.layers.http._hooks import HttpErrorHook
@@ -16,11 +14,10 @@ from addons.flow.attached import call_of, open_call
 from addons.flow.finish import CLIENT_GONE, finish
 from addons.flow.guard import guarded
 from addons.flow.measure import CLIENT_DISCONNECTED, PROXY_STOPPED, REQUEST_TOO_LARGE
-from addons.flow.refused_options import key_of, note_refusal
 from addons.flow.stream import metered, parser_of
+from addons.flow.stream_options import StreamOptions
 from addons.llm.call import CallState, LLMCall
 from addons.llm.parsing.json_edit import insert_member, replace_member
-from addons.llm.refused_options import MOST, SECONDS, Upstream
 
 logger = logging.getLogger(__name__)
 
@@ -29,10 +26,9 @@ _LOST_SECONDS = 900
 
 
 class CostLogger:
-    def __init__(self, core: Core, timer: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, core: Core, options: StreamOptions | None = None) -> None:
         self.core = core
-        self._refused: TTLCache[Upstream, None] = TTLCache(MOST, SECONDS, timer)
-        """The upstreams that refused `stream_options` within the last hour."""
+        self._options = options or StreamOptions(core)
 
     def failed(self, flow: http.HTTPFlow) -> None:
         """Do nothing: the call goes on, and is measured and logged when it ends."""
@@ -50,14 +46,11 @@ class CostLogger:
             return
         # A stream is metered as it passes, so it should come uncompressed.
         flow.request.headers["Accept-Encoding"] = "identity"
-        options = call.wire.stream_options(body) if self._asks_for_usage(flow, call) else None
+        options = self._options.wanted(flow, call, body)
         if options and not call.fixed and call.provider.takes_stream_options(flow.request.path.partition("?")[2]):
             write = replace_member if "stream_options" in body else insert_member
             flow.request.content = write(flow.request.raw_content or b"", "stream_options", orjson.dumps(options))
             call.adds_stream_usage = True
-
-    def _asks_for_usage(self, flow: http.HTTPFlow, call: LLMCall) -> bool:
-        return self.core.settings.stream_usage == "ask" and key_of(flow, call) not in self._refused
 
     @guarded
     def responseheaders(self, flow: http.HTTPFlow) -> None:
@@ -78,7 +71,7 @@ class CostLogger:
         if not (call := call_of(flow)):
             return None
         if call.adds_stream_usage:
-            note_refusal(self.core, flow, call, self._refused)
+            self._options.note_refusal(flow, call)
         self._finish(flow, call)
         return self.core.make_durable() if self.core.settings.fsync == "always" else None
 

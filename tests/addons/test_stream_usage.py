@@ -11,6 +11,7 @@ from mitmproxy import http
 from addons.core import Core
 from addons.cost_logger import CostLogger
 from addons.flow.attached import call_of
+from addons.flow.stream_options import StreamOptions
 
 from .cores import arrived, started
 
@@ -37,8 +38,13 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def logger(core: Core, clock: Clock) -> CostLogger:
-    return CostLogger(core, clock)
+def options(core: Core, clock: Clock) -> StreamOptions:
+    return StreamOptions(core, clock)
+
+
+@pytest.fixture
+def logger(core: Core, options: StreamOptions) -> CostLogger:
+    return CostLogger(core, options)
 
 
 def sent(core: Core, logger: CostLogger, path: str = CHAT, **body: Any) -> http.HTTPFlow:
@@ -143,7 +149,7 @@ def test_a_refused_call_that_was_not_asked_for_its_usage_teaches_nothing(core: C
     assert options_of(sent(core, logger)) == {"include_usage": True}
 
 
-def test_refusals_take_bounded_memory(core: Core, logger: CostLogger) -> None:
+def test_refusals_take_bounded_memory(core: Core, options: StreamOptions, logger: CostLogger) -> None:
     for number in range(1100):
         answered(logger, sent(core, logger, model=f"m{number}"), 400)
-    assert len(logger._refused) == 1000
+    assert len(options._refused) == 1000
