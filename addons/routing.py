@@ -169,8 +169,8 @@ class Routing:
         send_to(flow, f"{url}{separator}{query}" if query else url, keep=is_signed)
         keep_record(flow, provider, tunnel.hosts[0].base_url if tunnel else "", headers_of(who))
 
-    def _said(self, call: LLMCall) -> dict[str, str]:
-        """Return the headers that say the same of a call as its request did."""
+    def _own_headers(self, call: LLMCall) -> dict[str, str]:
+        """Return ModelTrack's headers that say of a call what its request said in one way or another."""
         headers = headers_of(call.attribution)
         if call.no_cache:
             headers[NO_CACHE_HEADER.lower()] = "true"
@@ -196,7 +196,7 @@ class Routing:
         try:
             _read_body(flow, call, limit)
             aim(flow, call, self.core.settings.endpoints)
-            keep_record(flow, call.provider, call.base_url, self._said(call))
+            keep_record(flow, call.provider, call.base_url, self._own_headers(call))
         except decoding.BodyTooLarge:
             refuse(flow, call, too_large("request body", limit))
         except NotConfigured as error:
