@@ -60,6 +60,8 @@ class Counts:
     cache_waiting: int = 0
     """Requests that wait now for the answer to an identical one."""
     cache_savings_nanos: int = 0
+    options_refused: int = 0
+    """Refusals of `stream_options` that the proxy had added."""
     routed: int = 0
     not_routed: int = 0
     routing_blocked: int = 0

@@ -77,6 +77,12 @@ class CostEvent:
     usage_estimated: bool = False
     error: str = ""
     """A category, such as the provider's error type; never a message."""
+    prewarm: bool = False
+    """Whether the provider was only to read the prompt."""
+    replayed: bool = False
+    """Whether it is a recorded call that was sent again."""
+    answered_locally: bool = False
+    """Whether another addon of the proxy answered, and the provider was not asked."""
     prompt_hash: str = ""
     system_prompt_tokens: int = 0
     user_prompt_tokens: int = 0

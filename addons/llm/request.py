@@ -31,6 +31,8 @@ class LLMRequest:
     """The first 8 hex digits of the system prompt's SHA-256, "" where there is no system prompt."""
     background: bool = False
     """Whether the answer is made in the background and fetched later (OpenAI's Responses API)."""
+    prewarm: bool = False
+    """Whether the provider only reads the prompt, for a request to come (`generate: false` of the Responses API)."""
 
 
 def parse_object(content: bytes) -> dict[str, Any]:

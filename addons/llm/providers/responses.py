@@ -5,6 +5,7 @@ Format: https://platform.openai.com/docs/api-reference/responses and …/respons
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -68,7 +69,8 @@ class Responses:
         given = body.get("input")
         user = len(given) if isinstance(given, str) else sum(map(len, messages_of(body, ("user",), "input")))
         system = [text_of(body.get("instructions")), *messages_of(body, ("system", "developer"), "input")]
-        return read_request(body, "\n".join(filter(None, system)), user, ("max_output_tokens",), model)
+        request = read_request(body, "\n".join(filter(None, system)), user, ("max_output_tokens",), model)
+        return replace(request, prewarm=True, max_output_tokens=0) if body.get("generate") is False else request
 
     def stream_options(self, body: Mapping[str, Any]) -> dict[str, Any] | None:
         return None
