@@ -35,10 +35,13 @@ def learn(core: Core, call: LLMCall) -> None:
         return
     if call.error not in ("", CLIENT_DISCONNECTED):
         return
-    estimated = core.cost(call, call.model, Usage(input_tokens=request.input_tokens)) or 0
-    of_output = core.cost(call, call.model, Usage(output_tokens=usage.output_tokens)) or 0
+    expected = Usage(input_tokens=request.input_tokens, output_tokens=usage.output_tokens)
+    excess = call.cost_nanos - (core.cost(call, call.model, expected) or 0)
+    estimated = 0
+    if excess > 0:
+        estimated = core.cost(call, call.model, Usage(input_tokens=request.input_tokens)) or 0
     output = None if request.limits_output else -(-usage.output_tokens // request.choices)
-    core.experience.add(_kind(call), estimated, max(call.cost_nanos - of_output, 0), output)
+    core.experience.add(_kind(call), excess, estimated, output)
 
 
 def _kind(call: LLMCall) -> Kind:

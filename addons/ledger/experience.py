@@ -17,10 +17,10 @@ _WINDOW = 32
 _PERCENT = 95
 _MOST_KINDS = 2048
 _MOST_GROWTH = 8
-"""How many times its estimate an input may cost because of what is in the body: a token has at least one byte, of which
-the estimate takes four for a token, and to write one to a cache costs twice its price at most. What cost more was not
-in the body, such as a conversation that the provider keeps, the results of its tools, or their fees: it does not grow
-with the body."""
+"""How many times its estimate an input may cost more because of what is in the body: a token has at least one byte, of
+which the estimate takes four for a token, and to write one to a cache costs twice its price at most. What cost more was
+not in the body, such as a conversation that the provider keeps, the results of its tools, or their fees: it does not
+grow with the body."""
 _PARTS = 1000
 """A growth is kept in thousandths."""
 _MOST = 2**62
@@ -63,8 +63,11 @@ class Window:
         if len(self._values) < _WINDOW:
             self._values.append(value)
         else:
-            self._values[self._next] = value
-            self._next = (self._next + 1) % _WINDOW
+            at = self._next
+            self._next = (at + 1) % _WINDOW
+            if self._values[at] == value:
+                return
+            self._values[at] = value
         rank = -(-len(self._values) * _PERCENT // 100)
         self.high = sorted(self._values)[rank - 1]
 
@@ -90,20 +93,18 @@ class Experience:
     def of(self, kind: Kind) -> Learned:
         return self._learned.get(kind, NOTHING_LEARNED)
 
-    def add(self, kind: Kind, estimated: int, cost: int, output_tokens: int | None) -> None:
+    def add(self, kind: Kind, excess: int, estimated: int, output_tokens: int | None) -> None:
         """Learn from a call that ended.
 
-        `estimated` is the estimated cost of its input, and `cost` is what all of it but its output cost, in nano-USD.
-        `output_tokens` are those of each of its answers, None where the request limited them.
+        `estimated` is the estimated cost of its input, and `excess` what it cost more than that and its output, in
+        nano-USD. Only an excess above 0 is compared with the estimate. `output_tokens` are those of each of its
+        answers, None where the request limited them.
         """
         calls = self._calls.pop(kind, None) or _Calls()
         self._calls[kind] = calls
-        if cost > estimated * _MOST_GROWTH:
-            calls.growth.add(_PARTS)
-            calls.extra.add(cost - estimated)
-        else:
-            calls.growth.add(max(-(-cost * _PARTS // estimated), _PARTS) if estimated else _PARTS)
-            calls.extra.add(0)
+        grows = 0 < excess < estimated * _MOST_GROWTH
+        calls.growth.add(_PARTS + -(-excess * _PARTS // estimated) if grows else _PARTS)
+        calls.extra.add(0 if grows else excess)
         if output_tokens is not None:
             calls.output.add(output_tokens)
         self._learned[kind] = Learned(calls.growth.high, calls.extra.high, calls.output.high)

@@ -181,7 +181,7 @@ def _in_converse(kind_of: Callable[[str], Kind]) -> Measure:
 UNTYPED: Mapping[str, Measure] = {
     "image": _in_converse(lambda form: _IMAGE),
     "document": _in_converse(lambda form: _DOCUMENTS.get(form, _TEXT)),
-    "audio": _in_converse(lambda form: _WAV if form == "wav" else _COMPRESSED_AUDIO),
+    "audio": _in_converse(lambda form: _WAV if form in ("wav", "pcm") else _COMPRESSED_AUDIO),
     "video": _in_converse(lambda form: _VIDEO),
 }
 """Members of Converse's blocks that hold a file with a `source`. The blocks have no `type`."""

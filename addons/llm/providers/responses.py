@@ -68,7 +68,8 @@ class Responses:
         given = body.get("input")
         user = len(given) if isinstance(given, str) else sum(map(len, messages_of(body, ("user",), "input")))
         system = [text_of(body.get("instructions")), *messages_of(body, ("system", "developer"), "input")]
-        limit = output_limit(body, "max_output_tokens")
+        # With `generate: false` the prompt is only read, for a request to come.
+        limit = 0 if body.get("generate") is False else output_limit(body, "max_output_tokens")
         return read_request(body, "\n".join(filter(None, system)), user, limit, model)
 
     def stream_options(self, body: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -12,7 +12,7 @@ def learned(*calls: tuple[int, int, int | None]) -> Learned:
     """Return what is learned from calls: each has an estimated and a real cost, and the tokens of its output."""
     experience = Experience()
     for estimated, cost, output in calls:
-        experience.add(KIND, estimated, cost, output)
+        experience.add(KIND, cost - estimated, estimated, output)
     return experience.of(KIND)
 
 
@@ -43,7 +43,7 @@ def test_an_input_that_costs_less_than_estimated_lowers_nothing() -> None:
 
 def test_kinds_of_calls_do_not_teach_each_other() -> None:
     experience = Experience()
-    experience.add(KIND, 10, 10**15, 10**6)
+    experience.add(KIND, 10**15, 10, 10**6)
     for place in range(4):
         other = list(KIND)
         other[place] = "another"
@@ -76,8 +76,8 @@ def test_the_percentile_is_one_of_the_last_values_and_at_most_one_is_above_it(va
 def test_kinds_that_were_not_seen_for_long_are_forgotten() -> None:
     experience = Experience()
     for number in range(3000):
-        experience.add(("openai", "gpt-4o", str(number), ""), 1, 5, None)
-        experience.add(KIND, 1, 5, None)
+        experience.add(("openai", "gpt-4o", str(number), ""), 4, 1, None)
+        experience.add(KIND, 4, 1, None)
     assert experience.of(KIND).growth == 5000
     assert experience.of(("openai", "gpt-4o", "2999", "")).growth == 5000
     assert experience.of(("openai", "gpt-4o", "0", "")) == NOTHING_LEARNED

@@ -86,6 +86,7 @@ def test_an_output_limit_beyond_all_models_does_not_reserve_a_whole_budget() -> 
         (COMPLETIONS, {"prompt": ["a", "b"]}, 2 * 4096, 2),
         (EMBEDDINGS, {"input": ["a", "b"]}, 0, 1),
         (RESPONSES, {"max_output_tokens": 7, "max_tokens": 9, "n": 3}, 7, 1),
+        (RESPONSES, {"generate": False}, 0, 1),
         (CONVERSE, {"inferenceConfig": {"maxTokens": 7}, "max_tokens": 9}, 7, 1),
         (INVOKE, {"max_gen_len": 7}, 7, 1),
         (INVOKE, {"max_tokens_to_sample": 7}, 7, 1),

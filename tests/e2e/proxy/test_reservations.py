@@ -11,6 +11,8 @@ import requests
 from demo.fake_provider.server import FakeProvider
 from tests.e2e.calls import OPENAI, post, send
 from tests.e2e.conftest import PROMPT, Proxy, until
+from tests.e2e.websocket.talk import last_of, raw
+from tests.e2e.websocket.talk import request as ask
 
 INPUT, OUTPUT = 2.5e-6, 1e-5
 """USD for a token of gpt-4o."""
@@ -59,6 +61,18 @@ def test_before_that_a_burst_overshoots_by_what_answers_have_over_the_default(
     proxy = make_proxy(files={"budgets.json": budget(0.5)})
     cost = burst(proxy, fake)
     assert 0.5 + 0.083 < cost < 0.5 * 8000 / 4096 + 2 * 0.083
+
+
+def test_a_response_on_a_websocket_learns_and_reserves_likewise(proxy: Proxy, fake: FakeProvider) -> None:
+    with raw(proxy.url, "ws", "ws") as socket:
+        socket.send(ask(metadata={"fake": "output_tokens=8000"}))
+        assert last_of(socket)["type"] == "response.completed"
+        socket.send(ask(metadata={"fake": "hold=1"}))
+        assert fake.waiting.wait(60)
+        assert 0.08 < proxy.get("/stats")["reserved_usd"] < 0.083
+        fake.release()
+        assert last_of(socket)["type"] == "response.completed"
+    until(lambda: proxy.get("/stats")["reserved_usd"] == 0)
 
 
 PDF = base64.b64encode(b"%PDF-1.7\n" + bytes(3_000_000)).decode()
