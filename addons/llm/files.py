@@ -35,24 +35,27 @@ class Kind:
         return max(self.least, -(-dense // self.bytes_per_token) + beyond)
 
 
+# The sources say what a page or a second costs. How many of them a file of some size has is our assumption: no provider
+# says it, and it differs a lot between files.
+#
 # At most about 1600 at Anthropic (https://platform.claude.com/docs/en/build-with-claude/vision), 1445 with gpt-4o
-# (https://platform.openai.com/docs/guides/images-vision), 2600 with Nova (https://docs.aws.amazon.com/nova/latest/
+# (https://developers.openai.com/api/docs/guides/images-vision), 2600 with Nova (https://docs.aws.amazon.com/nova/latest/
 # userguide/modalities-image.html): all scale a picture down, so its bytes say nothing.
 _IMAGE = Kind(least=1_600, unseen=1_600)
-# A page costs 1500 to 3000 tokens of text, and is read as a picture, too
-# (https://platform.claude.com/docs/en/build-with-claude/pdf-support). Pages of text have about 50 kB, those of large
-# files are scanned or have pictures in them, and a few hundred.
+# A page is read as text and as a picture (https://platform.claude.com/docs/en/build-with-claude/pdf-support), which was
+# measured as 2100 to 2500 tokens (https://huggingface.co/datasets/JOHNISKING/pdf-token-cost). Assumed: 50 kB a page at
+# first; what is beyond 1 MB is scanned or has pictures in it, with 250 kB a page.
 _PDF = Kind(least=3_000, unseen=30_000, bytes_per_token=16, dense_bytes=1_000_000, bytes_per_token_beyond=80)
-# Office files are compressed text, and read without their pictures, which are most of large ones
-# (https://platform.openai.com/docs/guides/pdf-files).
+# Only their text is read (https://developers.openai.com/api/docs/guides/file-inputs). Assumed: with its styles a
+# file is twice as long as its text, and what is beyond 250 kB is mostly pictures.
 _OFFICE = Kind(least=1_000, unseen=30_000, bytes_per_token=8, dense_bytes=250_000, bytes_per_token_beyond=80)
 _TEXT = Kind(least=0, unseen=30_000, bytes_per_token=4)
-# A second costs 10 tokens (https://platform.openai.com/docs/guides/realtime-costs). The lowest usual rates count: 8 kHz
-# with 16 bits has 16 kB a second, compressed speech with 64 kbit/s has 8 kB.
+# A second costs 10 tokens (https://developers.openai.com/api/docs/guides/realtime-costs). Assumed: low rates, so that a
+# file lasts long. WAV with 8 kHz and 16 bits has 16 kB a second, compressed speech with 64 kbit/s has 8 kB.
 _WAV = Kind(least=10, unseen=6_000, bytes_per_token=1_600)
 _COMPRESSED_AUDIO = Kind(least=10, unseen=6_000, bytes_per_token=800)
 # A second costs about 288 tokens, and what is longer than 960 seconds is read in 960 frames
-# (https://docs.aws.amazon.com/nova/latest/userguide/modalities-video.html). Video with 1 Mbit/s has 125 kB a second.
+# (https://docs.aws.amazon.com/nova/latest/userguide/modalities-video.html). Assumed: 1 Mbit/s, or 125 kB a second.
 _VIDEO = Kind(least=288, unseen=276_480, bytes_per_token=434)
 
 _DOCUMENTS: Mapping[str, Kind] = {"pdf": _PDF} | dict.fromkeys(
