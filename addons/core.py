@@ -21,6 +21,7 @@ from addons import gc_tuning
 from addons.ledger.budgets import BudgetsFile
 from addons.ledger.event_log import EventLog
 from addons.ledger.events import LOG_NAME, CostEvent
+from addons.ledger.experience import Experience
 from addons.ledger.follower import LogFollower
 from addons.ledger.spend import Ledger, Spend, month_of
 from addons.ledger.validation import parse_model
@@ -83,6 +84,7 @@ class Core:
     def __init__(self) -> None:
         self.prices = Prices()
         self.ledger = Ledger(self.now, time.monotonic, self._is_under_way)
+        self.experience = Experience()
         self.counts = Counts()
         self.started = time.monotonic()
         self.ready = asyncio.Event()

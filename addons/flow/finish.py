@@ -10,6 +10,7 @@ from mitmproxy import http
 from addons.core import Core
 from addons.flow.guard import describe
 from addons.flow.measure import measure
+from addons.flow.reservation import learn
 from addons.ledger.events import CostEvent
 from addons.llm.call import LLMCall
 
@@ -42,6 +43,7 @@ def finish(core: Core, flow: http.HTTPFlow, call: LLMCall, status: Callable[[], 
     except Exception as error:
         logger.error("the cost event of a call could not be written, so reports lack it: %s", describe(error))
         return
+    learn(core, call)
     if core.on_record:
         core.on_record(flow, call, event)
 

@@ -12,7 +12,7 @@ import orjson
 
 from addons.llm.parsing.sse import Event
 from addons.llm.providers.base import Endpoints, Provider, error_type, join
-from addons.llm.request import LLMRequest, messages_of, read_request, text_of
+from addons.llm.request import LLMRequest, messages_of, output_limit, read_request, text_of
 from addons.llm.usage import NOTHING, Estimate, Usage, count, details, merge, text, tokens_of
 
 _DELTA_TEXT = re.compile(rb'"(?:text|thinking|partial_json)": ?"((?:[^"\\]++|\\.)*+)"')
@@ -72,7 +72,7 @@ class Messages:
     def request(self, body: Mapping[str, Any], model: str, stream: bool | None = None) -> LLMRequest:
         system = text_of(body.get("system"))
         user = sum(map(len, messages_of(body, ("user",))))
-        return read_request(body, system, user, ("max_tokens",), model, stream)
+        return read_request(body, system, user, output_limit(body, "max_tokens"), model, stream)
 
     def stream_options(self, body: Mapping[str, Any]) -> dict[str, Any] | None:
         return None
