@@ -21,6 +21,7 @@ from addons import gc_tuning
 from addons.ledger.budgets import BudgetsFile
 from addons.ledger.event_log import EventLog
 from addons.ledger.events import LOG_NAME, CostEvent
+from addons.ledger.experience import Experience
 from addons.ledger.follower import LogFollower
 from addons.ledger.spend import Ledger, Spend, month_of
 from addons.ledger.validation import parse_model
@@ -62,6 +63,8 @@ class Counts:
     cache_waiting: int = 0
     """Requests that wait now for the answer to an identical one."""
     cache_savings_nanos: int = 0
+    options_refused: int = 0
+    """Refusals of `stream_options` that the proxy had added."""
     routed: int = 0
     not_routed: int = 0
     routing_blocked: int = 0
@@ -83,6 +86,7 @@ class Core:
     def __init__(self) -> None:
         self.prices = Prices()
         self.ledger = Ledger(self.now, time.monotonic, self._is_under_way)
+        self.experience = Experience()
         self.counts = Counts()
         self.started = time.monotonic()
         self.ready = asyncio.Event()

@@ -15,6 +15,7 @@ from addons.flow.finish import CLIENT_GONE, finish
 from addons.flow.guard import guarded
 from addons.flow.measure import CLIENT_DISCONNECTED, PROXY_STOPPED, REQUEST_TOO_LARGE
 from addons.flow.stream import metered, parser_of
+from addons.flow.stream_options import StreamOptions
 from addons.llm.call import CallState, LLMCall
 from addons.llm.parsing.json_edit import insert_member, replace_member
 
@@ -25,8 +26,9 @@ _LOST_SECONDS = 900
 
 
 class CostLogger:
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, options: StreamOptions | None = None) -> None:
         self.core = core
+        self._options = options or StreamOptions(core)
 
     def failed(self, flow: http.HTTPFlow) -> None:
         """Do nothing: the call goes on, and is measured and logged when it ends."""
@@ -44,7 +46,7 @@ class CostLogger:
             return
         # A stream is metered as it passes, so it should come uncompressed.
         flow.request.headers["Accept-Encoding"] = "identity"
-        options = call.wire.stream_options(body)
+        options = self._options.wanted(flow, call, body)
         if options and not call.fixed and call.provider.takes_stream_options(flow.request.path.partition("?")[2]):
             write = replace_member if "stream_options" in body else insert_member
             flow.request.content = write(flow.request.raw_content or b"", "stream_options", orjson.dumps(options))
@@ -56,7 +58,7 @@ class CostLogger:
         if not call or not flow.response:
             return
         is_error = not 200 <= flow.response.status_code < 300  # costs nothing, so even a stream is not metered
-        is_providers = call.state is not CallState.OPEN and not call.cache_hit
+        is_providers = call.state is CallState.SENT
         if is_providers and not is_error and (parser := parser_of(flow.response)):
             # This is set first, so that the stream passes as it comes even if it cannot be metered.
             flow.response.stream = True
@@ -68,6 +70,8 @@ class CostLogger:
         """Log the call before its answer ends: mitmproxy sends the end, of a stream too, after this hook."""
         if not (call := call_of(flow)):
             return None
+        if call.adds_stream_usage:
+            self._options.note_refusal(flow, call)
         self._finish(flow, call)
         return self.core.make_durable() if self.core.settings.fsync == "always" else None
 

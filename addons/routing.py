@@ -4,19 +4,21 @@ import time
 
 from mitmproxy import http
 
-from addons.callers.attribution import HEADER_PREFIX, NO_CACHE_HEADER, Attribution, attribute, is_yes
+from addons.callers.attribution import HEADER_PREFIX, NO_CACHE_HEADER, Attribution, attribute, headers_of, is_yes
 from addons.core import Core, Tunnel
 from addons.flow.attached import asks_for_websocket, attach, call_of, open_call, untracked_call
 from addons.flow.guard import guarded
 from addons.flow.headers import header
+from addons.flow.measure import CLIENT_DISCONNECTED
+from addons.flow.replays import begin_again, is_replay, keep_record, record_of, was_sent
 from addons.flow.replies import refuse
 from addons.flow.upstream import aim, send_to
 from addons.llm.cache_key import SIGV4
-from addons.llm.call import LLMCall, UntrackedCall
+from addons.llm.call import CallState, LLMCall, UntrackedCall
 from addons.llm.denial import Denial, invalid, too_large
-from addons.llm.hosts import Host, is_own, tracked_on, untracked_on
+from addons.llm.hosts import Host, below, is_own, own_path, tracked_on, untracked_on
 from addons.llm.parsing import decoding
-from addons.llm.providers import NotConfigured
+from addons.llm.providers import NotConfigured, Provider
 from addons.llm.providers.bedrock import BEDROCK, signing_name
 from addons.llm.providers.responses import RESPONSES
 from addons.llm.request import parse_object
@@ -43,6 +45,9 @@ class Routing:
             refuse(flow, None, Denial(503, "not_configured", message, retry_after=5))
             return
         path = flow.request.path.partition("?")[0]
+        if is_replay(flow):
+            self._replay(flow, path)
+            return
         if tunnel := self.core.tunnels.get(flow.client_conn.id):
             self._through_tunnel(flow, tunnel, path)
             return
@@ -53,6 +58,9 @@ class Routing:
             )
             refuse(flow, None, Denial(403, "not_a_proxy", message))
             return
+        self._route(flow, path)
+
+    def _route(self, flow: http.HTTPFlow, path: str) -> None:
         route = resolve(path)
         if isinstance(route, Tracked):
             self._track(flow, route)
@@ -64,6 +72,25 @@ class Routing:
             message = f"ModelTrack has no route {path[:200]!r}: docs/clients.md lists those it has."
             refuse(flow, None, Denial(404, "not_found", message))
 
+    def _replay(self, flow: http.HTTPFlow, path: str) -> None:
+        """Route a recorded request that is sent again; what was edited in it counts, but for its host.
+
+        One without a record is routed as if a client had sent it: it has not been aimed at a provider.
+        """
+        record = record_of(flow)
+        begin_again(flow, record)
+        if asks_for_websocket(flow.request):
+            refuse(flow, None, Denial(400, "invalid_request_error", "A WebSocket cannot be replayed."))
+        elif record is None:
+            self._route(flow, path)
+        elif record.base_url:
+            self._through_tunnel(flow, Tunnel((below(record.provider, record.base_url),), "", ""), path)
+        elif own := own_path(path, record.provider, self.core.settings.endpoints):
+            self._route(flow, own)
+        else:
+            message = f"{path[:200]!r} is below no base URL that {record.provider.name} has now, so it is not replayed."
+            refuse(flow, None, Denial(404, "not_found", message))
+
     def _through_tunnel(self, flow: http.HTTPFlow, tunnel: Tunnel, path: str) -> None:
         if not tunnel.hosts:
             refuse(flow, None, Denial(403, "tunnel_refused", "This connection was made to another host."))
@@ -73,7 +100,7 @@ class Routing:
             host, route = found
             self._track(flow, route, tunnel, host)
         else:
-            self._send_untracked(flow, untracked_on(tunnel.hosts, path), tunnel)
+            self._send_untracked(flow, tunnel.hosts[0].provider, untracked_on(tunnel.hosts, path), tunnel)
 
     def _track(
         self, flow: http.HTTPFlow, route: Tracked, tunnel: Tunnel | None = None, host: Host | None = None
@@ -93,6 +120,7 @@ class Routing:
             started=time.monotonic(),
             no_cache=is_yes(headers.get(NO_CACHE_HEADER.lower())),
             no_route=is_yes(headers.get(opt_out)),
+            replayed=is_replay(flow),
         )
         if opens_socket:
             self._open_socket(flow, call)
@@ -122,9 +150,11 @@ class Routing:
         except NotConfigured as error:
             refuse(flow, None, Denial(503, "not_configured", str(error)))
         else:
-            self._send_untracked(flow, url, sign_for=sign_for)
+            self._send_untracked(flow, provider, url, sign_for=sign_for)
 
-    def _send_untracked(self, flow: http.HTTPFlow, url: str, tunnel: Tunnel | None = None, sign_for: str = "") -> None:
+    def _send_untracked(
+        self, flow: http.HTTPFlow, provider: Provider, url: str, tunnel: Tunnel | None = None, sign_for: str = ""
+    ) -> None:
         """Pass a request on as it comes, without parsing it; one that is to be signed is received whole first.
 
         `url` is without the query.
@@ -132,14 +162,27 @@ class Routing:
         who = self._attribution(_headers_for_us(flow), tunnel)
         attach(flow, UntrackedCall(who.team, who.app, sign_for))
         self.core.counts.untracked += 1
-        flow.request.stream = not sign_for
+        flow.request.stream = not sign_for and not flow.response
         query = flow.request.path.partition("?")[2]
         separator = "&" if "?" in url else "?"
         is_signed = tunnel is not None and flow.request.headers.get("authorization", "").startswith(SIGV4)
         send_to(flow, f"{url}{separator}{query}" if query else url, keep=is_signed)
+        keep_record(flow, provider, tunnel.hosts[0].base_url if tunnel else "", headers_of(who))
+
+    def _own_headers(self, call: LLMCall) -> dict[str, str]:
+        """Return ModelTrack's headers that say of a call what its request said in one way or another."""
+        headers = headers_of(call.attribution)
+        if call.no_cache:
+            headers[NO_CACHE_HEADER.lower()] = "true"
+        if call.no_route:
+            headers[self.core.routing.value.opt_out_header.lower()] = "true"
+        return headers
 
     @guarded
     def responseheaders(self, flow: http.HTTPFlow) -> None:
+        call = call_of(flow)
+        if call and not call.is_measured and call.error in ("", CLIENT_DISCONNECTED) and not was_sent(flow):
+            call.state, call.answered_locally = CallState.MEASURED, True  # so it costs nothing
         if flow.response and untracked_call(flow) and flow.request.stream:
             flow.response.stream = True
 
@@ -153,6 +196,7 @@ class Routing:
         try:
             _read_body(flow, call, limit)
             aim(flow, call, self.core.settings.endpoints)
+            keep_record(flow, call.provider, call.base_url, self._own_headers(call))
         except decoding.BodyTooLarge:
             refuse(flow, call, too_large("request body", limit))
         except NotConfigured as error:

@@ -169,6 +169,13 @@ class Settings:
         one_of("closed", "open"),
         "What happens to a request whose budget cannot be checked: closed refuses it, open lets it through.",
     )
+    stream_usage: str = setting(
+        "STREAM_USAGE",
+        "ask",
+        one_of("ask", "leave"),
+        "Whether OpenAI-style streams that did not ask for it are made to report their usage: ask adds stream_options,"
+        " leave adds nothing, and their usage is estimated.",
+    )
     cache_enabled: bool = setting("CACHE_ENABLED", True, BOOLEAN, "Answer identical requests from memory.")
     cache_ttl_seconds: int = setting(
         "CACHE_TTL_SECONDS", 3600, whole(1), "How long a cached answer may be served, in seconds."

@@ -66,6 +66,7 @@ class StatusPages:
             "errors": counts.errors,
             "unpriced_requests": counts.unpriced,
             "untracked_requests": counts.untracked,
+            "stream_options_refused": counts.options_refused,
             "in_flight": len(core.live),
             "reserved_usd": usd(core.ledger.reserved_nanos),
             "uptime_seconds": round(time.monotonic() - core.started, 1),

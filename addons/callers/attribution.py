@@ -42,6 +42,11 @@ def attribute(headers: Mapping[str, str], default_team: str, proxy_user: tuple[s
     return Attribution(**values)
 
 
+def headers_of(who: Attribution) -> dict[str, str]:
+    """Return the headers, by lower-case name, that say whom a call is for."""
+    return {name: value for name, field in _HEADERS.items() if (value := getattr(who, field))}
+
+
 def clean(value: str) -> str:
     """Trim a value, remove control characters, replace halves of surrogate pairs, and cut it at 256 characters."""
     if not (value.isascii() and value.isprintable()):

@@ -9,11 +9,11 @@ from collections.abc import Callable
 
 from addons.core import Core
 from addons.flow.guard import describe
+from addons.flow.reservation import highest_cost
 from addons.ledger.budgets import Standing
 from addons.ledger.spend import WARN_PERCENT, binding_of, highest
 from addons.llm.call import LLMCall
 from addons.llm.denial import Denial
-from addons.llm.usage import Usage
 
 logger = logging.getLogger(__name__)
 
@@ -91,15 +91,7 @@ class Admission:
     def reserve(self, call: LLMCall, key: str) -> None:
         """Reserve what the call is likely to cost at most, even if its budget has less left."""
         team, app = call.attribution.team, call.attribution.app
-        call.ticket = self.core.ledger.reserve(team, app, self._highest_cost(call), key)
-
-    def _highest_cost(self, call: LLMCall) -> int:
-        """Return what the call is likely to cost at most, in nano-USD; 0 if the model's price is not known."""
-        request = call.request
-        if request is None:
-            return 0
-        usage = Usage(input_tokens=request.input_tokens, output_tokens=request.max_output_tokens)
-        return self.core.cost(call, call.model, usage) or 0
+        call.ticket = self.core.ledger.reserve(team, app, highest_cost(self.core, call), key)
 
     def _unpriced(self, call: LLMCall) -> Denial | None:
         if self.core.settings.unknown_model_price == "warn" or self.core.has_price(call, call.model):

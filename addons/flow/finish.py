@@ -10,6 +10,7 @@ from mitmproxy import http
 from addons.core import Core
 from addons.flow.guard import describe
 from addons.flow.measure import measure
+from addons.flow.reservation import learn
 from addons.ledger.events import CostEvent
 from addons.llm.call import LLMCall
 
@@ -42,6 +43,7 @@ def finish(core: Core, flow: http.HTTPFlow, call: LLMCall, status: Callable[[], 
     except Exception as error:
         logger.error("the cost event of a call could not be written, so reports lack it: %s", describe(error))
         return
+    learn(core, call)
     if core.on_record:
         core.on_record(flow, call, event)
 
@@ -91,6 +93,9 @@ def _event(call: LLMCall, status: int, now: datetime) -> CostEvent:
         blocked_by=call.blocked_by,
         usage_estimated=usage.estimated,
         error=call.error,
+        prewarm=request.prewarm if request else False,
+        replayed=call.replayed,
+        answered_locally=call.answered_locally,
         prompt_hash=request.prompt_hash if request else "",
         system_prompt_tokens=request.system_prompt_tokens if request else 0,
         user_prompt_tokens=request.user_prompt_tokens if request else 0,

@@ -66,6 +66,7 @@ def _summary(call: LLMCall, event: CostEvent) -> Iterator[str]:
     yield counts(call.usage.total_input_tokens, call.usage.output_tokens)
     if event.usage_estimated:
         yield "estimated"
+    yield from (name for name, is_so in _notes(event).items() if is_so)
     if not event.blocked_by:
         yield "no price" if event.cost_nanos is None else money(event.cost_nanos)
     if event.cache_hit:
@@ -76,6 +77,10 @@ def _summary(call: LLMCall, event: CostEvent) -> Iterator[str]:
         yield f"refused: {_refusal(call, event)}"
     elif event.error:
         yield f"{event.status_code} {event.error}"
+
+
+def _notes(event: CostEvent) -> dict[str, bool]:
+    return {"prewarm": event.prewarm, "replayed": event.replayed, "answered locally": event.answered_locally}
 
 
 def _spent(call: LLMCall) -> str:

@@ -56,7 +56,7 @@ class CostEvent:
     cache_read_tokens: int = 0
     cache_write_tokens: int = 0
     cache_write_1h_tokens: int | None = None
-    """The part of `cache_write_tokens` that is kept for an hour. This count and those below are None where they are 0."""
+    """The part of `cache_write_tokens` that is kept for an hour; None for 0, as the counts below."""
     audio_input_tokens: int | None = None
     audio_output_tokens: int | None = None
     image_input_tokens: int | None = None
@@ -87,6 +87,12 @@ class CostEvent:
     usage_estimated: bool = False
     error: str = ""
     """A category, such as the provider's error type; never a message."""
+    prewarm: bool = False
+    """Whether the provider was only to read the prompt."""
+    replayed: bool = False
+    """Whether it is a recorded call that was sent again."""
+    answered_locally: bool = False
+    """Whether another addon of the proxy answered, and the provider was not asked."""
     prompt_hash: str = ""
     system_prompt_tokens: int = 0
     user_prompt_tokens: int = 0

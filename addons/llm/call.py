@@ -85,6 +85,10 @@ class LLMCall:
     leads: bool = False
     """Whether identical requests wait for the answer to this one."""
     cache_hit: bool = False
+    replayed: bool = False
+    """Whether it is a recorded call that was sent again, from mitmweb or mitmproxy."""
+    answered_locally: bool = False
+    """Whether another addon answered, such as mitmproxy's `map_local`, so that the provider was not asked."""
     saved_nanos: int | None = None
     """Nano-USD that the cache or a model rule saved."""
 
@@ -135,6 +139,7 @@ class LLMCall:
         self.request = self.wire.request(body, self.route.model)
         self.body = body
         self.model = self.request.model
+        self.no_cache = self.no_cache or self.request.prewarm  # an answer from here would warm nothing
 
     def estimate(self) -> Estimate:
         """Return the tokens to assume for an answer that does not report them, before any of it has arrived.

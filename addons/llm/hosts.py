@@ -54,17 +54,34 @@ def provider_hosts(host: str, port: int, endpoints: Endpoints) -> tuple[Host, ..
     return tuple(_configured(host, port, endpoints))
 
 
-def _configured(host: str, port: int, endpoints: Endpoints) -> Iterator[Host]:
-    for provider, base_url in (
+def _base_urls(endpoints: Endpoints) -> tuple[tuple[Provider, str], ...]:
+    return (
         (ANTHROPIC, endpoints.anthropic),
         (OPENAI, endpoints.openai),
         (BEDROCK, endpoints.bedrock),
         (BEDROCK, endpoints.bedrock_runtime),
         (AZURE, endpoints.azure.removesuffix("/v1").removesuffix("/openai")),
-    ):
+    )
+
+
+def _configured(host: str, port: int, endpoints: Endpoints) -> Iterator[Host]:
+    for provider, base_url in _base_urls(endpoints):
         parts = urlsplit(base_url.removesuffix("/v1"))
         if parts.hostname == host and (parts.port or 443) == port:
             yield Host(provider, parts.geturl(), parts.path)
+
+
+def below(provider: Provider, base_url: str) -> Host:
+    """Return the part of a host below a base URL; the requests that go there have the base URL's own path first."""
+    base_url = base_url.removesuffix("/v1")
+    return Host(provider, base_url, urlsplit(base_url).path)
+
+
+def own_path(path: str, provider: Provider, endpoints: Endpoints) -> str:
+    """Return the proxy's own path for a path as the provider gets it; "" where it is below none of its base URLs."""
+    base_urls = (base_url for name, base_url in _base_urls(endpoints) if name is provider)
+    rests = (_rest(path, below(provider, base_url)) for base_url in base_urls)
+    return next((provider.prefix + rest for rest in rests if rest), "")
 
 
 def is_own(authority: str, address: str, port: int) -> bool:

@@ -32,7 +32,7 @@ class Rates:
     web_search: Decimal
     file_search: Decimal = FILE_SEARCH_FEE
     parts: Mapping[str, Decimal] = field(default_factory=dict)
-    """Prices of parts of the buckets, by the names in `usage.PARTS`. The price of the bucket holds for any other part."""
+    """Prices of parts of the buckets, by the names in `usage.PARTS`. For any other part, the bucket's price holds."""
 
     @property
     def buckets(self) -> tuple[Decimal, ...]:

@@ -2,35 +2,48 @@
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
-from addons.llm.usage import CHARACTERS_PER_TOKEN, tokens_of
+from addons.llm.sizes import Size, size_of
+from addons.llm.usage import CHARACTERS_PER_TOKEN
 
-_IMAGE_CHARACTERS = 1600 * CHARACTERS_PER_TOKEN  # an image costs about 1600 tokens, whatever its size in bytes
 _LONGEST_MODEL_NAME = 256
 _DEFAULT_OUTPUT_TOKENS = 4096
-_MAX_OUTPUT_TOKENS = 128_000  # more than models answer; a client that asks for more must not reserve a whole budget
+_MOST_OUTPUT_TOKENS = 128_000
+"""The longest answer that a model gives. A request that asks for more, which a provider refuses, must not reserve more.
+
+Source: max output at https://platform.openai.com/docs/models and
+https://platform.claude.com/docs/en/about-claude/models/overview.
+"""
+_MOST_CHOICES = 128
+"""The most choices that OpenAI gives to one prompt: https://platform.openai.com/docs/api-reference/chat/create."""
 
 
 @dataclass(frozen=True, slots=True)
 class LLMRequest:
-    """Hold what a request asks for. Its token counts are estimates, with 4 characters for a token."""
+    """Hold what a request asks for. Its token counts are estimates: see `size_of` for the input's."""
 
     model: str
     stream: bool
     input_tokens: int
     max_output_tokens: int
-    """The limit on the answer, over all of its choices; a default where the request sets none."""
+    """The limit on the answer, over all of its choices; a default for each where the request sets none."""
     system_prompt_tokens: int
     user_prompt_tokens: int
     prompt_hash: str
     """The first 8 hex digits of the system prompt's SHA-256, "" where there is no system prompt."""
     background: bool = False
     """Whether the answer is made in the background and fetched later (OpenAI's Responses API)."""
+    prewarm: bool = False
+    """Whether the provider only reads the prompt, for a request to come (`generate: false` of the Responses API)."""
+    choices: int = 1
+    """The number of answers that the request asks for."""
+    limits_output: bool = False
+    """Whether the request limits the answer, so that `max_output_tokens` is no default."""
 
 
 def parse_object(content: bytes) -> dict[str, Any]:
@@ -60,14 +73,17 @@ def read_request(
     body: Mapping[str, Any],
     system: str,
     user_characters: int,
-    output_limits: Iterable[str],
+    output_limit: int | None,
     model: str = "",
     stream: bool | None = None,
+    *,
+    choices: int = 1,
+    size: Size | None = None,
 ) -> LLMRequest:
     """Return what a request asks for.
 
-    `output_limits` names the fields that may limit the answer; the first one that is present counts. `model` and
-    `stream` come from the path, for routes whose path states them.
+    `output_limit` is the most tokens that each of the `choices` may have, None where the request sets no limit. `model`
+    and `stream` come from the path, for routes whose path states them. `size` is the body's, if it is known already.
 
     Raises ValueError where no model is named, or the name is not a usable one.
     """
@@ -79,40 +95,49 @@ def read_request(
     return LLMRequest(
         model=model,
         stream=body.get("stream") is True if stream is None else stream,
-        input_tokens=tokens_of(characters(body)),
-        max_output_tokens=_output_limit(body, output_limits),
+        input_tokens=(size or size_of(body)).tokens,
+        max_output_tokens=(_DEFAULT_OUTPUT_TOKENS if output_limit is None else output_limit) * choices,
         system_prompt_tokens=len(system) // CHARACTERS_PER_TOKEN,
         user_prompt_tokens=user_characters // CHARACTERS_PER_TOKEN,
         prompt_hash=hashlib.sha256(system.encode(errors="replace")).hexdigest()[:8] if system else "",
         background=bool(body.get("background")),
+        choices=choices,
+        limits_output=output_limit is not None,
     )
 
 
-def _output_limit(body: Mapping[str, Any], names: Iterable[str]) -> int:
-    limit = _DEFAULT_OUTPUT_TOKENS
-    for name in names:
-        if type(found := body.get(name)) is int and found > 0:
-            limit = found
-            break
-    choices = body.get("n")
-    return min(limit * (choices if type(choices) is int and choices > 0 else 1), _MAX_OUTPUT_TOKENS)
+def output_limit(body: Mapping[str, Any], *names: str) -> int | None:
+    """Return the limit on an answer's tokens: the first of these fields that has one, None where none has.
+
+    It is no more than models answer.
+    """
+    found = (limit for name in names if (limit := _whole(body.get(name))))
+    return min(limit, _MOST_OUTPUT_TOKENS) if (limit := next(found, 0)) else None
+
+
+def choices_of(body: Mapping[str, Any], *names: str) -> int:
+    """Return how many answers a prompt gets: the largest number in these fields, at least 1."""
+    return min(max(1, *(_whole(body.get(name)) for name in names)), _MOST_CHOICES)
+
+
+def _whole(value: object) -> int:
+    """Return a number above 0, which JSON may write as 5 or as 5.0, and 0 for anything else."""
+    if type(value) is int or (type(value) is float and value.is_integer()):
+        return max(int(value), 0)
+    return 0
 
 
 def characters(value: object) -> int:
-    """Return the characters of all strings in a JSON value; a file or an image counts as a usual image at most."""
+    """Return the characters of all strings in a JSON value, without the names of members."""
     total = 0
     waiting: list[Any] = [(value,)]
     while waiting:
         for item in waiting.pop():
-            kind = type(item)  # no isinstance: a JSON parser makes no subclasses
+            kind = type(item)
             if kind is str:
-                length = len(item)
-                total += length if length <= _IMAGE_CHARACTERS or item[:5] != "data:" else _IMAGE_CHARACTERS
+                total += len(item)
             elif kind is dict:
-                if "data" in item and type(data := item["data"]) is str and item.get("type") == "base64":
-                    total += min(len(data), _IMAGE_CHARACTERS)
-                else:
-                    waiting.append(item.values())
+                waiting.append(item.values())
             elif kind is list:
                 waiting.append(item)
     return total

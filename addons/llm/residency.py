@@ -28,7 +28,7 @@ def _from_claude_4_6(model: str) -> bool:
 
 
 def _from_march_2026(model: str) -> bool:
-    """Tell whether OpenAI released the model in March 2026 or later: by its date, else gpt-5.4 (2026-03-05) began it."""
+    """Tell by its name whether OpenAI released the model in March 2026 or later; gpt-5.4 (2026-03-05) was first."""
     if released := _RELEASED.search(model):
         return released[1] >= "2026-03"
     if model.startswith("gpt-image-2"):  # gpt-image-2-2026-04-21 is the first

@@ -47,6 +47,23 @@ def asked(core: Core, budgets: Budgets, team: str) -> http.HTTPFlow:
     return flow
 
 
+@pytest.mark.parametrize(
+    ("body", "is_prewarm"),
+    [({"generate": False}, True), ({"generate": True}, False), ({"generate": None}, False), ({"generate": 0}, False)],
+)
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_prewarm_reserves_no_output_and_is_not_answered_from_the_cache(
+    core: Core, budgets: Budgets, body: dict[str, Any], is_prewarm: bool, stream: bool
+) -> None:
+    output = DOLLAR // 100  # 1000 tokens of gpt-4o
+    asks = {"model": "gpt-4o", "input": "word" * 1000, "max_output_tokens": 1000, "stream": stream}
+    flow = arrived(core, "/v1/responses", asks | body, team="warned")
+    budgets.request(flow)
+    call = call_of(flow)
+    assert call and call.request and call.request.prewarm == is_prewarm and call.no_cache == is_prewarm
+    assert 0 < core.ledger.reserved_nanos - (0 if is_prewarm else output) < output
+
+
 def test_an_admitted_call_holds_a_reservation_of_what_it_may_cost(core: Core, budgets: Budgets) -> None:
     flow = asked(core, budgets, "blocked")
     call = call_of(flow)

@@ -65,6 +65,7 @@ BAD_VALUES = [
     ("UNKNOWN_MODEL_PRICE", "ignore"),
     ("BUDGET_FAILURE_MODE", "ajar"),
     ("TUNNEL_OTHER_HOSTS", "some"),
+    ("STREAM_USAGE", "never"),
     ("CACHE_ENABLED", "maybe"),
     ("CACHE_TTL_SECONDS", "-1"),
     ("CACHE_TTL_SECONDS", "1.5"),

@@ -12,7 +12,7 @@ import orjson
 
 from addons.llm.parsing.sse import Event
 from addons.llm.providers.base import Endpoints, Provider, error_type, join
-from addons.llm.request import LLMRequest, messages_of, read_request, text_of
+from addons.llm.request import LLMRequest, messages_of, output_limit, read_request, text_of
 from addons.llm.usage import NOTHING, Estimate, Usage, details, merge, text, tokens_of
 from addons.llm.usage_fields import anthropic, read
 
@@ -50,8 +50,10 @@ class AnthropicMeter:
         elif kind == "message_delta" or kind == "message_stop":
             # These counts are cumulative, so they replace those of message_start; fields that are missing here stay.
             reported = details(content, "usage")
+            if not self._has_final_output and type(reported.get("output_tokens")) is int:
+                self._usage.pop("output_tokens", None)  # message_start's is the first of the output, or a guess
+                self._has_final_output = True
             merge(self._usage, reported)
-            self._has_final_output = self._has_final_output or type(reported.get("output_tokens")) is int
             self.complete = kind == "message_stop"
         elif kind == "error":
             self.error = error_type(content) or "error"
@@ -73,7 +75,7 @@ class Messages:
     def request(self, body: Mapping[str, Any], model: str, stream: bool | None = None) -> LLMRequest:
         system = text_of(body.get("system"))
         user = sum(map(len, messages_of(body, ("user",))))
-        return read_request(body, system, user, ("max_tokens",), model, stream)
+        return read_request(body, system, user, output_limit(body, "max_tokens"), model, stream)
 
     def stream_options(self, body: Mapping[str, Any]) -> dict[str, Any] | None:
         return None
@@ -122,7 +124,8 @@ def _passes(usage: Mapping[str, Any]) -> tuple[tuple[str, Usage], ...]:
     """Return the passes that an answer took (beta `iterations`): the model, "" for the answer's own, and its usage.
 
     The result is empty unless the totals leave a pass out, or count it for the wrong model: a compaction, the message
-    of an advisor, that of a fallback. The tier and the place hold for all passes, the speed only for the answer's own model.
+    of an advisor, that of a fallback. The tier and the place hold for all passes, the speed only for the answer's own
+    model.
     """
     iterations = usage.get("iterations")
     found = [item for item in iterations if isinstance(item, dict)] if isinstance(iterations, list) else []

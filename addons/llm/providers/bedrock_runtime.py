@@ -15,7 +15,7 @@ import orjson
 
 from addons.llm.parsing.sse import Event
 from addons.llm.providers.anthropic import AnthropicMeter, Messages
-from addons.llm.request import LLMRequest, characters
+from addons.llm.request import LLMRequest, characters, output_limit
 from addons.llm.usage import Estimate, Usage, details, merge, objects
 from addons.llm.usage_fields import bedrock, read
 
@@ -25,6 +25,11 @@ _ANTHROPICS_NAMES = {
     "cache_read_tokens": "cache_read_input_tokens",
     "cache_write_tokens": "cache_creation_input_tokens",
 }
+
+# The fields that limit an answer, of Claude, of its older form, Mistral, Llama, AI21, Nova and Titan; the last two have
+# them in an object. Source: https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters.html.
+_LIMITS = ("max_tokens", "max_tokens_to_sample", "max_gen_len", "maxTokens", "max_new_tokens", "maxTokenCount")
+_OBJECTS_WITH_LIMITS = ("inferenceConfig", "textGenerationConfig")
 
 _DELTA_TEXT = re.compile(rb'"(?:text|input)": ?"((?:[^"\\]++|\\.)*+)"')
 
@@ -105,7 +110,9 @@ class Invoke(Messages):
         self._stream = stream
 
     def request(self, body: Mapping[str, Any], model: str, stream: bool | None = None) -> LLMRequest:
-        return super().request(body, model, self._stream)
+        found = (output_limit(details(body, name), *_LIMITS) for name in _OBJECTS_WITH_LIMITS)
+        limit = output_limit(body, *_LIMITS) or next(filter(None, found), None)
+        return super().request({**body, "max_tokens": limit}, model, self._stream)
 
     def meter(self, hide_usage: bool) -> AnthropicMeter:
         return InvokeMeter()

@@ -7,7 +7,6 @@ The Responses API is in `responses.py`.
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -15,8 +14,9 @@ import orjson
 from addons.llm.parsing.sse import Event
 from addons.llm.providers.base import Endpoints, Provider, error_type, join, openai_error
 from addons.llm.providers.responses import RESPONSES
-from addons.llm.request import LLMRequest, characters, messages_of, read_request
-from addons.llm.usage import Estimate, Usage, details, inclusive_usage, merge, objects, text
+from addons.llm.request import LLMRequest, choices_of, messages_of, output_limit, read_request
+from addons.llm.sizes import Size, size_of
+from addons.llm.usage import CHARACTERS_PER_TOKEN, Estimate, Usage, details, inclusive_usage, merge, objects, text
 from addons.llm.usage_fields import openai, read
 
 _DELTA_TEXT = re.compile(rb'"(?:content|arguments|refusal|reasoning_content|text)": ?"((?:[^"\\]++|\\.)*+)"')
@@ -78,7 +78,8 @@ class ChatCompletions:
     def request(self, body: Mapping[str, Any], model: str) -> LLMRequest:
         system = "\n".join(messages_of(body, ("system", "developer")))
         user = sum(map(len, messages_of(body, ("user",))))
-        return read_request(body, system, user, ("max_completion_tokens", "max_tokens"), model)
+        limit = output_limit(body, "max_completion_tokens", "max_tokens")
+        return read_request(body, system, user, limit, model, choices=choices_of(body, "n"))
 
     def stream_options(self, body: Mapping[str, Any]) -> dict[str, Any] | None:
         options = body.get("stream_options")
@@ -105,12 +106,16 @@ class Completions(ChatCompletions):
     """Read the legacy completions: a request has a `prompt`, an answer `choices[].text`; the usage is as in chat."""
 
     def request(self, body: Mapping[str, Any], model: str) -> LLMRequest:
-        return read_request(body, "", characters(body.get("prompt")), ("max_tokens",), model)
+        """Return what a body asks for: for each prompt, the best `n` of `best_of` answers, all of which are billed."""
+        size, user = _sizes(body, "prompt")
+        choices = choices_of(body, "n", "best_of") * _number_of_prompts(body.get("prompt"))
+        return read_request(body, "", user, output_limit(body, "max_tokens"), model, choices=choices, size=size)
 
 
 class Embeddings(ChatCompletions):
     def request(self, body: Mapping[str, Any], model: str) -> LLMRequest:
-        return replace(read_request(body, "", characters(body.get("input")), (), model, False), max_output_tokens=0)
+        size, user = _sizes(body, "input")
+        return read_request(body, "", user, 0, model, False, size=size)
 
     def usage(self, answer: Mapping[str, Any], estimate: Estimate) -> Usage:
         """Return the usage of an embedding, which has no output: its `total_tokens` would be its input."""
@@ -130,6 +135,24 @@ def _searches(model: str) -> bool:
 def _has_citation(answer: Mapping[str, Any]) -> bool:
     messages = (details(choice, "message") for choice in objects(answer.get("choices")))
     return any(note.get("type") == "url_citation" for m in messages for note in objects(m.get("annotations")))
+
+
+def _sizes(body: Mapping[str, Any], name: str) -> tuple[Size, int]:
+    """Return the size of a body, and the characters of its prompt, which is the member of this name.
+
+    A prompt is a text, a list of texts, a list of token ids, or a list of such lists. A token counts as its usual
+    characters.
+    """
+    given = body.get(name)
+    prompt = size_of({name: given})
+    rest = size_of({other: value for other, value in body.items() if other != name})
+    texts = [given] if isinstance(given, str) else given if isinstance(given, list) else []
+    of_texts = sum(len(text) for text in texts if isinstance(text, str))
+    return prompt.plus(rest), of_texts + prompt.other_tokens * CHARACTERS_PER_TOKEN
+
+
+def _number_of_prompts(prompt: object) -> int:
+    return len(prompt) if isinstance(prompt, list) and prompt and not isinstance(prompt[0], int) else 1
 
 
 def _url(endpoints: Endpoints, path: str, query: str, model: str) -> str:

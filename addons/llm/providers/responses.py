@@ -12,7 +12,7 @@ import orjson
 
 from addons.llm.parsing.sse import Event
 from addons.llm.providers.base import error_type, openai_error
-from addons.llm.request import LLMRequest, messages_of, read_request, text_of
+from addons.llm.request import LLMRequest, messages_of, output_limit, read_request, text_of
 from addons.llm.usage import Estimate, Usage, details, inclusive_usage, objects, text
 from addons.llm.usage_fields import openai, read
 
@@ -70,7 +70,10 @@ class Responses:
         given = body.get("input")
         user = len(given) if isinstance(given, str) else sum(map(len, messages_of(body, ("user",), "input")))
         system = [text_of(body.get("instructions")), *messages_of(body, ("system", "developer"), "input")]
-        return read_request(body, "\n".join(filter(None, system)), user, ("max_output_tokens",), model)
+        is_prewarm = body.get("generate") is False
+        limit = 0 if is_prewarm else output_limit(body, "max_output_tokens")
+        request = read_request(body, "\n".join(filter(None, system)), user, limit, model)
+        return replace(request, prewarm=True) if is_prewarm else request
 
     def stream_options(self, body: Mapping[str, Any]) -> dict[str, Any] | None:
         return None

@@ -77,6 +77,4 @@ def _read_object(
 
 def _shown(path: str) -> str:
     """Return a path for an event: a name that is no word is replaced, since a field's name might quote anything."""
-    return ".".join(
-        part if _NAME.fullmatch(part.removesuffix("[]")) else "?" for part in path.split(".", _DEEPEST + 1)
-    )
+    return ".".join(part if _NAME.fullmatch(part.removesuffix("[]")) else "?" for part in path.split(".", _DEEPEST + 1))

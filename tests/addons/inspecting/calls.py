@@ -1,5 +1,6 @@
 """Make calls that end as they do in the proxy, and read what is then known of them."""
 
+from dataclasses import replace
 from typing import Any
 
 from mitmproxy import http
@@ -70,6 +71,18 @@ def over_budget(core: Core) -> LLMCall:
 
 OUTCOMES = {
     "served": (served, 200, "product/chatbot · claude-haiku-4-5 · 1,000 in 200 out · $0.0020", ""),
+    "replayed": (
+        lambda core: replace(served(core), replayed=True),
+        200,
+        "product/chatbot · claude-haiku-4-5 · 1,000 in 200 out · replayed · $0.0020",
+        "",
+    ),
+    "answered locally": (
+        lambda core: make_call(answered_locally=True),
+        200,
+        "product/chatbot · claude-haiku-4-5 · answered locally · $0.00",
+        "",
+    ),
     "hit": (hit, 200, "product/chatbot · claude-haiku-4-5 · 1,000 in 200 out · $0.00 · HIT saved $0.0020", ":zap:"),
     "downgraded": (
         downgraded,

@@ -115,6 +115,22 @@ def test_what_the_provider_refuses_costs_nothing_and_the_socket_goes_on(proxy: P
     nothing_is_left(proxy)
 
 
+def test_a_prewarm_is_marked_and_reserves_no_output(proxy: Proxy, fake: FakeProvider) -> None:
+    with raw(proxy.url, "prewarm") as socket:
+        socket.send(request(generate=False, metadata={"fake": "hold=1,output_tokens=0"}))
+        assert fake.waiting.wait(60)
+        reserved = proxy.get("/stats")["reserved_usd"]
+        fake.release()
+        last_of(socket)
+        socket.send(request())
+        last_of(socket)
+    first, second = proxy.events(app_id="prewarm")
+    assert (first["prewarm"], first["cost_usd"], first["output_tokens"]) == (True, 0.0025, 0)
+    assert "prewarm" not in second and second["cost_usd"] == COST
+    assert 0 < reserved < 0.001, "the input of this prompt alone"
+    nothing_is_left(proxy)
+
+
 def test_messages_that_are_not_json_are_passed_on_to_the_client(proxy: Proxy) -> None:
     with raw(proxy.url, "garbage") as socket:
         socket.send(request(metadata={"fake": "garbage=1"}))
