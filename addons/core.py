@@ -53,6 +53,8 @@ class Counts:
     blocked: int = 0
     errors: int = 0
     unpriced: int = 0
+    unpriced_usage: int = 0
+    """Calls that used something without a known price, so that their cost leaves it out."""
     untracked: int = 0
     cache_hits: int = 0
     cache_misses: int = 0
@@ -245,6 +247,7 @@ class Core:
         counts.cost_nanos += event.cost_nanos or 0
         counts.blocked += bool(event.blocked_by)
         counts.errors += bool(event.error) and not event.blocked_by
+        counts.unpriced_usage += bool(event.unpriced_usage)
         if event.cost_nanos is None:
             counts.unpriced += 1
             self._report_unpriced(event.provider, event.model)

@@ -4,6 +4,7 @@ ResponseCache does so before it keeps an answer, `finish` before it writes the c
 """
 
 import logging
+from dataclasses import replace
 
 import orjson
 from mitmproxy import http
@@ -14,7 +15,9 @@ from addons.flow.headers import header
 from addons.llm.call import CallState, LLMCall
 from addons.llm.parsing import decoding
 from addons.llm.providers.base import error_type
-from addons.llm.providers.bedrock_runtime import usage_in_headers
+from addons.llm.providers.bedrock import BEDROCK
+from addons.llm.providers.bedrock_runtime import with_headers
+from addons.llm.residency import of_host
 from addons.llm.usage import NOTHING, Usage
 
 logger = logging.getLogger(__name__)
@@ -53,6 +56,8 @@ def measure(core: Core, flow: http.HTTPFlow, call: LLMCall) -> None:
     except Exception as error:
         logger.error("the usage of an answer could not be read, so it is estimated: %s", describe(error))
         usage, model = _estimated(call, 0), ""
+    if region := of_host(flow.request.data.host):
+        usage = usage.resident(region)
     call.priced_usage = usage
     call.usage = usage.with_extra() if usage.extra else usage
     if usage == NOTHING:
@@ -61,6 +66,9 @@ def measure(core: Core, flow: http.HTTPFlow, call: LLMCall) -> None:
     if model and core.bills_as(call, model):
         call.model = model
     call.cost_nanos = core.cost(call, call.model, usage)
+    if usage.has_parts:
+        missing = core.prices.without_price(call.provider.name, call.model, usage, core.now())
+        call.usage = replace(call.usage, unpriced=(*call.usage.unpriced, *missing))
 
 
 def _usage(flow: http.HTTPFlow, call: LLMCall) -> tuple[Usage, str]:
@@ -93,8 +101,8 @@ def _usage(flow: http.HTTPFlow, call: LLMCall) -> tuple[Usage, str]:
         return _estimated(call, len(content)), ""
     model = answer.get("model")
     usage = call.wire.usage(answer, call.estimate().seen(len(content) if "usage" not in answer else 0))
-    if usage.estimated:
-        usage = usage_in_headers(response.headers) or usage
+    if call.provider is BEDROCK:
+        usage = with_headers(usage, response.headers)
     return usage, model if isinstance(model, str) else ""
 
 

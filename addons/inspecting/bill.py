@@ -8,15 +8,15 @@ from typing import NamedTuple
 from addons.ledger.money import NANOS_PER_USD
 from addons.llm.pricing import Prices
 from addons.llm.rates import Rates
-from addons.llm.usage import BUCKETS, Usage
+from addons.llm.usage import BUCKETS, PARTS, Usage
 
-SEARCHES = "web searches"
+SEARCHES, FILE_SEARCHES = "web searches", "file searches"
 
 
 class Line(NamedTuple):
     model: str
     bucket: str
-    """One of BUCKETS, `web searches`, or `other` for what has no count."""
+    """One of BUCKETS, a part of one, `web searches`, `file searches`, or `other` for what has no count."""
     quantity: int
     rate: Decimal
     """USD per million tokens, or per thousand searches."""
@@ -29,7 +29,7 @@ def bill(prices: Prices, provider: str, model: str, usage: Usage, when: datetime
     for name, part in ((model, usage), *((other or model, extra) for other, extra in usage.extra)):
         price = prices.find(provider, name)
         rates = price.rates(part, when) if price else None
-        nanos = price.cost(part, when) if price else None
+        nanos = prices.exact_cost(provider, name, part, when)
         if rates is None or nanos is None:
             return None
         lines += _lines(name, part, rates, nanos / NANOS_PER_USD)
@@ -38,14 +38,24 @@ def bill(prices: Prices, provider: str, model: str, usage: Usage, when: datetime
 
 def _lines(model: str, usage: Usage, rates: Rates, total: Decimal) -> Iterator[Line]:
     rest = total
-    for bucket, tokens, rate in zip(BUCKETS, usage.buckets, rates.buckets, strict=True):
-        if tokens:
-            usd = tokens * rate / 10**6
+    parts = {name: getattr(usage, name) for name in PARTS} if usage.has_parts else {}
+    of_parts = dict.fromkeys(BUCKETS, 0)
+    for name, tokens in parts.items():
+        of_parts[PARTS[name].removesuffix("_tokens").replace("_", " ")] += tokens
+    amounts = [
+        (bucket, tokens - of_parts[bucket], rate, 10**6)
+        for bucket, tokens, rate in zip(BUCKETS, usage.buckets, rates.buckets, strict=True)
+    ]
+    amounts += [
+        (name.removesuffix("_tokens").replace("_", " "), tokens, rates.of_part(name), 10**6)
+        for name, tokens in parts.items()
+    ]
+    amounts += [(SEARCHES, usage.web_searches, rates.web_search, 1000)]
+    amounts += [(FILE_SEARCHES, usage.file_searches, rates.file_search, 1000)]
+    for bucket, quantity, rate, per in amounts:
+        if quantity:
+            usd = quantity * rate / per
             rest -= usd
-            yield Line(model, bucket, tokens, rate, usd)
-    if usage.web_searches:
-        usd = usage.web_searches * rates.web_search / 1000
-        rest -= usd
-        yield Line(model, SEARCHES, usage.web_searches, rates.web_search, usd)
+            yield Line(model, bucket, quantity, rate, usd)
     if rest:
-        yield Line(model, "other", 0, Decimal(0), rest)  # such as a fee for each request
+        yield Line(model, "other", 0, Decimal(0), rest)  # such as a fee for each request, or for residency

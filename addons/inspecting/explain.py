@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
-from addons.inspecting.bill import SEARCHES, Line
+from addons.inspecting.bill import FILE_SEARCHES, SEARCHES, Line
 from addons.inspecting.transcript import wrapped
 from addons.ledger.events import CostEvent
 from addons.ledger.money import NANOS_PER_USD, format_usd
@@ -146,7 +146,7 @@ def _table(event: CostEvent, lines: list[Line] | None) -> Iterator[str]:
         if line.model != model:
             model = line.model
             yield f"      {model[:60]}:"
-        per = f"{line.rate:f} per 1K" if line.bucket == SEARCHES else f"{line.rate:f}"
+        per = f"{line.rate:f} per 1K" if line.bucket in (SEARCHES, FILE_SEARCHES) else f"{line.rate:f}"
         yield f"        {line.bucket:<26}{line.quantity:>12,}{per:>14}{_usd(line.usd):>16}"
     rest = Decimal(due) / NANOS_PER_USD - total
     if abs(rest) >= Decimal("1e-9"):  # other models' passes in a cached answer, or a call billed as reserved

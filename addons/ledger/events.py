@@ -55,6 +55,16 @@ class CostEvent:
     output_tokens: int = 0
     cache_read_tokens: int = 0
     cache_write_tokens: int = 0
+    cache_write_1h_tokens: int | None = None
+    """The part of `cache_write_tokens` that is kept for an hour; None for 0, as the counts below."""
+    audio_input_tokens: int | None = None
+    audio_output_tokens: int | None = None
+    image_input_tokens: int | None = None
+    image_output_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    """The part of `output_tokens` that the model spent on thinking."""
+    unpriced_usage: tuple[str, ...] = ()
+    """The paths of what the provider reported and has no known price, so that the cost leaves it out."""
     cost_nanos: int | None
     """The cost in nano-USD; None if the price is not known."""
     latency_ms: int

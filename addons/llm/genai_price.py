@@ -15,7 +15,7 @@ from genai_prices.types import ModelPrice as Prices
 from genai_prices.types import Provider as PriceList
 
 from addons.ledger.money import NANOS_PER_USD
-from addons.llm.rates import SEARCH_FEE, Rates
+from addons.llm.rates import FILE_SEARCH_FEE, SEARCH_FEE, Rates
 from addons.llm.usage import Usage
 
 
@@ -62,6 +62,8 @@ class GenaiPrice:
         usd = found.total_price
         if usage.web_searches and found.model_price.web_searches_kcount is None:
             usd += usage.web_searches * SEARCH_FEE / 1000
+        if usage.file_searches and found.model_price.storage_searches_kcount is None:
+            usd += usage.file_searches * FILE_SEARCH_FEE / 1000
         return usd * NANOS_PER_USD
 
     def _linear(self, usage: Usage, when: datetime) -> Rates | None:
@@ -93,6 +95,13 @@ class GenaiPrice:
             cache_write_1h_tokens=usage.cache_write_1h_tokens or None,
             output_tokens=usage.output_tokens,
             web_searches=usage.web_searches or None,
+            storage_searches=usage.file_searches or None,
+            input_audio_tokens=usage.audio_input_tokens + usage.cache_read_audio_tokens or None,
+            cache_audio_read_tokens=usage.cache_read_audio_tokens or None,
+            output_audio_tokens=usage.audio_output_tokens or None,
+            input_image_tokens=usage.image_input_tokens + usage.cache_read_image_tokens or None,
+            cache_image_read_tokens=usage.cache_read_image_tokens or None,
+            output_image_tokens=usage.image_output_tokens or None,
         )
         context = _context(usage)
         try:
@@ -111,7 +120,8 @@ def _read(prices: Prices, total_input_tokens: int) -> Rates:
         found = next((listed[name] for name in names if listed.get(name) is not None), None)
         return None if found is None else calc_unit_price(found, 1, total_input_tokens, 1)
 
-    fee = price("web_searches_kcount")
+    fee, file_fee = price("web_searches_kcount"), price("storage_searches_kcount")
+    parts = {name: found for name, listed_as in _PRICES_OF_PARTS.items() if (found := price(listed_as)) is not None}
     return Rates(
         input=price("input_mtok") or _NOTHING,
         output=price("output_mtok") or _NOTHING,
@@ -119,7 +129,19 @@ def _read(prices: Prices, total_input_tokens: int) -> Rates:
         cache_write=price("cache_write_mtok", "input_mtok") or _NOTHING,
         cache_write_1h=price("cache_write_1h_mtok", "cache_write_mtok", "input_mtok") or _NOTHING,
         web_search=SEARCH_FEE if fee is None else fee,
+        file_search=FILE_SEARCH_FEE if file_fee is None else file_fee,
+        parts=parts,
     )
+
+
+_PRICES_OF_PARTS = {
+    "audio_input_tokens": "input_audio_mtok",
+    "image_input_tokens": "input_image_mtok",
+    "cache_read_audio_tokens": "cache_audio_read_mtok",
+    "cache_read_image_tokens": "cache_image_read_mtok",
+    "audio_output_tokens": "output_audio_mtok",
+    "image_output_tokens": "output_image_mtok",
+}
 
 
 _NOTHING = Decimal(0)

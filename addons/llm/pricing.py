@@ -6,7 +6,9 @@ Prices are asked for by the provider's name, as events spell it. genai-prices ne
 import re
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from genai_prices.data_snapshot import get_snapshot
@@ -16,6 +18,7 @@ from addons.llm.genai_price import GenaiPrice
 from addons.llm.pricing_file import ModelPrice, OwnPrice, PricingFile
 from addons.llm.providers import PROVIDERS
 from addons.llm.rates import Rates
+from addons.llm.residency import uplift
 from addons.llm.usage import NOTHING, Usage
 
 Price = OwnPrice | GenaiPrice
@@ -103,10 +106,30 @@ class Prices:
 
     def cost(self, provider: str, model: str, usage: Usage, when: datetime) -> int | None:
         """Return nano-USD, rounded once, half to even; None where the model, or a kind of its tokens, has no price."""
-        price = self.find(provider, model)
-        nanos = price.cost(usage, when) if price else None
+        nanos = self.exact_cost(provider, model, usage, when)
         for other, extra in usage.extra:
-            price = self.find(provider, other or model)
-            more = price.cost(extra, when) if price else None
+            more = self.exact_cost(provider, other or model, extra, when)
             nanos = None if nanos is None or more is None else nanos + more
         return None if nanos is None else round(nanos)
+
+    def exact_cost(self, provider: str, model: str, usage: Usage, when: datetime) -> Decimal | None:
+        """Return nano-USD, not rounded, and without the usage's `extra`; None as `cost` does."""
+        price = self.find(provider, model)
+        nanos = price.cost(usage, when) if price else None
+        if price and nanos is not None and usage.residency and (more := uplift(provider, model, usage.residency)):
+            tokens = price.cost(replace(usage, web_searches=0, file_searches=0), when)
+            nanos = None if tokens is None else nanos + tokens * more
+        return nanos
+
+    def without_price(self, provider: str, model: str, usage: Usage, when: datetime) -> tuple[str, ...]:
+        """Return which parts of the usage have no price of their own, although those parts always cost more.
+
+        Images that are read cost what text costs where no other price is listed, and so do they where they are drawn
+        by a model that draws only. Audio does not.
+        """
+        price = self.find(provider, model)
+        rates = price.rates(usage, when) if price else None
+        if rates is None or not usage.has_parts or self.overrides(provider, model):
+            return ()
+        audio = ("audio_input_tokens", "audio_output_tokens", "cache_read_audio_tokens")
+        return tuple(name for name in audio if getattr(usage, name) and name not in rates.parts)

@@ -7,15 +7,17 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from addons.llm.rates import SEARCH_FEE, Rates
+from addons.llm.rates import FILE_SEARCH_FEE, SEARCH_FEE, Rates
 from addons.llm.usage import Usage
 
 PerMillion = Annotated[Decimal, Field(ge=0, le=10**9, allow_inf_nan=False)]
 
 
 class ModelPrice(BaseModel):
-    """One entry: prices in USD per million tokens (one left out is that of `input`) and per thousand web searches, or
-    `same_as`: the name of a model that has a price, for a name of one's own such as an Azure deployment's.
+    """One entry: prices in USD per million tokens and per thousand searches, or `same_as`: the name of a model that has
+    a price, for a name of one's own such as an Azure deployment's.
+
+    A price of input or output that is left out is that of `input` or `output`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -27,7 +29,12 @@ class ModelPrice(BaseModel):
     cache_read: PerMillion | None = None
     cache_write: PerMillion | None = None
     cache_write_1h: PerMillion | None = None
+    audio_input: PerMillion | None = None
+    audio_output: PerMillion | None = None
+    image_input: PerMillion | None = None
+    image_output: PerMillion | None = None
     web_search: PerMillion = SEARCH_FEE
+    file_search: PerMillion = FILE_SEARCH_FEE
     same_as: str = ""
 
     @model_validator(mode="after")
@@ -41,6 +48,12 @@ class ModelPrice(BaseModel):
 
     def rates(self) -> Rates:
         write = self.input if self.cache_write is None else self.cache_write
+        parts = {
+            "audio_input_tokens": self.audio_input,
+            "audio_output_tokens": self.audio_output,
+            "image_input_tokens": self.image_input,
+            "image_output_tokens": self.image_output,
+        }
         return Rates(
             input=self.input,
             output=self.output,
@@ -48,6 +61,8 @@ class ModelPrice(BaseModel):
             cache_write=write,
             cache_write_1h=write if self.cache_write_1h is None else self.cache_write_1h,
             web_search=self.web_search,
+            file_search=self.file_search,
+            parts={name: price for name, price in parts.items() if price is not None},
         )
 
 

@@ -4,18 +4,35 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
+from addons.llm.usage_fields import Found
+
 CHARACTERS_PER_TOKEN = 4
 """The figure for English text in Anthropic's and OpenAI's documentation. Only estimates use it."""
 
-_MAX_TOKENS = 2**53
 BUCKETS = ("input", "output", "cache read", "cache write", "cache write 1h")
-_COUNTS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cache_write_1h_tokens")
+PARTS = {
+    "audio_input_tokens": "input_tokens",
+    "image_input_tokens": "input_tokens",
+    "cache_read_audio_tokens": "cache_read_tokens",
+    "cache_read_image_tokens": "cache_read_tokens",
+    "audio_output_tokens": "output_tokens",
+    "image_output_tokens": "output_tokens",
+}
+"""Parts of a bucket that may have a price of their own, and the bucket that each is a part of."""
+_COUNTS = (
+    *("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cache_write_1h_tokens"),
+    *PARTS,
+    "reasoning_tokens",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Counts the tokens of a call by kind. The kinds do not overlap, except that `cache_write_tokens` include
-    `cache_write_1h_tokens`."""
+    """Counts the tokens of a call by kind.
+
+    The first four kinds do not overlap. The others are parts of them: `cache_write_1h_tokens` of `cache_write_tokens`,
+    `reasoning_tokens` of `output_tokens`, and those in PARTS.
+    """
 
     input_tokens: int = 0
     """Input at full price: neither read from the provider's cache nor written to it."""
@@ -24,12 +41,26 @@ class Usage:
     cache_read_tokens: int = 0
     cache_write_tokens: int = 0
     cache_write_1h_tokens: int = 0
+    audio_input_tokens: int = 0
+    image_input_tokens: int = 0
+    cache_read_audio_tokens: int = 0
+    cache_read_image_tokens: int = 0
+    audio_output_tokens: int = 0
+    image_output_tokens: int = 0
+    reasoning_tokens: int = 0
+    """A part of the output that has no price of its own."""
     service_tier: str = ""
     """The tier that the answer states, "" where it states none."""
     speed: str = ""
     """Anthropic's `speed`, such as "fast"; "" where the answer states none."""
     web_searches: int = 0
     """The number of web searches; each has a price."""
+    file_searches: int = 0
+    """The number of searches in files that the provider keeps; each has a price."""
+    residency: str = ""
+    """Where the provider was asked to keep the data, such as "us", which raises the price of some models."""
+    unpriced: tuple[str, ...] = ()
+    """The paths of what the provider reported and nobody here knows the price of."""
     estimated: bool = False
     """Whether a count is an estimate, because the provider did not report it."""
 
@@ -50,10 +81,27 @@ class Usage:
         write_5m = self.cache_write_tokens - self.cache_write_1h_tokens
         return self.input_tokens, self.output_tokens, self.cache_read_tokens, write_5m, self.cache_write_1h_tokens
 
+    @property
+    def has_parts(self) -> bool:
+        """Tell whether some of the tokens are audio's or an image's."""
+        return bool(
+            self.audio_input_tokens
+            or self.image_input_tokens
+            or self.audio_output_tokens
+            or self.image_output_tokens
+            or self.cache_read_audio_tokens
+            or self.cache_read_image_tokens
+        )
+
+    def resident(self, region: str) -> "Usage":
+        """Return the usage, and its `extra`, of a call whose data stay in this region."""
+        extra = tuple((model, replace(one, residency=region)) for model, one in self.extra)
+        return replace(self, residency=region, extra=extra)
+
     def with_extra(self) -> "Usage":
         """Return the usage with the counts of `extra` added to its own."""
-        parts = [self, *(usage for _, usage in self.extra)]
-        sums = {name: sum(getattr(part, name) for part in parts) for name in _COUNTS}
+        passes = [self, *(usage for _, usage in self.extra)]
+        sums: dict[str, Any] = {name: sum(getattr(one, name) for one in passes) for name in _COUNTS}
         return replace(self, **sums, extra=())
 
     def summary(self) -> str:
@@ -77,44 +125,65 @@ class Estimate(NamedTuple):
 NOTHING = Usage()
 
 
-def count(usage: Mapping[str, Any], name: str) -> int | None:
-    """Return a count as it was reported, which may be 0; None where it is missing or makes no sense."""
-    value = usage.get(name)
-    return value if type(value) is int and 0 <= value <= _MAX_TOKENS else None
-
-
 def details(usage: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     """Return an object that is nested in the usage; an empty one where there is none."""
     value = usage.get(name)
     return value if isinstance(value, dict) else {}
 
 
+def objects(value: object) -> list[dict[str, Any]]:
+    """Return the objects in a list, an empty list for anything else."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
 def inclusive_usage(
-    usage: Mapping[str, Any],
-    names: tuple[str, str],
+    found: Found,
     estimate: Estimate,
     *,
     service_tier: str = "",
     web_searches: int = 0,
 ) -> Usage:
-    """Return a usage that is reported as totals: the input includes cache reads and writes, the output the reasoning.
+    """Return a usage that is reported as totals, as OpenAI does.
 
-    `names` are those of the two totals; the cache's tokens stand in the input's `..._details`, as OpenAI has them.
+    The input includes cache reads and cache writes, its audio and its images those that were read from the cache, and
+    the output the reasoning.
     """
-    reported, output = count(usage, names[0]), count(usage, names[1])
-    nested = details(usage, f"{names[0]}_details")
-    total = estimate.input_tokens if reported is None else reported
-    read = min(count(nested, "cached_tokens") or 0, total)
-    write = min(count(nested, "cache_write_tokens") or 0, total - read)
-    return Usage(
+    counts = found.counts
+    total, output = counts.get("input", estimate.input_tokens), counts.get("output", estimate.output_tokens)
+    read = min(counts.get("cache_read_tokens", 0), total)
+    write = min(counts.get("cache_write_tokens", 0), total - read)
+    usage = Usage(
         input_tokens=total - read - write,
-        output_tokens=estimate.output_tokens if output is None else output,
+        output_tokens=output,
         cache_read_tokens=read,
         cache_write_tokens=write,
+        reasoning_tokens=min(counts.get("reasoning_tokens", 0), output),
         service_tier=service_tier,
         web_searches=web_searches,
-        estimated=reported is None or output is None,
+        unpriced=found.unpriced,
+        estimated="input" not in counts or "output" not in counts,
     )
+    return replace(usage, **_parts(counts, usage)) if counts.keys() & _MODALITIES else usage
+
+
+_MODALITIES = frozenset({"audio_input", "image_input", "audio_output_tokens", "image_output_tokens"})
+
+
+def _parts(counts: Mapping[str, int], usage: Usage) -> dict[str, Any]:
+    """Return the parts that are audio's and images', no more of each than of what it is a part of."""
+    read_audio = min(counts.get("cache_read_audio_tokens", 0), usage.cache_read_tokens)
+    read_image = min(counts.get("cache_read_image_tokens", 0), usage.cache_read_tokens - read_audio)
+    audio = min(max(counts.get("audio_input", 0) - read_audio, 0), usage.input_tokens)
+    image = min(max(counts.get("image_input", 0) - read_image, 0), usage.input_tokens - audio)
+    audio_output = min(counts.get("audio_output_tokens", 0), usage.output_tokens)
+    return {
+        "audio_input_tokens": audio,
+        "image_input_tokens": image,
+        "cache_read_audio_tokens": read_audio,
+        "cache_read_image_tokens": read_image,
+        "audio_output_tokens": audio_output,
+        "image_output_tokens": min(counts.get("image_output_tokens", 0), usage.output_tokens - audio_output),
+    }
 
 
 def text(value: object) -> str:
@@ -128,6 +197,15 @@ def tokens_of(characters: int) -> int:
 
 
 def merge(usage: dict[str, Any], later: object) -> None:
-    """Add what a later event of the stream reports: its values replace earlier ones; null or missing ones do not."""
-    if isinstance(later, dict):
-        usage.update({name: value for name, value in later.items() if value is not None})
+    """Add what a later event of the stream reports.
+
+    Its counts are totals so far, which never fall: some servers report 0 in the end, after they have said more. What is
+    missing or null in it stays as it was.
+    """
+    for name, value in later.items() if isinstance(later, dict) else ():
+        before = usage.get(name)
+        if isinstance(value, dict) and isinstance(before, dict):
+            usage[name] = before = dict(before)
+            merge(before, value)
+        elif value is not None and not (type(value) is int and type(before) is int and value < before):
+            usage[name] = value

@@ -13,7 +13,8 @@ import orjson
 from addons.llm.parsing.sse import Event
 from addons.llm.providers.base import Endpoints, Provider, error_type, join
 from addons.llm.request import LLMRequest, messages_of, output_limit, read_request, text_of
-from addons.llm.usage import NOTHING, Estimate, Usage, count, details, merge, text, tokens_of
+from addons.llm.usage import NOTHING, Estimate, Usage, details, merge, text, tokens_of
+from addons.llm.usage_fields import anthropic, read
 
 _DELTA_TEXT = re.compile(rb'"(?:text|thinking|partial_json)": ?"((?:[^"\\]++|\\.)*+)"')
 _WITHOUT_USAGE = frozenset({"ping", "content_block_start", "content_block_stop"})
@@ -46,12 +47,14 @@ class AnthropicMeter:
             message = details(content, "message")
             self.model = text(message.get("model"))
             merge(self._usage, message.get("usage"))
-        elif kind == "message_delta":
+        elif kind == "message_delta" or kind == "message_stop":
             # These counts are cumulative, so they replace those of message_start; fields that are missing here stay.
-            merge(self._usage, content.get("usage"))
-            self._has_final_output = count(details(content, "usage"), "output_tokens") is not None
-        elif kind == "message_stop":
-            self.complete = True
+            reported = details(content, "usage")
+            if not self._has_final_output and type(reported.get("output_tokens")) is int:
+                self._usage.pop("output_tokens", None)  # message_start's is the first of the output, or a guess
+                self._has_final_output = True
+            merge(self._usage, reported)
+            self.complete = kind == "message_stop"
         elif kind == "error":
             self.error = error_type(content) or "error"
 
@@ -59,7 +62,7 @@ class AnthropicMeter:
         reported = dict(self._usage)
         if not self._has_final_output:
             # message_start only counts the first tokens; the text that came after them is estimated.
-            so_far = count(reported, "output_tokens") or 0
+            so_far = read(reported, anthropic.USAGE).counts.get("output_tokens", 0)
             reported["output_tokens"] = None
             estimate = estimate._replace(output_tokens=max(so_far, tokens_of(self.text_bytes)))
         return usage_of(reported, estimate)
@@ -92,36 +95,44 @@ def usage_of(usage: Mapping[str, Any], estimate: Estimate) -> Usage:
 
     Its `input_tokens` exclude cache reads and cache writes. Writes last 5 minutes where it does not say otherwise.
     """
-    reported_input, reported_output = count(usage, "input_tokens"), count(usage, "output_tokens")
-    creation = details(usage, "cache_creation")
-    write_1h = count(creation, "ephemeral_1h_input_tokens") or 0
-    write_both = write_1h + (count(creation, "ephemeral_5m_input_tokens") or 0)
+    found = read(usage, anthropic.USAGE)
+    counts = found.counts
+    write_1h = counts.get("cache_write_1h_tokens", 0)
+    write_both = write_1h + counts.get("cache_write_5m_tokens", 0)
+    output = counts.get("output_tokens", estimate.output_tokens)
     whole = Usage(
-        input_tokens=estimate.input_tokens if reported_input is None else reported_input,
-        output_tokens=estimate.output_tokens if reported_output is None else reported_output,
-        cache_read_tokens=count(usage, "cache_read_input_tokens") or 0,
-        cache_write_tokens=max(count(usage, "cache_creation_input_tokens") or 0, write_both),
+        input_tokens=counts.get("input_tokens", estimate.input_tokens),
+        output_tokens=output,
+        cache_read_tokens=counts.get("cache_read_tokens", 0),
+        cache_write_tokens=max(counts.get("cache_write_tokens", 0), write_both),
         cache_write_1h_tokens=write_1h,
+        reasoning_tokens=min(counts.get("reasoning_tokens", 0), output),
         service_tier=text(usage.get("service_tier")),
         speed=text(usage.get("speed")),
-        web_searches=count(details(usage, "server_tool_use"), "web_search_requests") or 0,
-        estimated=reported_input is None or reported_output is None,
+        web_searches=counts.get("web_searches", 0),
+        residency=text(usage.get("inference_geo")),
+        unpriced=found.unpriced,
+        estimated="input_tokens" not in counts or "output_tokens" not in counts,
     )
-    passes = _passes(usage)
-    return replace(NOTHING, web_searches=whole.web_searches, extra=passes) if passes else whole
+    if passes := _passes(usage):
+        # The searches are those of all passes, and so is what nobody knows the price of.
+        return replace(NOTHING, web_searches=whole.web_searches, unpriced=whole.unpriced, extra=passes)
+    return whole
 
 
 def _passes(usage: Mapping[str, Any]) -> tuple[tuple[str, Usage], ...]:
     """Return the passes that an answer took (beta `iterations`): the model, "" for the answer's own, and its usage.
 
     The result is empty unless the totals leave a pass out, or count it for the wrong model: a compaction, the message
-    of an advisor, that of a fallback. The tier holds for all passes, the speed only for the answer's own model.
+    of an advisor, that of a fallback. The tier and the place hold for all passes, the speed only for the answer's own
+    model.
     """
     iterations = usage.get("iterations")
     found = [item for item in iterations if isinstance(item, dict)] if isinstance(iterations, list) else []
     if all(item.get("type") == "message" for item in found) and len({text(item.get("model")) for item in found}) < 2:
         return ()
-    shared = {"iterations": None, "server_tool_use": None, "service_tier": usage.get("service_tier")}
+    shared = {"iterations": None, "server_tool_use": None}
+    shared |= {name: usage.get(name) for name in ("service_tier", "inference_geo")}
     passes = []
     for item in found:
         model = text(item.get("model"))

@@ -8,6 +8,7 @@ Format: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_Operations_A
 import base64
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -15,7 +16,15 @@ import orjson
 from addons.llm.parsing.sse import Event
 from addons.llm.providers.anthropic import AnthropicMeter, Messages
 from addons.llm.request import LLMRequest, characters, output_limit
-from addons.llm.usage import Estimate, Usage, count, details
+from addons.llm.usage import Estimate, Usage, details, merge, objects
+from addons.llm.usage_fields import bedrock, read
+
+_ANTHROPICS_NAMES = {
+    "input_tokens": "input_tokens",
+    "output_tokens": "output_tokens",
+    "cache_read_tokens": "cache_read_input_tokens",
+    "cache_write_tokens": "cache_creation_input_tokens",
+}
 
 # The fields that limit an answer, of Claude, of its older form, Mistral, Llama, AI21, Nova and Titan; the last two have
 # them in an object. Source: https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters.html.
@@ -31,7 +40,7 @@ class InvokeMeter(AnthropicMeter):
     The last frame reports the usage, whatever the model.
     """
 
-    _metrics: Mapping[str, Any] = {}
+    _unpriced: tuple[str, ...] = ()
 
     def read(self, event: Event) -> bool:
         if event.name == "exception":
@@ -44,8 +53,7 @@ class InvokeMeter(AnthropicMeter):
         except (ValueError, KeyError, TypeError, AttributeError):
             return True
         if metrics := details(content, "amazon-bedrock-invocationMetrics"):
-            self._metrics = metrics
-            self.complete = True
+            self._read_metrics(metrics)
         if not kind:
             self.text_bytes += characters(content)  # an event of a model that is not Anthropic's
         done = self.complete
@@ -53,16 +61,17 @@ class InvokeMeter(AnthropicMeter):
         self.complete = done  # message_stop may come before, or with, the metrics
         return True
 
+    def _read_metrics(self, metrics: Mapping[str, Any]) -> None:
+        """Add the metrics to what the model reported: for some models, only they count the cache's tokens."""
+        found = read(metrics, bedrock.METRICS)
+        merge(self._usage, {_ANTHROPICS_NAMES[name]: number for name, number in found.counts.items()})
+        self._unpriced = found.unpriced
+        self._has_final_output = self._has_final_output or "output_tokens" in found.counts
+        self.complete = True
+
     def usage(self, estimate: Estimate) -> Usage:
-        inputs, outputs = count(self._metrics, "inputTokenCount"), count(self._metrics, "outputTokenCount")
-        if self._usage or inputs is None or outputs is None:
-            return super().usage(estimate)
-        return Usage(
-            input_tokens=inputs,
-            output_tokens=outputs,
-            cache_read_tokens=count(self._metrics, "cacheReadInputTokenCount") or 0,
-            cache_write_tokens=count(self._metrics, "cacheWriteInputTokenCount") or 0,
-        )
+        usage = super().usage(estimate)
+        return replace(usage, unpriced=usage.unpriced + self._unpriced) if self._unpriced else usage
 
 
 class ConverseMeter:
@@ -94,7 +103,7 @@ class ConverseMeter:
 class Invoke(Messages):
     """Read the bodies of `invoke` as Anthropic's.
 
-    They have the format of the model that is called. For the usage of other models see `usage_in_headers`.
+    They have the format of the model that is called. For the usage of other models see `with_headers`.
     """
 
     def __init__(self, stream: bool) -> None:
@@ -135,10 +144,10 @@ def _for_boto(body: dict[str, Any]) -> dict[str, Any]:
     return {**body, "__type": body["error"]["type"], "message": body["error"]["message"]}
 
 
-def usage_in_headers(headers: Mapping[str, str]) -> Usage | None:
-    """Return the usage in the headers of an `invoke` answer, for models whose bodies do not report it.
+def with_headers(usage: Usage, headers: Mapping[str, str]) -> Usage:
+    """Return the usage with what the headers of an `invoke` answer add to it.
 
-    Return None where the headers report none. An embedding has no output.
+    The bodies of some models report no usage, or none of the cache's tokens. An embedding has no output.
     """
 
     def reported(what: str) -> int | None:
@@ -147,24 +156,33 @@ def usage_in_headers(headers: Mapping[str, str]) -> Usage | None:
 
     inputs = reported("input")
     if inputs is None:
-        return None
-    return Usage(
-        input_tokens=inputs,
-        output_tokens=reported("output") or 0,
-        cache_read_tokens=reported("cache-read-input") or 0,
-        cache_write_tokens=reported("cache-write-input") or 0,
-    )
+        return usage
+    cached: dict[str, Any] = {
+        "cache_read_tokens": max(reported("cache-read-input") or 0, usage.cache_read_tokens),
+        "cache_write_tokens": max(reported("cache-write-input") or 0, usage.cache_write_tokens),
+    }
+    if not usage.estimated:
+        return replace(usage, **cached)
+    return Usage(input_tokens=inputs, output_tokens=reported("output") or 0, **cached)
 
 
 def _converse_usage(usage: Mapping[str, Any], estimate: Estimate) -> Usage:
     """Return the usage that `converse` reports. Its `inputTokens` exclude cache reads and cache writes."""
-    inputs, outputs = count(usage, "inputTokens"), count(usage, "outputTokens")
+    found = read(usage, bedrock.CONVERSE)
+    counts = found.counts
+    write_1h = sum(
+        read(detail, bedrock.CONVERSE).counts.get("input_tokens", 0)
+        for detail in objects(usage.get("cacheDetails"))
+        if detail.get("ttl") == "1h"
+    )
     return Usage(
-        input_tokens=estimate.input_tokens if inputs is None else inputs,
-        output_tokens=estimate.output_tokens if outputs is None else outputs,
-        cache_read_tokens=count(usage, "cacheReadInputTokens") or 0,
-        cache_write_tokens=count(usage, "cacheWriteInputTokens") or 0,
-        estimated=inputs is None or outputs is None,
+        input_tokens=counts.get("input_tokens", estimate.input_tokens),
+        output_tokens=counts.get("output_tokens", estimate.output_tokens),
+        cache_read_tokens=counts.get("cache_read_tokens", 0),
+        cache_write_tokens=max(counts.get("cache_write_tokens", 0), write_1h),
+        cache_write_1h_tokens=write_1h,
+        unpriced=found.unpriced,
+        estimated="input_tokens" not in counts or "output_tokens" not in counts,
     )
 
 

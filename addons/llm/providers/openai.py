@@ -16,12 +16,13 @@ from addons.llm.providers.base import Endpoints, Provider, error_type, join, ope
 from addons.llm.providers.responses import RESPONSES
 from addons.llm.request import LLMRequest, choices_of, messages_of, output_limit, read_request
 from addons.llm.sizes import Size, size_of
-from addons.llm.usage import CHARACTERS_PER_TOKEN, Estimate, Usage, details, inclusive_usage, merge, text
+from addons.llm.usage import CHARACTERS_PER_TOKEN, Estimate, Usage, details, inclusive_usage, merge, objects, text
+from addons.llm.usage_fields import openai, read
 
-_TOTALS = ("prompt_tokens", "completion_tokens")
 _DELTA_TEXT = re.compile(rb'"(?:content|arguments|refusal|reasoning_content|text)": ?"((?:[^"\\]++|\\.)*+)"')
 _MODEL = re.compile(rb'"model": ?"([^"\\]{1,256})"')
-# Text of the answer cannot match this: quotes in a JSON string are escaped.
+# Text of the answer cannot match these: quotes in a JSON string are escaped.
+_CITATION = b'"url_citation"'
 _HAS_USAGE_OR_ERROR = re.compile(rb'"(?:usage|error)"\s*+:\s*+\{')
 
 
@@ -34,6 +35,7 @@ class OpenAIMeter:
         self._hide_usage = hide_usage
         self._usage: dict[str, Any] = {}
         self._service_tier = ""
+        self._has_citation = False
 
     def read(self, event: Event) -> bool:
         data = event.data
@@ -44,6 +46,7 @@ class OpenAIMeter:
             self.model = named[1].decode(errors="replace")
         for match in _DELTA_TEXT.finditer(data):
             self.text_bytes += len(match[1])
+        self._has_citation = self._has_citation or _CITATION in data
         return not _HAS_USAGE_OR_ERROR.search(data) or self._read_json(data)
 
     def _read_json(self, data: bytes) -> bool:
@@ -60,7 +63,12 @@ class OpenAIMeter:
         return not (self._hide_usage and chunk.get("usage") and chunk.get("choices") == [])
 
     def usage(self, estimate: Estimate) -> Usage:
-        return inclusive_usage(self._usage, _TOTALS, estimate.seen(self.text_bytes), service_tier=self._service_tier)
+        return inclusive_usage(
+            read(self._usage, openai.USAGE),
+            estimate.seen(self.text_bytes),
+            service_tier=self._service_tier,
+            web_searches=int(self._has_citation and _searches(self.model)),
+        )
 
 
 class ChatCompletions:
@@ -80,8 +88,12 @@ class ChatCompletions:
         return None if options.get("include_usage") is True else {**options, "include_usage": True}
 
     def usage(self, answer: Mapping[str, Any], estimate: Estimate) -> Usage:
-        tier = text(answer.get("service_tier"))
-        return inclusive_usage(details(answer, "usage"), _TOTALS, estimate, service_tier=tier)
+        return inclusive_usage(
+            read(answer.get("usage"), openai.USAGE),
+            estimate,
+            service_tier=text(answer.get("service_tier")),
+            web_searches=int(_searches(text(answer.get("model"))) and _has_citation(answer)),
+        )
 
     def meter(self, hide_usage: bool) -> OpenAIMeter:
         return OpenAIMeter(hide_usage)
@@ -108,7 +120,21 @@ class Embeddings(ChatCompletions):
     def usage(self, answer: Mapping[str, Any], estimate: Estimate) -> Usage:
         """Return the usage of an embedding, which has no output: its `total_tokens` would be its input."""
         reported = {"completion_tokens": 0, **details(answer, "usage")}
-        return inclusive_usage(reported, _TOTALS, estimate._replace(output_tokens=0))
+        return inclusive_usage(read(reported, openai.USAGE), estimate._replace(output_tokens=0))
+
+
+def _searches(model: str) -> bool:
+    """Tell whether a model searches the web for each request that needs it.
+
+    Only a citation shows that it did, and that its fee is due:
+    https://platform.openai.com/docs/guides/tools-web-search?api-mode=chat.
+    """
+    return "-search-" in model
+
+
+def _has_citation(answer: Mapping[str, Any]) -> bool:
+    messages = (details(choice, "message") for choice in objects(answer.get("choices")))
+    return any(note.get("type") == "url_citation" for m in messages for note in objects(m.get("annotations")))
 
 
 def _sizes(body: Mapping[str, Any], name: str) -> tuple[Size, int]:

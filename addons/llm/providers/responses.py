@@ -13,7 +13,8 @@ import orjson
 from addons.llm.parsing.sse import Event
 from addons.llm.providers.base import error_type, openai_error
 from addons.llm.request import LLMRequest, messages_of, output_limit, read_request, text_of
-from addons.llm.usage import Estimate, Usage, details, inclusive_usage, text
+from addons.llm.usage import Estimate, Usage, details, inclusive_usage, objects, text
+from addons.llm.usage_fields import openai, read
 
 _DELTA_TEXT = re.compile(rb'"delta": ?"((?:[^"\\]++|\\.)*+)"')
 CREATED = "response.created"
@@ -98,13 +99,43 @@ def error_name(event: Mapping[str, Any]) -> str:
 
 
 def _usage(response: Mapping[str, Any], estimate: Estimate) -> Usage:
-    return inclusive_usage(
-        details(response, "usage"),
-        ("input_tokens", "output_tokens"),
-        estimate,
-        service_tier=text(response.get("service_tier")),
-        web_searches=sum(map(_is_search, _items(response.get("output")))),
+    """Return the usage of the model, and that of the tools which the provider runs for it."""
+    usage = inclusive_usage(
+        read(response.get("usage"), openai.USAGE), estimate, service_tier=text(response.get("service_tier"))
     )
+    calls = objects(response.get("output"))
+    tools = details(response, "tool_usage")
+    return _with_tools(usage, response, calls, tools) if tools or any(map(_is_tools, calls)) else usage
+
+
+def _with_tools(
+    usage: Usage, response: Mapping[str, Any], calls: list[dict[str, Any]], tools: Mapping[str, Any]
+) -> Usage:
+    found = read(tools, openai.TOOLS)
+    drawings = [(_image_model(response), tools.get("image_gen"))]
+    drawings += [(text(details(call, "svg_usage").get("model")), call.get("svg_usage")) for call in calls]
+    passes = [(model, inclusive_usage(read(drawn, openai.USAGE), Estimate(0, 0))) for model, drawn in drawings]
+    extra = tuple((model, replace(drawn, estimated=False)) for model, drawn in passes if drawn.total_tokens)
+    unknown = (f"output[].{kind}" for kind in _WITHOUT_PRICE if any(call.get("type") == kind for call in calls))
+    undrawn = ["output[].image_generation_call"] if not extra and any(map(_is_drawing, calls)) else []
+    more = sum((drawn.unpriced for _, drawn in extra), ())
+    return replace(
+        usage,
+        web_searches=found.counts.get("web_searches", sum(map(_is_search, calls))),
+        file_searches=sum(call.get("type") == "file_search_call" for call in calls),
+        unpriced=(*usage.unpriced, *(f"tool_usage.{path}" for path in found.unpriced), *more, *unknown, *undrawn),
+        extra=extra,
+    )
+
+
+_WITHOUT_PRICE = ("code_interpreter_call", "shell_call")
+"""Calls that run in a container, which is billed by the time it lives: https://platform.openai.com/docs/pricing."""
+
+
+def _is_tools(item: Mapping[str, Any]) -> bool:
+    """Tell whether a part of an answer may be a call of a tool with a price of its own."""
+    kind = item.get("type")
+    return isinstance(kind, str) and kind.endswith("_call") and kind != "function_call"
 
 
 def _is_search(item: Mapping[str, Any]) -> bool:
@@ -115,8 +146,18 @@ def _is_search(item: Mapping[str, Any]) -> bool:
     return item.get("type") == "web_search_call" and details(item, "action").get("type", "search") == "search"
 
 
-def _items(value: object) -> list[dict[str, Any]]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+def _is_drawing(item: Mapping[str, Any]) -> bool:
+    return item.get("type") == "image_generation_call" and item.get("status") != "failed"
+
+
+def _image_model(response: Mapping[str, Any]) -> str:
+    """Return the model that draws, which the answer repeats with the request's tools."""
+    tools = (tool for tool in objects(response.get("tools")) if tool.get("type") == "image_generation")
+    return text(next(tools, {}).get("model")) or _DRAWS
+
+
+_DRAWS = "gpt-image-2.6-sunburst"
+"""The model of an image tool that names none: types/responses/tool.py of openai's SDK, ImageGeneration.model."""
 
 
 RESPONSES = Responses()

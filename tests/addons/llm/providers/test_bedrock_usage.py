@@ -7,10 +7,11 @@ import orjson
 import pytest
 
 from addons.llm.parsing.sse import Event
-from addons.llm.providers.bedrock_runtime import CONVERSE, CONVERSE_STREAM, INVOKE_STREAM, usage_in_headers
+from addons.llm.providers.bedrock_runtime import CONVERSE, CONVERSE_STREAM, INVOKE_STREAM, with_headers
 from addons.llm.usage import Estimate, Usage
 
 GUESS = Estimate(50, 0)
+GUESSED = Usage(50, 0, estimated=True)
 METRICS = {"inputTokenCount": 10, "outputTokenCount": 4, "cacheReadInputTokenCount": 3, "cacheWriteInputTokenCount": 2}
 
 
@@ -106,13 +107,20 @@ PREFIX = "x-amzn-bedrock-"
             },
             Usage(10, 4, 3, 2),
         ),
-        ({"output-token-count": "4"}, None),
-        ({"input-token-count": "ten"}, None),
-        ({"input-token-count": "-1"}, None),
-        ({"input-token-count": "²"}, None),
-        ({"input-token-count": "9" * 16}, None),
-        ({}, None),
+        ({"output-token-count": "4"}, GUESSED),
+        ({"input-token-count": "ten"}, GUESSED),
+        ({"input-token-count": "-1"}, GUESSED),
+        ({"input-token-count": "²"}, GUESSED),
+        ({"input-token-count": "9" * 16}, GUESSED),
+        ({}, GUESSED),
     ],
 )
-def test_the_headers_of_an_invoke_answer_are_read(headers: dict[str, str], usage: Usage | None) -> None:
-    assert usage_in_headers({PREFIX + name: value for name, value in headers.items()}) == usage
+def test_the_headers_of_an_invoke_answer_stand_in_for_its_body(headers: dict[str, str], usage: Usage) -> None:
+    assert with_headers(GUESSED, {PREFIX + name: value for name, value in headers.items()}) == usage
+
+
+def test_the_headers_add_the_caches_tokens_that_the_body_leaves_out() -> None:
+    headers = {"input-token-count": "10", "cache-read-input-token-count": "3", "cache-write-input-token-count": "2"}
+    reported = Usage(10, 4, cache_write_tokens=5, cache_write_1h_tokens=5)
+    found = with_headers(reported, {PREFIX + name: value for name, value in headers.items()})
+    assert found == Usage(10, 4, 3, 5, 5)

@@ -73,8 +73,8 @@ def test_other_chunks_without_choices_are_not_hidden() -> None:
 @pytest.mark.parametrize(
     ("wire", "stream", "expected"),
     [
-        (MESSAGES, START + DELTA, Usage(10, 4, 2, 4, 4, "standard", estimated=True)),
-        (MESSAGES, START, Usage(10, 1, 2, 4, 4, "standard", estimated=True)),
+        (MESSAGES, START + DELTA, Usage(10, 4, 2, 4, 4, service_tier="standard", estimated=True)),
+        (MESSAGES, START, Usage(10, 1, 2, 4, 4, service_tier="standard", estimated=True)),
         (MESSAGES, DELTA, Usage(77, 4, estimated=True)),
         (CHAT_COMPLETIONS, TEXT * 2, Usage(77, 6, estimated=True)),
         (CHAT_COMPLETIONS, b"", Usage(77, 0, estimated=True)),
