@@ -28,6 +28,7 @@ _PATHS: dict[str, tuple[str, ...]] = {
     "tool_choice": ("tool_choice.type", "tool_choice", "toolConfig.toolChoice"),
     "tools": ("tools", "toolConfig.tools"),
 }
+_KEYS = {name: tuple(tuple(path.split(".")) for path in paths) for name, paths in _PATHS.items()}
 _OWN_FIELDS = "additionalModelRequestFields"
 
 Body = Mapping[str, Any]
@@ -54,9 +55,9 @@ def shape(body: Body) -> tuple[str, ...]:
 def _values(body: Body, name: str) -> Iterator[Any]:
     own = body.get(_OWN_FIELDS)
     for part in (body, own) if isinstance(own, dict) else (body,):
-        for path in _PATHS[name]:
+        for keys in _KEYS[name]:
             value: Any = part
-            for key in path.split("."):
+            for key in keys:
                 value = value.get(key) if isinstance(value, dict) else None
             if value is not None:
                 yield value

@@ -2,6 +2,9 @@
 
 A family takes what its line does not speak of, and nothing is known of a model that no line names: a downgrade is left
 out only where the target is known to refuse the call. The sizes of contexts are in genai-prices' data, and not here.
+
+Read on 2026-11-27, and compared with LiteLLM's model_prices_and_context_window.json of 2026-07-24; where sources
+differ, the higher limit stands here.
 """
 
 from dataclasses import dataclass
@@ -139,7 +142,7 @@ FAMILIES: tuple[Family, ...] = (
            no_max_tokens=True),
     Family("gpt-5.2 gpt-5.4 gpt-5.4-mini gpt-5.4-nano gpt-5.5", _OPENAI + "models/gpt-5.2, gpt-5.4 and gpt-5.5",
            128_000, efforts=_GPT_5_2, formats=_JSON, sampling="default_when_reasoning", no_max_tokens=True),
-    Family("gpt-5.6-*", _OPENAI + "models/gpt-5.6-sol; github.com/anomalyco/opencode/issues/36141 (effort)",
+    Family("gpt-5.6 gpt-5.6-*", _OPENAI + "models/gpt-5.6-sol; github.com/anomalyco/opencode/issues/36141 (effort)",
            128_000, efforts=_GPT_5_6, formats=_JSON, sampling="default_when_reasoning", no_max_tokens=True),
     Family("gpt-6-sol gpt-6-luna", _OPENAI + "models/gpt-6-sol; " + _OPENAI + "guides/deployment-checklist (tools)",
            128_000, efforts=_GPT_5_6, formats=_JSON, sampling="default_when_reasoning", no_max_tokens=True,

@@ -1,7 +1,7 @@
 """Claude Code itself, where it is installed: its turn goes through although its team's budget asks for a downgrade.
 
-`npm install --prefix /tmp/cc @anthropic-ai/claude-code`, and /tmp/cc/node_modules/.bin in PATH. What it sends is also in
-tests/addons/llm/model_limits/test_check.py, so that nothing rests on this test.
+To install it: `npm install --prefix /tmp/cc @anthropic-ai/claude-code`, and put /tmp/cc/node_modules/.bin into PATH.
+What it sends is in tests/addons/llm/model_limits/test_check.py, too, so that nothing rests on this test alone.
 """
 
 import json
@@ -19,7 +19,12 @@ from tests.e2e.proxy.test_downgrades import HAIKU, RULES, SONNET, spent
 
 CLAUDE = shutil.which("claude")
 pytestmark = pytest.mark.skipif(not CLAUDE, reason="needs Claude Code: npm install @anthropic-ai/claude-code")
-QUIET = ("DISABLE_TELEMETRY", "DISABLE_AUTOUPDATER", "DISABLE_ERROR_REPORTING", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC")
+QUIET = (
+    "DISABLE_TELEMETRY",
+    "DISABLE_AUTOUPDATER",
+    "DISABLE_ERROR_REPORTING",
+    "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC",
+)
 
 
 def ask(url: str, model: str, home: Path) -> "subprocess.CompletedProcess[str]":

@@ -89,7 +89,9 @@ def test_a_downgrade_changes_the_models_bytes_only(gate: Proxy, fake: FakeProvid
 
 
 def test_after_a_downgraded_response_is_refused_the_next_one_keeps_its_model(gate: Proxy, fake: FakeProvider) -> None:
-    with sdk(gate.url, "learns", team="routed") as connection:
+    with sdk(gate.url, "learns", team="down") as connection:
+        answer(connection)  # spends the budget, if no other test has
+        fake.clear()
         [refused] = answer(connection, "status=400", temperature=0.5)
         answered = answer(connection, temperature=0.7)
         other_shape = answer(connection)
