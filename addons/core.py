@@ -28,6 +28,7 @@ from addons.ledger.validation import parse_model
 from addons.ledger.watched import WatchedFile, Watcher
 from addons.llm.call import CallState, LLMCall
 from addons.llm.hosts import Host
+from addons.llm.model_limits.memory import RefusedDowngrades
 from addons.llm.model_rules import RoutingFile
 from addons.llm.pricing import Prices
 from addons.llm.pricing_file import PricingFile
@@ -88,6 +89,7 @@ class Core:
         self.ledger = Ledger(self.now, time.monotonic, self._is_under_way)
         self.experience = Experience()
         self.counts = Counts()
+        self.refused_downgrades = RefusedDowngrades()
         self.started = time.monotonic()
         self.ready = asyncio.Event()
         self.failure = "ModelTrack has not been configured yet"

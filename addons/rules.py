@@ -4,11 +4,12 @@ from mitmproxy import http
 
 from addons.core import Core
 from addons.flow.attached import call_of, open_call
-from addons.flow.downgrade import apply_rules
+from addons.flow.downgrade import apply_rules, learn
 from addons.flow.guard import guarded
 from addons.flow.headers import put
 from addons.flow.replies import refuse
 from addons.flow.upstream import aim
+from addons.llm.call import CallState
 from addons.llm.parsing.json_edit import replace_member
 
 
@@ -42,3 +43,5 @@ class ModelRules:
                 "X-ModelTrack-Route-Reason": call.route_reason,
             }
             put(flow.response.headers, headers)
+            if call.state is CallState.SENT and not call.error:  # else the proxy itself answered
+                learn(self.core, call, flow.response.status_code)

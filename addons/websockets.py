@@ -15,7 +15,7 @@ from mitmproxy.websocket import WebSocketMessage
 from addons.core import Core
 from addons.flow.admission import Admission
 from addons.flow.attached import socket_of, untracked_call
-from addons.flow.downgrade import apply_rules
+from addons.flow.downgrade import apply_rules, learn
 from addons.flow.finish import CLIENT_GONE, finish
 from addons.flow.guard import describe, guarded
 from addons.flow.measure import CLIENT_DISCONNECTED, PROXY_STOPPED, UPSTREAM_DISCONNECTED
@@ -164,8 +164,9 @@ class WebSockets:
             turn = self._successor(flow, socket, lane_of(event))
         if kind == "error" and not turn.has_begun:
             turn.call.state = CallState.MEASURED  # the provider refused it, so it costs nothing
-            status = event.get("status")
-            self._end(flow, socket, turn, status if type(status) is int else 400, error_name(event))
+            status = status if type(status := event.get("status")) is int else 400
+            learn(self.core, turn.call, status)
+            self._end(flow, socket, turn, status, error_name(event))
             return True
         return self._follow(flow, socket, turn, kind, event)
 

@@ -9,9 +9,14 @@ from addons.core import Core
 from addons.ledger.spend import highest
 from addons.llm.call import LLMCall
 from addons.llm.denial import Denial
+from addons.llm.model_limits.check import shape
+from addons.llm.model_limits.memory import REMEMBERED_SECONDS, Downgrade
 from addons.llm.model_rules import Decision, choose
 
 logger = logging.getLogger(__name__)
+
+_REFUSALS = (400, 404)
+"""The statuses by which a provider says that a model does not take such a request, or that there is no such model."""
 
 
 def apply_rules(core: Core, call: LLMCall, set_model: Callable[[bytes], None]) -> Denial | None:
@@ -32,6 +37,9 @@ def apply_rules(core: Core, call: LLMCall, set_model: Callable[[bytes], None]) -
         body=call.body,
         priced=lambda model: core.has_price(call, model),
         full_name=lambda model: core.prices.full_name(call.provider.name, model),
+        input_tokens=call.request.input_tokens,
+        window=lambda model: core.prices.context_window(call.provider.name, model),
+        refused_before=lambda model: bool(core.refused_downgrades) and _to(call, model) in core.refused_downgrades,
     )
     if decision is None or decision.skip:
         core.counts.not_routed += 1
@@ -39,6 +47,7 @@ def apply_rules(core: Core, call: LLMCall, set_model: Callable[[bytes], None]) -
             core.counts.routing_skipped[decision.skip] += 1
         return None
     is_downgrade = decision.rule.action == "downgrade"
+    call.downgrade = _to(call, decision.target) if is_downgrade else None
     if is_downgrade and "model" in call.body:
         set_model(orjson.dumps(decision.target))
         call.body["model"] = decision.target
@@ -49,6 +58,21 @@ def apply_rules(core: Core, call: LLMCall, set_model: Callable[[bytes], None]) -
         return _block(core, call, decision)
     _downgrade(core, call, decision)
     return None
+
+
+def learn(core: Core, call: LLMCall, status: int) -> None:
+    """Take in the status that the provider answered a call with: whether it refused what a model rule made of it."""
+    if (downgrade := call.downgrade) and status in _REFUSALS:
+        core.refused_downgrades.add(downgrade)
+        text = "%s answered %d to a call whose model %s was replaced by %s: for %d minutes, calls like it (%s) keep %s"
+        minutes, has = REMEMBERED_SECONDS // 60, ", ".join(downgrade.shape) or "no special parameters"
+        provider, model, target, _ = downgrade
+        logger.warning(text, provider, status, model, target, minutes, has, model)
+
+
+def _to(call: LLMCall, target: str) -> Downgrade:
+    """Return the downgrade of this call to another model; its body and its model are still those asked for."""
+    return Downgrade(call.provider.name, call.model, target, shape(call.body))
 
 
 def _downgrade(core: Core, call: LLMCall, decision: Decision) -> None:

@@ -9,6 +9,7 @@ from addons.callers.attribution import Attribution
 from addons.ledger.budgets import Standing
 from addons.ledger.spend import Ticket
 from addons.llm.denial import Denial
+from addons.llm.model_limits.memory import Downgrade
 from addons.llm.providers import Provider, StreamMeter, WireFormat
 from addons.llm.request import LLMRequest
 from addons.llm.routes import Tracked
@@ -80,6 +81,8 @@ class LLMCall:
     """The name of the model rule that fired."""
     route_reason: str = ""
     """The reason, for the client, why the model rule fired."""
+    downgrade: Downgrade | None = None
+    """What the model rule did, to be remembered if the provider refuses it."""
 
     cache_key: bytes | None = None
     leads: bool = False

@@ -3,7 +3,6 @@
 The rules are in data/routing.json.
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -11,13 +10,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-DEFAULT_OPT_OUT_HEADER = "X-ModelTrack-No-Route"
+from addons.llm.model_limits.check import why_refused
+from addons.llm.model_limits.names import BEDROCK_PREFIX, bare, undated
 
-# Bedrock's ids of Anthropic's models begin like this: anthropic.claude-…, us.anthropic.claude-…,
-# arn:…/us.anthropic.claude-….
-_BEDROCK_PREFIX = re.compile(r"(?:arn:[^/]*/)?(?:[a-z-]+\.)?anthropic\.")
-_BEDROCK_VERSION = re.compile(r"-v\d+(?::\d+)?\Z")
-_DATE = re.compile(r"-(?:\d{8}|\d{4}-\d{2}-\d{2})(?:-v\d+(?::\d+)?)?\Z")
+DEFAULT_OPT_OUT_HEADER = "X-ModelTrack-No-Route"
 
 Name = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
@@ -39,19 +35,18 @@ class Rule(BaseModel):
 
     def covers(self, provider: str, family: str, model: str) -> bool:
         """Return whether the rule applies to this model; it never applies to its own `to_model`."""
-        bare = _bare(model)
-        undated = _undated(bare if bare == model else _BEDROCK_VERSION.sub("", bare))
+        names = bare(model), undated(model)
         return (
             self.enabled
             and self.provider in ("", provider, family)
-            and undated != _undated(_bare(self.to_model))
-            and any(fnmatchcase(bare, p) or fnmatchcase(undated, p) for p in map(_bare, self.from_models))
+            and undated(model) != undated(bare(self.to_model))
+            and any(fnmatchcase(name, pattern) for pattern in map(bare, self.from_models) for name in names)
         )
 
     def target(self, model: str) -> str:
         """Return the model to use instead, with the Bedrock prefix of the requested model."""
-        prefix = _BEDROCK_PREFIX.match(model)
-        return (prefix[0] if prefix else "") + _bare(self.to_model)
+        prefix = BEDROCK_PREFIX.match(model)
+        return (prefix[0] if prefix else "") + bare(self.to_model)
 
 
 class RoutingFile(BaseModel):
@@ -81,8 +76,7 @@ class Decision:
     target: str
     """The model to use; where the rule refuses the call, the model to recommend."""
     skip: str = ""
-    """Why the model is kept after all: opt_out, compressed_body, signed_request, signed_thinking or unpriced_target; ""
-    where it is replaced."""
+    """Why the model is kept after all, as docs/budgets-and-rules.md lists it; "" where it is replaced."""
 
 
 def choose(
@@ -97,12 +91,17 @@ def choose(
     body: dict[str, Any],
     priced: Callable[[str], bool],
     full_name: Callable[[str], str] = str,
+    input_tokens: int = 0,
+    window: Callable[[str], int | None] = lambda model: None,
+    refused_before: Callable[[str], bool] = lambda model: False,
 ) -> Decision | None:
     """Return what the first enabled rule that fires decides; None where no rule fires.
 
     `percent` is how much of the fullest budget is spent, None where no budget covers the request. `fixed` says why the
     request must not be changed, "" where it may. `priced` returns whether a model's price is known. `full_name` returns
-    the provider's name of a model that a rule names only in part.
+    the provider's name of a model that a rule names only in part. `input_tokens` is the estimated size of the prompt,
+    and `window` returns the size of a model's context. `refused_before` returns whether the provider has just refused
+    a request like this one for a model.
     """
     if percent is None:
         return None
@@ -111,13 +110,15 @@ def choose(
             target = full_name(rule.target(model))
             if rule.action == "block_expensive":
                 return Decision(rule, target)
-            reasons = {
-                "opt_out": opted_out,
-                fixed: fixed != "",
-                "signed_thinking": family == "anthropic" and has_signed_thinking(body),
-                "unpriced_target": not priced(target),
-            }
-            return Decision(rule, target, next((name for name, holds in reasons.items() if holds), ""))
+            skip = (
+                ("opt_out" if opted_out else "")
+                or fixed
+                or ("signed_thinking" if family == "anthropic" and has_signed_thinking(body) else "")
+                or ("" if priced(target) else "unpriced_target")
+                or why_refused(target, body, input_tokens, window(target))
+                or ("refused_before" if refused_before(target) else "")
+            )
+            return Decision(rule, target, skip)
     return None
 
 
@@ -135,11 +136,3 @@ def has_signed_thinking(body: dict[str, Any]) -> bool:
         block.get("type") == "redacted_thinking" or (block.get("type") == "thinking" and block.get("signature"))
         for block in blocks
     )
-
-
-def _bare(model: str) -> str:
-    return _BEDROCK_PREFIX.sub("", model, count=1) if _BEDROCK_PREFIX.match(model) else model
-
-
-def _undated(model: str) -> str:
-    return _DATE.sub("", model)

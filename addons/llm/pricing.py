@@ -58,6 +58,11 @@ class Prices:
     def known(self, provider: str, model: str) -> bool:
         return self.find(provider, model) is not None
 
+    def context_window(self, provider: str, model: str) -> int | None:
+        """Return how many tokens the model's context holds, None if that is not known."""
+        price = self.find(provider, model)
+        return price.context_window if price else None
+
     def full_name(self, provider: str, model: str) -> str:
         """Return the model's name, with the date and version that Bedrock wants in `us.anthropic.claude-haiku-4-5`
         where only one form of the name has a price.

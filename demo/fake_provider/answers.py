@@ -53,6 +53,10 @@ class Reply:
     web_searches: int = 0
     compaction: int = 0
     """Input tokens of a compaction pass, which Anthropic's totals leave out; 0: there was no such pass."""
+    strict: int = 0
+    """1: refuse with 400 what the real models refuse, as `refusals.py` says."""
+    absent: str = ""
+    """The name of a model that gets a 404, as if there were none."""
     outcome: str = "completed"
     """The status of a response in the Responses API: `completed`, `incomplete` or `failed`."""
 

@@ -15,6 +15,7 @@ import orjson
 from demo.fake_provider import bedrock, openai
 from demo.fake_provider.answers import Api, Reply, anthropic_events, anthropic_message, error, other
 from demo.fake_provider.messages import ReceivedRequest, head, split_body, split_head
+from demo.fake_provider.refusals import refusal
 from demo.fake_provider.websocket import ResponsesSocket, accept
 
 # The end of the path decides, and the first pattern that matches; the model may be in the path.
@@ -138,6 +139,12 @@ class Connection(asyncio.Protocol):
             return
         api, path_model = found
         model = reply.model or path_model or str(body.get("model"))
+        if reply.absent and reply.absent in (path_model, body.get("model")):
+            self._send_json(404, error(is_anthropic, 404, f"model: {reply.absent}"))
+            return
+        if reply.strict and (message := refusal(path_model or str(body.get("model")), body)):
+            self._send_json(400, error(is_anthropic, 400, message))
+            return
         if api is openai.RESPONSES and body.get("background") is True:
             reply = openai.in_background(reply)
         streams = api.always_streams or body.get("stream") is True

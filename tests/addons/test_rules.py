@@ -12,6 +12,7 @@ from addons.budget import Budgets
 from addons.core import Core
 from addons.flow.admission import Admission
 from addons.flow.attached import call_of
+from addons.llm.call import CallState
 from addons.rules import ModelRules
 
 from .cores import answer, arrived, spend, started
@@ -37,16 +38,29 @@ def core(tmp_path: Path) -> Iterator[Core]:
         yield core
 
 
-def ruled(core: Core, percent: int, path: str = "/v1/messages", body: object = BODY, **headers: str) -> http.HTTPFlow:
-    """Return the flow of a call whose team has spent this percentage of its budget."""
+def ruled(
+    core: Core,
+    percent: int,
+    path: str = "/v1/messages",
+    body: object = BODY,
+    status: int = 200,
+    is_sent: bool = True,
+    **headers: str,
+) -> http.HTTPFlow:
+    """Return the flow of a call whose team has now spent this percentage more of its budget, and which got this status.
+
+    The provider answers, unless `is_sent` is false: then the proxy does.
+    """
     spend(core, percent * 10**7)
     flow = arrived(core, path, body, team="t", **headers)
     Budgets(core, Admission(core)).request(flow)
     rules = ModelRules(core)
     with taddons.context(rules):
         rules.request(flow)
-        if not flow.response:
-            flow.response = tutils.tresp()
+        call = call_of(flow)
+        if not flow.response and call:
+            flow.response = tutils.tresp(status_code=status)
+            call.state = CallState.SENT if is_sent else call.state
         rules.responseheaders(flow)
     return flow
 
@@ -102,6 +116,54 @@ def test_block_expensive_refuses_the_call_and_names_the_cheaper_model(tmp_path: 
     assert answer(flow)["error"]["message"] == message
     call = call_of(flow)
     assert call and (call.blocked_by, call.error) == ("rule", "model_blocked")
+
+
+@pytest.mark.parametrize("status", [400, 404])
+def test_a_downgrade_that_the_provider_refused_is_not_tried_again(
+    core: Core, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    ruled(core, 70, status=status)
+    expected = (
+        f"anthropic answered {status} to a call whose model claude-sonnet-4-6 was replaced by claude-haiku-4-5:"
+        " for 10 minutes, calls like it (max_tokens) keep claude-sonnet-4-6"
+    )
+    assert expected in caplog.messages
+    assert ruled(core, 0).request.raw_content == BODY
+    assert dict(core.counts.routing_skipped) == {"refused_before": 1}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [BODY.replace(b"-4-6", b"-4-6-20260218"), BODY.replace(b"{", b'{"temperature":0,')],
+    ids=["another model", "another shape"],
+)
+def test_calls_of_another_kind_are_still_downgraded(core: Core, body: bytes) -> None:
+    ruled(core, 70, status=400)
+    assert b"claude-haiku-4-5" in (ruled(core, 0, body=body).request.raw_content or b"")
+
+
+@pytest.mark.parametrize(("status", "is_sent"), [(200, True), (401, True), (429, True), (500, True), (404, False)])
+def test_other_answers_teach_nothing(core: Core, status: int, is_sent: bool) -> None:
+    ruled(core, 70, status=status, is_sent=is_sent)
+    assert not core.refused_downgrades
+
+
+def test_a_refused_call_that_was_not_downgraded_teaches_nothing(core: Core) -> None:
+    ruled(core, 70, status=400, no_route="true")
+    assert not core.refused_downgrades
+
+
+def test_a_downgrade_that_the_target_is_known_to_refuse_is_left_out(core: Core) -> None:
+    body = {"model": "claude-sonnet-4-6", "max_tokens": 9, "thinking": {"type": "adaptive"}, "messages": []}
+    flow = ruled(core, 70, body=body)
+    assert b"claude-sonnet-4-6" in (flow.request.raw_content or b"")
+    assert dict(core.counts.routing_skipped) == {"thinking": 1}
+
+
+def test_a_prompt_that_fills_the_cheaper_models_context_keeps_its_model(core: Core) -> None:
+    body = {"model": "claude-sonnet-4-6", "max_tokens": 9, "messages": [{"role": "user", "content": "abc " * 200_000}]}
+    ruled(core, 70, body=body)
+    assert dict(core.counts.routing_skipped) == {"context": 1}
 
 
 def test_an_exception_leaves_the_call_its_model(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:

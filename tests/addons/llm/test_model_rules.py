@@ -121,11 +121,24 @@ REDACTED = {"messages": [{"role": "assistant", "content": [{"type": "redacted_th
         ({"body": REDACTED}, "signed_thinking"),
         ({"body": {"messages": [None, {"content": "x"}, {"content": [1]}]}}, ""),
         ({"priced": lambda model: False}, "unpriced_target"),
+        ({"body": {"thinking": {"type": "adaptive"}}}, "thinking"),
+        ({"body": {"output_config": {"effort": "high"}}}, "effort"),
+        ({"body": {"max_tokens": 64_001}}, "max_tokens"),
+        ({"input_tokens": 190_000, "window": {"claude-haiku-4-5": 200_000}.get}, "context"),
+        ({"input_tokens": 190_000, "window": {"claude-sonnet-4-6": 200_000}.get}, ""),
+        ({"refused_before": lambda model: model == "claude-haiku-4-5"}, "refused_before"),
     ],
 )
 def test_a_downgrade_that_the_turn_would_not_survive_is_skipped(request_: dict[str, Any], reason: str) -> None:
     decision = decide({}, **request_)
     assert decision and decision.skip == reason
+
+
+def test_nothing_is_looked_at_where_no_rule_fires() -> None:
+    def fail(model: str) -> Any:
+        raise AssertionError
+
+    assert decide({}, percent=69.0, priced=fail, full_name=fail, window=fail, refused_before=fail) is None
 
 
 def test_opting_out_of_routing_does_not_help_against_a_refusal() -> None:

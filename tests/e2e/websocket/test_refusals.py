@@ -88,6 +88,18 @@ def test_a_downgrade_changes_the_models_bytes_only(gate: Proxy, fake: FakeProvid
     assert (event["cost_usd"], event["saved_usd"]) == (0.00027, 0.00423)
 
 
+def test_after_a_downgraded_response_is_refused_the_next_one_keeps_its_model(gate: Proxy, fake: FakeProvider) -> None:
+    with sdk(gate.url, "learns", team="down") as connection:
+        answer(connection)  # spends the budget, if no other test has
+        fake.clear()
+        [refused] = answer(connection, "status=400", temperature=0.5)
+        answered = answer(connection, temperature=0.7)
+        other_shape = answer(connection)
+    assert (refused.type, refused.status) == ("error", 400)
+    assert (answered[-1].response.model, other_shape[-1].response.model) == ("gpt-4o", "gpt-4o-mini")
+    assert [message["model"] for message in messages(fake)] == ["gpt-4o-mini", "gpt-4o", "gpt-4o-mini"]
+
+
 def test_a_socket_may_opt_out_of_the_rules(gate: Proxy) -> None:
     with sdk(gate.url, "opt-out", "down", **{"X-ModelTrack-No-Route": "true"}) as connection:
         models = [answer(connection)[-1].response.model for _ in range(2)]
