@@ -28,7 +28,7 @@ PARTS = (
 """Parts of the counts before: of cache writes, output and input. A line leaves out those that are 0."""
 TEXTS = ("session_id", "trace_id", "blocked_by", "error", "prompt_hash", "prompt_template_id")
 OPTIONAL = ("ttft_ms", "status_code", "system_prompt_tokens", "user_prompt_tokens")
-FLAGS = ("is_streaming", "cache_hit", "usage_estimated", "prewarm")
+FLAGS = ("is_streaming", "cache_hit", "usage_estimated", "prewarm", "replayed", "answered_locally")
 LISTS = ("unpriced_usage",)
 """Lists of texts. Their column is a JSON array, or "" for an empty one."""
 MONEY = {"cost_usd": "cost_nanos", "saved_usd": "saved_nanos"}
@@ -41,8 +41,8 @@ EXTRA = (
 other events."""
 
 COST = ("cost_nanos", "requests", "unpriced", "unpriced_usage")
-"""The measures that every sum of money needs. `unpriced` are the calls that are not in `cost_nanos` for want of a price,
-`unpriced_usage` those of which a part is not."""
+"""The measures that every sum of money needs. `unpriced` are the calls that `cost_nanos` lacks for want of a price,
+`unpriced_usage` those of which it lacks a part."""
 
 INPUT = ("input_tokens", "cache_read_tokens", "cache_write_tokens")
 BILLED = (*INPUT, "output_tokens")

@@ -11,6 +11,8 @@ ALTER TABLE events ADD COLUMN audio_output_tokens INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE events ADD COLUMN image_input_tokens INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE events ADD COLUMN image_output_tokens INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE events ADD COLUMN prewarm INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE events ADD COLUMN replayed INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE events ADD COLUMN answered_locally INTEGER NOT NULL DEFAULT 0;
 -- A JSON array of paths in the provider's usage; '' where all of it has a price.
 ALTER TABLE events ADD COLUMN unpriced_usage TEXT NOT NULL DEFAULT '';
 

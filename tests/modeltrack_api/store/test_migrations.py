@@ -15,9 +15,11 @@ from modeltrack_api.store.measures import (
     FLAGS,
     GPU_MEASURES,
     LABELS,
+    LISTS,
     MEASURES,
     MONEY,
     OPTIONAL,
+    PARTS,
     PROMPT_MEASURES,
     TEXTS,
 )
@@ -30,12 +32,16 @@ HASHES = (
     "4e31f5e36e6e0e8d74feeee212d55cc5307c42c59b465d64a9284545f5f6b1ea",
     "ab542d17802d5dfa58e1b340af9968bcdf9362d06b2e1c4c2f252141e45e1ac3",
     "50853e39ce34a18ca168802cff5197efc4793ec8ce55d3e64f9baea785fd9598",
+    "2fc2009749e7a76693a5a5d347f85fe21f8aff335622b8737c6f121bf6f38976",
 )
 """The SHA-256 of each migration that was released."""
 
 COLUMNS = {
     "series": ("id", *LABELS),
-    "events": ("id", "event_id", "ts", "series", *MONEY.values(), *COUNTS, *FLAGS, *OPTIONAL, *TEXTS, "extra"),
+    "events": (
+        *("id", "event_id", "ts", "series", *MONEY.values(), *COUNTS, *PARTS, *FLAGS, *OPTIONAL, *TEXTS, *LISTS),
+        "extra",
+    ),
     "facts": ("id", "start", "series", *MEASURES),
     "hourly": ("start", "series", *MEASURES),
     "daily": ("start", "series", *MEASURES),
@@ -151,10 +157,12 @@ def test_a_database_that_4e2178a_made_gives_the_sums_that_a_new_one_gives(tmp_pa
 def test_a_database_that_4e2178a_made_keeps_what_people_put_in(tmp_path: Path) -> None:
     old = dumped(tmp_path / "old.db")
     tables = (*INPUT, "log_files", "sqlite_sequence")
-    before = {table: old.execute(f"SELECT * FROM {table}").fetchall() for table in tables}
+    columns = {table: ", ".join(name for _, name, *_ in old.execute(f"PRAGMA table_info({table})")) for table in tables}
+    before = {table: old.execute(f"SELECT {columns[table]} FROM {table}").fetchall() for table in tables}
     old.close()
     store = opened(tmp_path / "old.db")
-    assert {table: store.writer.execute(f"SELECT * FROM {table}").fetchall() for table in tables} == before
+    now = {table: store.writer.execute(f"SELECT {columns[table]} FROM {table}").fetchall() for table in tables}
+    assert now == before
     store.close()
 
 
