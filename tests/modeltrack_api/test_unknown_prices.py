@@ -1,7 +1,7 @@
 """Test that no call answers 0 where a price is not known, and that each sum of money says what it leaves out.
 
-The log has teams, models, sessions, days and the like of four kinds, by which they are named: all, some or none of their
-calls have a price, or nothing has that their calls were billed for.
+The log has teams, models, sessions, days and the like of four kinds, by which they are named. All, some or
+none of their calls have a price, or nothing has that their calls were billed for.
 """
 
 import re
