@@ -9,10 +9,10 @@ import { count, NO_PRICE, usd } from "./format.js";
  */
 export function sum(amount, row, format = usd) {
   const missing = leftOut(row);
-  if (!missing) return amount === null ? el("span", { class: "quiet", title: "There is no price for it." }, NO_PRICE) : format(amount);
-  const calls = (row.unpriced_requests ?? 0) + (row.unpriced_usage_requests ?? 0);
-  if (amount === null) return el("span", { class: "quiet", title: missing }, NO_PRICE);
-  return el("span", { title: missing }, badge(`+ ${count(calls)} ${NO_PRICE}`, "warn"), format(amount));
+  if (amount === null) return el("span", { class: "quiet", title: missing || "Its price is not known." }, NO_PRICE);
+  if (!missing) return format(amount);
+  const number = (row.unpriced_requests ?? 0) + (row.unpriced_usage_requests ?? 0);
+  return el("span", { title: missing, class: "lacking" }, badge(`+ ${count(number)} ${NO_PRICE}`, "warn"), format(amount));
 }
 
 /** Says in a sentence what a sum leaves out; "" if that is nothing. */
@@ -26,6 +26,13 @@ export function leftOut({ unpriced_requests: none = 0, unpriced_usage_requests: 
 }
 
 const calls = (number) => (number === 1 ? "1 call has" : `${count(number)} calls have`);
+
+/** Says the same in a few words, for the note below a figure; `other` if nothing is left out. */
+export function note({ unpriced_requests: none = 0, unpriced_usage_requests: part = 0 }, other = null) {
+  if (!none && !part) return other;
+  const whole = none && `${count(none)} ${none === 1 ? "call" : "calls"} without a price left out`;
+  return [whole, part && `${count(part)} ${none ? "" : part === 1 ? "call " : "calls "}left out in part`].filter(Boolean).join(", ");
+}
 
 /** Adds amounts up. The sum is null if none of them is known. */
 export function added(amounts) {

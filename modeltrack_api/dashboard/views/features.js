@@ -1,7 +1,7 @@
 import { href } from "../address.js";
 import { card, el, stat, stats } from "../dom.js";
 import { about, count, name, usd } from "../format.js";
-import { leftOut, spend, together } from "../money.js";
+import { note, spend, together } from "../money.js";
 import { empty } from "../states.js";
 import { table } from "../table.js";
 import * as tokens from "../tokens.js";
@@ -33,7 +33,7 @@ function one(feature) {
     el("p", {}, el("a", { href: href("features") }, "← All features")),
     stats(
       stat("Feature", el("span", { class: "name" }, feature.feature)),
-      stat("Spend", usd(total.amount), leftOut(total)),
+      stat("Spend", usd(total.amount), note(total)),
       stat("Input tokens a call", count(Math.round(feature.avg_tokens.avg_input_tokens)), "at full price"),
       stat("Cache reads a call", count(Math.round(feature.avg_tokens.avg_cache_read_tokens))),
       stat("Output tokens a call", count(Math.round(feature.avg_tokens.avg_output_tokens))),

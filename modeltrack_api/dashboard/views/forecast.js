@@ -2,7 +2,7 @@ import { change } from "../address.js";
 import { axis, chart, colour, line } from "../charts.js";
 import { card, el, field, option, stat, stats } from "../dom.js";
 import { name, signed, usd } from "../format.js";
-import { leftOut, sum } from "../money.js";
+import { note, sum } from "../money.js";
 import { empty } from "../states.js";
 import { table } from "../table.js";
 
@@ -26,7 +26,7 @@ export default {
         stat("Next month", usd(summary.projected_next_month)),
         stat("Next quarter", usd(summary.projected_next_quarter)),
         stat("Growth a month", signed(summary.growth_rate_pct)),
-        stat("Confidence", summary.confidence, leftOut(summary)),
+        stat("Confidence", summary.confidence, note(summary)),
       ),
       el("div", { class: "row" }, choice("horizon_days", "Ahead", HORIZONS, params), choice("granularity", "By", STEPS, params)),
       drawn(found),

@@ -1,7 +1,7 @@
 import { axis, bars, chart } from "../charts.js";
 import { card, el, stat, stats } from "../dom.js";
 import { count, name, percent, usd } from "../format.js";
-import { added, leftOut, sum, together } from "../money.js";
+import { added, note, sum, together } from "../money.js";
 import { empty } from "../states.js";
 import { table } from "../table.js";
 
@@ -24,7 +24,7 @@ export default {
     return [
       stats(
         stat("Infrastructure", usd(infra.total_infra_cost)),
-        stat("Models", usd(models.amount), leftOut(models)),
+        stat("Models", usd(models.amount), note(models)),
         stat("Together", usd(added([infra.total_infra_cost, models.amount]))),
       ),
       infra.by_service.length ? null : none(),

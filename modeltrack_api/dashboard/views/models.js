@@ -1,7 +1,7 @@
 import { chart, plain, ranks } from "../charts.js";
 import { about, count, name, short, usd } from "../format.js";
 import { card, stat, stats } from "../dom.js";
-import { leftOut, spend, together } from "../money.js";
+import { note, spend, together } from "../money.js";
 import { empty } from "../states.js";
 import { table } from "../table.js";
 import * as tokens from "../tokens.js";
@@ -23,7 +23,7 @@ export default {
     const dearest = models.slice(0, CHARTED);
     return [
       stats(
-        stat("Spend", usd(whole.amount), leftOut(whole)),
+        stat("Spend", usd(whole.amount), note(whole)),
         stat("Requests", count(all("request_count"))),
         stat("Input tokens", short(all("total_input_tokens")), "at full price"),
         stat("Cache reads and writes", `${short(all("total_cache_read_tokens"))} · ${short(all("total_cache_write_tokens"))}`),

@@ -1,7 +1,7 @@
 import { href } from "../address.js";
 import { card, el, stat, stats } from "../dom.js";
 import { count, name, percent, usd } from "../format.js";
-import { leftOut } from "../money.js";
+import { note } from "../money.js";
 import { empty } from "../states.js";
 import { ALL, shares, spendByDay } from "./common.js";
 
@@ -24,11 +24,11 @@ export default {
     if (!overview.total_requests) return empty();
     const hasDates = "start_date" in query || "end_date" in query;
     const spends = hasDates
-      ? [stat("Spend in these dates", usd(overview.spend_this_month), leftOut(overview))]
+      ? [stat("Spend in these dates", usd(overview.spend_this_month), note(overview))]
       : [
-          stat("Spend today", usd(overview.spend_today), without(overview.unpriced_requests_today)),
-          stat("This week", usd(overview.spend_this_week), without(overview.unpriced_requests_this_week, "from Monday")),
-          stat("This month", usd(overview.spend_this_month), without(overview.unpriced_requests_this_month)),
+          stat("Spend today", usd(overview.spend_today), note({ unpriced_requests: overview.unpriced_requests_today })),
+          stat("This week", usd(overview.spend_this_week), note({ unpriced_requests: overview.unpriced_requests_this_week }, "from Monday")),
+          stat("This month", usd(overview.spend_this_month), note({ unpriced_requests: overview.unpriced_requests_this_month })),
         ];
     return [
       warnings(budgets),
@@ -36,8 +36,8 @@ export default {
         ...spends,
         stat("Requests", count(overview.total_requests)),
         stat("Refused", count(overview.blocked_requests), part(overview.blocked_requests, overview.total_requests)),
-        stat("Saved by cache", usd(overview.saved_by_cache), without(overview.unpriced_hits)),
-        stat("Saved by downgrades", usd(overview.saved_by_routing), without(overview.unpriced_routed)),
+        stat("Saved by cache", usd(overview.saved_by_cache), note({ unpriced_requests: overview.unpriced_hits })),
+        stat("Saved by downgrades", usd(overview.saved_by_routing), note({ unpriced_requests: overview.unpriced_routed })),
         top("Top model", overview.top_model, "model"),
         top("Top team", overview.top_team, "team"),
       ),
@@ -54,9 +54,6 @@ export default {
 };
 
 const top = (label, found, key) => stat(label, found ? el("span", { class: "name" }, name(found[key])) : "–", found && usd(found.spend));
-
-/** Notes how many calls a sum leaves out; else `note`. */
-const without = (unpriced, note) => (unpriced ? `${count(unpriced)} ${unpriced === 1 ? "call" : "calls"} without a price left out` : note);
 
 const part = (some, all) => (some ? `${percent((some / all) * 100)} of requests` : null);
 

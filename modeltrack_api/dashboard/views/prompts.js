@@ -1,7 +1,7 @@
 import { change } from "../address.js";
 import { card, el, field, option, stat, stats } from "../dom.js";
 import { about, count, name, names, usd } from "../format.js";
-import { leftOut, spend } from "../money.js";
+import { note, spend } from "../money.js";
 import { empty } from "../states.js";
 import { table } from "../table.js";
 import { ALL } from "./common.js";
@@ -37,7 +37,7 @@ export default {
     return [
       stats(
         stat("Prompts", count(summary.total_unique_prompts)),
-        stat("Could have been saved", usd(summary.potential_savings), leftOut(summary) || "see the suggestions"),
+        stat("Could have been saved", usd(summary.potential_savings), note(summary, "see the suggestions")),
         found("Most expensive", dearest, (it) => usd(it.total_cost)),
         found("Longest system prompt", longest, (it) => `${count(Math.round(it.avg_system_tokens))} tokens`),
         found("Most repeated", cacheable, (it) => `${count(it.request_count)} calls`),
@@ -47,7 +47,7 @@ export default {
   },
 };
 
-const found = (label, prompt, note) => stat(label, prompt ? el("span", { class: "name" }, name(prompt.id)) : "–", prompt && note(prompt));
+const found = (label, prompt, told) => stat(label, prompt ? el("span", { class: "name" }, name(prompt.id)) : "–", prompt && told(prompt));
 
 function advice({ optimization_suggestions: texts }) {
   if (!texts.length) return "–";

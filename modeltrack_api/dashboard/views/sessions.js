@@ -1,7 +1,7 @@
 import { href } from "../address.js";
 import { card, el, stat, stats } from "../dom.js";
 import { clock, count, duration, moment, name, names, usd } from "../format.js";
-import { leftOut, spend } from "../money.js";
+import { note, spend } from "../money.js";
 import { empty } from "../states.js";
 import { table } from "../table.js";
 import * as tokens from "../tokens.js";
@@ -29,7 +29,7 @@ function one({ summary, events, truncated }) {
     el("p", {}, el("a", { href: href("sessions") }, "← All sessions")),
     stats(
       stat("Session", el("span", { class: "name" }, summary.session_id), names(summary.team)),
-      stat("Spend", usd(summary.total_cost), leftOut(summary)),
+      stat("Spend", usd(summary.total_cost), note(summary)),
       stat("Calls", count(summary.request_count), traces > 0 && `${traces} ${traces === 1 ? "trace" : "traces"}`),
       stat("Duration", duration(summary.duration_seconds), `from ${moment(summary.first_seen)}`),
     ),

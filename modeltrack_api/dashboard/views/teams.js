@@ -63,7 +63,7 @@ const BUDGET = [
   { head: "Limit", value: (b) => b.monthly_limit, cell: (b) => usd(b.monthly_limit), num: true },
   { head: "Left", value: (b) => b.remaining, cell: (b) => usd(b.remaining), num: true },
   { head: "Month's end, at this rate", value: (b) => b.projected_month_end, cell: (b) => usd(b.projected_month_end), num: true },
-  { head: "Runs out", value: (b) => b.exhausted_on ?? "9", cell: (b) => b.exhausted_on ?? "not this month" },
+  { head: "Runs out", value: (b) => b.exhausted_on ?? "9", cell: (b) => b.exhausted_on ?? (b.spend === null ? "not known" : "not this month") },
   { head: "Then", value: (b) => b.action, cell: (b) => (b.action === "block" ? "refuses" : "warns") },
 ];
 

@@ -284,8 +284,7 @@ def infrastructure(log: Log) -> Any:
         average = round(int(sum(percents) * 10**6) / len(percents) / 10**6, 2) if percents else None
         utilization.append(row | {"avg_utilization": average})
     return {
-        "total_infra_cost": _costs(found)["cost"],
-        "unpriced_events": _costs(found)["unpriced_events"],
+        **{name.replace("cost", "total_infra_cost"): value for name, value in _costs(found).items()},
         "by_service": [
             {"service": name, **_costs(events), "events": len(events)} for name, events in groups(found, "service")
         ],
