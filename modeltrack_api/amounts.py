@@ -17,6 +17,14 @@ def usd_or_null(nanos: int | None) -> Decimal | None:
     return None if nanos is None else usd(nanos)
 
 
+def known(nanos: int | None, unpriced: int | None) -> int | None:
+    """Return a sum of nano-USD; None where it is 0 while something in it has no known price.
+
+    `unpriced` is how many calls are not in the sum, or only in part.
+    """
+    return None if unpriced and not nanos else nanos or 0
+
+
 def usd_each(nanos: int | None, count: int | None) -> Decimal:
     """Return the average in USD, rounded to the nano-USD; 0 for a count of 0."""
     return usd(int((Decimal(nanos or 0) / count).to_integral_value(ROUND_HALF_EVEN))) if count else Decimal(0)

@@ -4,7 +4,7 @@ The names follow https://prometheus.io/docs/practices/naming.
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -12,6 +12,8 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
 from addons.ledger.money import NANOS_PER_USD
+from modeltrack_api.amounts import known
+from modeltrack_api.queries.common import Sum
 from modeltrack_api.store.sums import LLM, totals
 from modeltrack_api.utc import ALWAYS
 from modeltrack_api.web.handler import Ask, Reply
@@ -21,15 +23,24 @@ _MOST_SERIES = 1000
 _OTHER = "(other)"
 _SUMS = {
     "requests": ("requests", "LLM calls."),
-    "input_tokens": ("input_tokens", "Input tokens, including those read from or written to the provider's cache."),
-    "output_tokens": ("output_tokens", "Output tokens."),
+    "input_tokens": ("input_tokens", "Input tokens at full price, without those of the provider's cache."),
+    "cache_read_tokens": ("cache_read_tokens", "Input tokens read from the provider's cache."),
+    "cache_write_tokens": ("cache_write_tokens", "Input tokens written to the provider's cache."),
+    "output_tokens": ("output_tokens", "Output tokens, reasoning included."),
+    "hit_tokens": ("hit_tokens", "Tokens of the answers that ModelTrack's cache repeated, which nobody billed."),
     "cost_nanos": ("spend_usd", "Cost in USD."),
     "saved_by_cache": ("saved_by_cache_usd", "Cost in USD that cache hits saved."),
     "saved_by_routing": ("saved_by_routing_usd", "Cost in USD that cheaper models saved."),
     "blocked": ("blocked_requests", "Calls refused by a budget, by a rule, or because the model has no known price."),
     "unpriced": ("unpriced_requests", "Calls of models without a known price."),
+    "unpriced_usage": ("unpriced_usage_requests", "Calls of which a part has no known price."),
 }
-_USD = ("cost_nanos", "saved_by_cache", "saved_by_routing")
+_UNKNOWN = {
+    "cost_nanos": ("unpriced", "unpriced_usage"),
+    "saved_by_cache": ("unsaved_hits",),
+    "saved_by_routing": ("unsaved_routed",),
+}
+"""The amounts of money, each with the counts of what is not in it."""
 _WAITING = {
     "alerts": ("Alerts that are not dismissed.", "SELECT count(*) FROM alerts WHERE dismissed_at IS NULL"),
     "unsent_messages": (
@@ -80,15 +91,25 @@ def _spend(db: sqlite3.Connection) -> Iterator[Metric]:
         name: CounterMetricFamily(f"modeltrack_api_{metric}", text, labels=["team", "app", "model"])
         for name, (metric, text) in _SUMS.items()
     }
-    other = dict.fromkeys(_SUMS, 0)
-    for row in totals(db, ALWAYS, by=_KEYS, measures=tuple(_SUMS)):
+    measures = tuple({*_SUMS, *(name for names in _UNKNOWN.values() for name in names)})
+    other = dict.fromkeys(measures, 0)
+    for row in totals(db, ALWAYS, by=_KEYS, measures=measures):
         labels = tuple(row[key] for key in _KEYS)
-        for name, family in families.items():
-            if labels in kept:
-                family.add_metric(labels, row[name] / NANOS_PER_USD if name in _USD else row[name])
-            else:
-                other[name] += row[name]
+        if labels in kept:
+            _add(families, labels, row)
+        else:
+            other = {name: total + row[name] for name, total in other.items()}
     if any(other.values()):
-        for name, family in families.items():
-            family.add_metric([_OTHER] * 3, other[name] / NANOS_PER_USD if name in _USD else other[name])
+        _add(families, [_OTHER] * 3, other)
     yield from families.values()
+
+
+def _add(families: Mapping[str, CounterMetricFamily], labels: Sequence[str], row: Sum) -> None:
+    """Add one value to each metric. An amount of which nothing is known has none, rather than 0."""
+    for name, family in families.items():
+        value = row[name]
+        if name in _UNKNOWN:
+            nanos = known(value, sum(row[count] for count in _UNKNOWN[name]))
+            value = None if nanos is None else nanos / NANOS_PER_USD
+        if value is not None:
+            family.add_metric(labels, value)

@@ -241,8 +241,9 @@ def test_an_event_that_is_shown_has_the_fields_of_one() -> None:
 def api_rows() -> dict[tuple[str, str], list[str]]:
     found = {}
     for row in rows(BY_NAME["api.md"].read_text()):
-        method, path = names(row[0])[0].split(" ")
-        found[method, path] = row
+        method, _, path = names(row[0])[0].partition(" ")
+        if path:
+            found[method, path] = row
     return found
 
 

@@ -35,8 +35,8 @@ _TITLES = {
     "unknown_model": "Model without a price",
 }
 _INSERT = (
-    "INSERT OR IGNORE INTO alerts (once, type, team, app_id, hour, hourly_nanos, avg_nanos, message, created_at)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT OR IGNORE INTO alerts (once, type, team, app_id, hour, hourly_nanos, avg_nanos, unpriced, message,"
+    " created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _UNPRICED_SINCE = "SELECT count(*) FROM alerts WHERE type = 'unknown_model' AND created_at >= ?"
 
@@ -129,7 +129,7 @@ class Alerter:
                 unpriced += 1
                 if unpriced > _MOST_UNPRICED_A_DAY:
                     continue
-            amounts = (alert.hour, alert.hourly_nanos, alert.avg_nanos)
+            amounts = (alert.hour, alert.hourly_nanos, alert.avg_nanos, alert.unpriced)
             row = (alert.once, alert.type, alert.team, alert.app_id, *amounts, alert.message, now)
             added = db.execute(_INSERT, row)
             if not added.rowcount:

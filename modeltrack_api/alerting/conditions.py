@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from addons.ledger.budgets import BudgetsFile
 from addons.ledger.money import format_usd
@@ -16,7 +17,8 @@ from addons.ledger.spend import WARN_PERCENT
 from modeltrack_api.amounts import about
 from modeltrack_api.slack.messages import short
 from modeltrack_api.slack.outbox import once
-from modeltrack_api.store.sums import LLM, totals
+from modeltrack_api.store.measures import COST
+from modeltrack_api.store.sums import LLM, Row, totals
 from modeltrack_api.utc import HOUR, Window, day_start, micros, moment, month_start, next_month
 
 TRAILING_HOURS = 7 * 24
@@ -47,6 +49,8 @@ class Alert:
     """The cost of the anomaly's hour, in nano-USD."""
     avg_nanos: int | None = None
     """The mean that the hour is compared with, in nano-USD."""
+    unpriced: int | None = None
+    """Calls of the anomaly's hour that are not in its cost, or not in whole, for want of a price."""
     details: tuple[tuple[str, str], ...] = ()
     """Names and values that the Slack message shows."""
 
@@ -104,17 +108,33 @@ def budget_alerts(db: sqlite3.Connection, every: Iterable[Limit], now: datetime)
                 yield from _reached(limit, spent[limit.team, limit.app_id], start, end)
 
 
-def _spent(db: sqlite3.Connection, window: Window) -> defaultdict[tuple[str, str], int]:
-    """Return nano-USD by team and app, where "" stands for any."""
-    spent: defaultdict[tuple[str, str], int] = defaultdict(int)
-    for row in totals(db, window, by=("team", "app_id"), measures=("cost_nanos",)):
+class Spent(NamedTuple):
+    nanos: int = 0
+    unpriced: int = 0
+    """Calls that are not in the amount, or not in whole, for want of a price."""
+
+    def plus(self, row: Row) -> "Spent":
+        return Spent(self.nanos + row["cost_nanos"], self.unpriced + row["unpriced"] + row["unpriced_usage"])
+
+    @property
+    def note(self) -> str:
+        """Return what to add to a text that names the amount."""
+        calls = "1 call is" if self.unpriced == 1 else f"{self.unpriced:,} calls are"
+        return f"; {calls} not in it for want of a price" if self.unpriced else ""
+
+
+def _spent(db: sqlite3.Connection, window: Window) -> defaultdict[tuple[str, str], Spent]:
+    """Return what was spent by team and app, where "" stands for any."""
+    spent: defaultdict[tuple[str, str], Spent] = defaultdict(Spent)
+    for row in totals(db, window, by=("team", "app_id"), measures=COST):
         team, app_id = row["team"], row["app_id"]
         for account in {("", ""), (team, ""), ("", app_id), (team, app_id)}:
-            spent[account] += row["cost_nanos"]
+            spent[account] = spent[account].plus(row)
     return spent
 
 
-def _reached(limit: Limit, spent: int, start: datetime, end: datetime) -> Iterator[Alert]:
+def _reached(limit: Limit, sums: Spent, start: datetime, end: datetime) -> Iterator[Alert]:
+    spent = sums.nanos
     if spent <= 0 or spent * 100 < limit.nanos * WARN_PERCENT:
         return
     is_over = spent >= limit.nanos
@@ -128,7 +148,7 @@ def _reached(limit: Limit, spent: int, start: datetime, end: datetime) -> Iterat
         once(*limit.key, threshold, f"{start:%Y-%m}" if is_monthly else when),
         "budget_exceeded" if is_over else "budget_warning",
         f"{limit.who} {'has reached' if is_over else 'is at'} {percent} of its {limit.span} budget"
-        f" ({amounts}) {'in' if is_monthly else 'on'} {when}{tail}",
+        f" ({amounts}) {'in' if is_monthly else 'on'} {when}{sums.note}{tail}",
         limit.team,
         limit.app_id,
         details=(("Spent", format_usd(spent)), ("Budget", f"{format_usd(limit.nanos)}, {limit.span}")),
@@ -145,36 +165,38 @@ def anomalies(db: sqlite3.Connection, now: datetime) -> Iterator[Alert]:
     """
     end = micros(now) // HOUR * HOUR + HOUR
     first = end - (LATE_HOURS + 1) * HOUR
-    if not any(max(hours.values()) >= LEAST_NANOS for hours in _by_hour(db, Window(first, end)).values()):
+    if not any(max(hours.values()).nanos >= LEAST_NANOS for hours in _by_hour(db, Window(first, end)).values()):
         return  # usual in a small company; this way it takes a few rows only
     for team, hours in _by_hour(db, Window(first - TRAILING_HOURS * HOUR, end)).items():
         for start, spent in hours.items():
-            if start >= first and spent >= LEAST_NANOS:
-                before = [n for hour, n in hours.items() if start - TRAILING_HOURS * HOUR <= hour < start]
-                if len(before) >= LEAST_HOURS and spent * len(before) > TIMES * sum(before):
+            if start >= first and spent.nanos >= LEAST_NANOS:
+                before = [one.nanos for hour, one in hours.items() if start - TRAILING_HOURS * HOUR <= hour < start]
+                if len(before) >= LEAST_HOURS and spent.nanos * len(before) > TIMES * sum(before):
                     yield _anomaly(team, start, spent, sum(before) // len(before))
 
 
-def _by_hour(db: sqlite3.Connection, window: Window) -> Mapping[str, Mapping[int, int]]:
-    """Return nano-USD by team and by the hour's first moment, for the hours with spend."""
-    found: defaultdict[str, dict[int, int]] = defaultdict(dict)
-    for row in totals(db, window, by=("team",), measures=("cost_nanos",), bucket=HOUR):
+def _by_hour(db: sqlite3.Connection, window: Window) -> Mapping[str, Mapping[int, Spent]]:
+    """Return what was spent by team and by the hour's first moment, for the hours with spend."""
+    found: defaultdict[str, dict[int, Spent]] = defaultdict(dict)
+    for row in totals(db, window, by=("team",), measures=COST, bucket=HOUR):
         if row["cost_nanos"] > 0:
-            found[row["team"]][row["start"]] = row["cost_nanos"]
+            found[row["team"]][row["start"]] = Spent().plus(row)
     return found
 
 
-def _anomaly(team: str, start: int, spent: int, mean: int) -> Alert:
+def _anomaly(team: str, start: int, sums: Spent, mean: int) -> Alert:
+    spent = sums.nanos
     who = f"Team '{short(team)}'" if team else "Calls without a team"
     return Alert(
         once("anomaly", team, start),
         "anomaly",
         f"{who} spent {about(spent)} in the hour from {moment(start):%Y-%m-%d %H:%M} UTC,"
-        f" {spent / max(mean, 1):.1f} times its usual {about(mean)}",
+        f" {spent / max(mean, 1):.1f} times its usual {about(mean)}{sums.note}",
         team,
         hour=start,
         hourly_nanos=spent,
         avg_nanos=mean,
+        unpriced=sums.unpriced,
         details=(("Spent", about(spent)), ("Hourly mean of 7 days", about(mean))),
     )
 

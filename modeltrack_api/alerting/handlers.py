@@ -70,6 +70,7 @@ def _alert(row: Row) -> dict[str, Any]:
         "message": row["message"],
         "hourly_spend": usd_or_null(row["hourly_nanos"]),
         "avg_spend": usd_or_null(row["avg_nanos"]),
+        "unpriced_requests": row["unpriced"],
         "dismissed_at": time(row["dismissed_at"]),
         "created_at": time(row["created_at"]),
         "slack": state if row["message_id"] else None,

@@ -4,9 +4,12 @@ const grouped = new Intl.NumberFormat("en-US");
 const cents = new Intl.NumberFormat("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 const compact = new Intl.NumberFormat("en-US", { notation: "compact", maximumFractionDigits: 1 });
 
+/** What stands in the place of money that is not known: never $0.00. */
+export const NO_PRICE = "no price";
+
 /** Formats USD like addons/ledger/money.format_usd: two decimals from a dollar up, below that as many as needed. */
 export function usd(amount) {
-  if (amount === null || amount === undefined) return "unknown";
+  if (amount === null || amount === undefined) return NO_PRICE;
   const nanos = Math.round(Math.abs(amount) * 1e9);
   const sign = amount < 0 && nanos > 0 ? "-" : "";
   if (nanos >= 1e9 || nanos === 0) return `${sign}$${cents.format(Math.floor((nanos + 5e6) / 1e7) / 100)}`;

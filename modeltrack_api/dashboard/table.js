@@ -6,8 +6,8 @@ const SHOWN = 50;
 const left = new Map();
 
 /**
- * `columns` are `{head, value(row), cell(row), num, bar}`. Rows keep their order until one sorts by a column's `value`.
- * `cell` is what is shown, text or an element; by default the value. `num` aligns to the right. `bar` draws a bar behind
+ * `columns` are `{head, hint, value(row), cell(row), num, bar}`. Rows keep their order until one sorts by a column's `value`.
+ * `hint` explains the head on hover. `cell` is what is shown, text or an element; by default the value. `num` aligns to the right. `bar` draws a bar behind
  * the cell, in proportion to the largest value.
  */
 export function table(caption, columns, rows, { visibleCaption = false } = {}) {
@@ -55,7 +55,7 @@ export function table(caption, columns, rows, { visibleCaption = false } = {}) {
 
 function head(column, sort) {
   const content = column.value ? el("button", { type: "button", onclick: sort }, column.head) : column.head;
-  return el("th", { scope: "col", class: column.num ? "num" : "" }, content);
+  return el("th", { scope: "col", class: column.num ? "num" : "", title: column.hint }, content);
 }
 
 function line(columns, row, rows) {

@@ -8,9 +8,11 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from addons.llm.usage import Usage
-from modeltrack_api.amounts import usd, usd_each
+from modeltrack_api.amounts import usd
 from modeltrack_api.prices.catalogue import CATALOGUE, Models
 from modeltrack_api.prices.cheaper_models import CheaperModels
+from modeltrack_api.queries.common import left_out, spent, spent_each
+from modeltrack_api.store.measures import BILLED, COST, INPUT
 from modeltrack_api.store.sums import Row, totals
 from modeltrack_api.utc import DAY, Window, micros
 from modeltrack_api.web.handler import ApiError, Ask
@@ -175,7 +177,7 @@ def _in_use(ask: Ask) -> list[tuple[str, str]]:
 
 
 def _similar_features(ask: Ask, plan: Plan) -> Iterator[dict[str, Any]]:
-    measures = ("cost_nanos", "requests", "blocked", "input_tokens", "output_tokens")
+    measures = (*COST, *BILLED, "blocked", "cache_hits")
     near = []
     for row in totals(ask.db, _recent(ask), by=("feature",), measures=measures):
         distance = _distance(plan, row) if row["feature"] else None
@@ -184,20 +186,21 @@ def _similar_features(ask: Ask, plan: Plan) -> Iterator[dict[str, Any]]:
     for _, feature, row in sorted(near, key=lambda item: item[:2])[:_MOST_FEATURES]:
         yield {
             "feature": feature,
-            "avg_cost_per_request": usd_each(row["cost_nanos"], row["requests"]),
-            "monthly_cost": usd(row["cost_nanos"]),
+            "avg_cost_per_request": spent_each(row),
+            "monthly_cost": spent(row),
             "request_count": row["requests"],
+            **left_out(row),
         }
 
 
 def _distance(plan: Plan, row: Row) -> float | None:
     """Return how far the average call is from the plan: the factors of tokens in and out, on a logarithmic scale. None:
-    it is not similar.
+    it is not similar. All input counts, whether it was cached or not; hits and refused calls do not.
     """
-    calls = row["requests"] - row["blocked"]
+    calls = row["requests"] - row["blocked"] - row["cache_hits"]
     if not calls:
         return None
-    pairs = ((plan.avg_input_tokens, row["input_tokens"]), (plan.avg_output_tokens, row["output_tokens"]))
+    pairs = ((plan.avg_input_tokens, sum(row[name] for name in INPUT)), (plan.avg_output_tokens, row["output_tokens"]))
     factors = [abs(math.log((asked + 1) / (total / calls + 1))) for asked, total in pairs]
     return sum(factors) if max(factors) <= math.log(_SIMILAR) else None
 

@@ -63,23 +63,31 @@ class Trend:
     _freedom: int
 
     @classmethod
-    def of(cls, amounts: Sequence[float]) -> "Trend":
-        """Fit a line to the amounts of days one after the other, oldest first; there may be none."""
-        period = _WEEK if len(amounts) >= LEAST_FOR_A_LINE else 1
-        groups = [range(first, len(amounts), period) for first in range(min(period, len(amounts)))]
-        levels = tuple(_Level(len(group), fmean(group), fmean(amounts[day] for day in group)) for group in groups)
+    def of(cls, amounts: Sequence[float | None]) -> "Trend":
+        """Fit a line to the amounts of days one after the other, oldest first; there may be none.
+
+        None is a day whose amount is not known; it is left out, as if it were as the others say.
+        """
+        known = [(day, amount) for day, amount in enumerate(amounts) if amount is not None]
+        period = _period([day for day, _ in known])
+        groups = [[each for each in known if each[0] % period == first] for first in range(period if known else 0)]
+        levels = tuple(
+            _Level(len(group), fmean(day for day, _ in group), fmean(amount for _, amount in group)) for group in groups
+        )
         offsets = [
-            (day - level.day, amount - level.amount)
-            for day, amount in enumerate(amounts)
-            for level in (levels[day % period],)
+            (day - level.day, amount - level.amount) for day, amount in known for level in (levels[day % period],)
         ]
         spread = math.fsum(day * day for day, _ in offsets) if period > 1 else math.inf
         slope = math.fsum(day * amount for day, amount in offsets) / spread
         rest = [amount - slope * day for day, amount in offsets]
         squares = math.fsum(distance * distance for distance in rest)
-        freedom = len(amounts) - len(levels) - (period > 1)
+        freedom = len(known) - len(levels) - (period > 1)
         deviation = math.sqrt(squares / freedom) if freedom > 1 else None
-        products = math.fsum(before * after for before, after in pairwise(rest))
+        products = math.fsum(
+            before * after
+            for (day, before), (next_day, after) in pairwise(zip((day for day, _ in known), rest, strict=True))
+            if next_day == day + 1
+        )
         persistence = min(max(products / squares, 0.0), _MOST_PERSISTENT) if squares else 0.0
         return cls(len(amounts), slope, deviation, persistence, levels, spread, freedom)
 
@@ -113,6 +121,12 @@ class Trend:
 
     def _level(self, number: int) -> _Level | None:
         return self._levels[number % len(self._levels)] if self._levels else None
+
+
+def _period(days: Sequence[int]) -> int:
+    """Return 7 where there are enough days for a line, on each weekday one at least; else 1."""
+    is_enough = len(days) >= LEAST_FOR_A_LINE and len({day % _WEEK for day in days}) == _WEEK
+    return _WEEK if is_enough else 1
 
 
 def _student(freedom: int) -> float:

@@ -16,6 +16,7 @@ from addons.llm.usage import Usage
 from modeltrack_api.amounts import about
 from modeltrack_api.prices.catalogue import CATALOGUE, Listed, Models
 from modeltrack_api.prices.families import family_of, region_of
+from modeltrack_api.store.measures import INPUT
 from modeltrack_api.web.handler import Ask
 
 ASSUMING = "at today's mix of tokens"
@@ -104,11 +105,19 @@ class CheaperModels:
 
 
 def switches(ask: Ask, used: Iterable[Mapping[str, Any]]) -> list[Switch]:
-    """Return a change for each of these sums by provider and model, where there is one; most saved first."""
+    """Return a change for each of these sums by provider and model, where there is one; most saved first.
+
+    The sums have COST and BILLED of `modeltrack_api.store.measures`. All input counts, whether it was cached or not.
+    """
     rule = CheaperModels.of(ask)
     dearest = nlargest(_MOST_MODELS, used, key=itemgetter("cost_nanos"))
     found = [
-        rule.switch(sums["provider"], sums["model"], sums["cost_nanos"], (sums["input_tokens"], sums["output_tokens"]))
+        rule.switch(
+            sums["provider"],
+            sums["model"],
+            sums["cost_nanos"],
+            (sum(sums[name] for name in INPUT), sums["output_tokens"]),
+        )
         for sums in dearest
     ]
     return sorted(filter(None, found), key=lambda switch: (-switch.saved_nanos, switch.model, switch.provider))

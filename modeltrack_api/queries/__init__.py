@@ -4,9 +4,11 @@ Without dates an answer covers all time, unless its handler says otherwise. Answ
 `infrastructure`, `events` and the `infra_cost` in `teams`. A label that an event lacks is "". It is listed like any
 other value, so that the parts add up to the whole.
 
-Input tokens include those that the provider read from or wrote to its cache; `total_tokens` are input and output. A hit
-in ModelTrack's own cache counts as a request, costs 0, and has the tokens of the call that it repeats. A call without a
-known price adds 0 to sums of money. A refused call counts as a request without tokens that costs 0.
+Input tokens are those at full price; what the provider read from or wrote to its cache has sums of its own, and
+`total_tokens` has all that was billed. A hit in ModelTrack's own cache counts as a request and costs 0; its tokens are
+apart, in `hit_tokens`. A call without a known price is a request that is in no sum of money: `unpriced_requests` counts
+it, and a sum of which nothing is known is null, never 0. A refused call counts as a request without tokens that costs
+0.
 """
 
 from modeltrack_api.queries.budgets import budgets

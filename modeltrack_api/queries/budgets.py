@@ -1,7 +1,7 @@
 """Answer GET /api/budgets: the budgets of budgets.json, what is spent of each, and a projection."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from fractions import Fraction
 from typing import Any
@@ -9,12 +9,17 @@ from typing import Any
 from addons.ledger.budgets import Budget
 from addons.ledger.spend import accounts_of
 from modeltrack_api.amounts import percent, usd
-from modeltrack_api.store.sums import totals
+from modeltrack_api.queries.common import added, left_out, spent_nanos
+from modeltrack_api.store.measures import COST
+from modeltrack_api.store.sums import Row, totals
 from modeltrack_api.utc import DAY, Window, day_of, micros, month_start, next_month
 from modeltrack_api.web.handler import Ask
 
 _Days = Mapping[int, int]
 """Nano-USD by the day's first moment (microseconds since 1970)."""
+
+_FOLLOWS = ("spend", "percent", "remaining", "projected_month_end", "exhausted_on")
+"""The members that say how the budget stands."""
 
 
 def budgets(ask: Ask) -> list[dict[str, Any]]:
@@ -22,35 +27,40 @@ def budgets(ask: Ask) -> list[dict[str, Any]]:
 
     `spend` is that of this calendar month (UTC). A budget without an app counts the spend of all the team's apps. The
     projection is linear: the month's spend so far, divided by the part of the month that is gone. `exhausted_on` is the
-    day on which the budget ran out, or the day of this month on which it will at that rate, or null.
+    day on which the budget ran out, or the day of this month on which it will at that rate, or null. Where none of the
+    spend is known, all that follows from it is null.
     """
     first = month_start(ask.now)
     month = Window(micros(first), micros(next_month(first)))
-    days: defaultdict[tuple[str, str], defaultdict[int, int]] = defaultdict(lambda: defaultdict(int))
-    for row in totals(ask.db, month, by=("team", "app_id"), measures=("cost_nanos",), bucket=DAY):
+    found: defaultdict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in totals(ask.db, month, by=("team", "app_id"), measures=COST, bucket=DAY):
         for account in accounts_of(row["team"], row["app_id"]):
-            days[account][row["start"]] += row["cost_nanos"]
+            found[account].append(row)
     return [
-        _standing(budget, days.get((budget.team, budget.app), {}), month, ask.now)
+        _standing(budget, found.get((budget.team, budget.app), ()), month, ask.now)
         for budget in ask.app.budgets.value.budgets
     ]
 
 
-def _standing(budget: Budget, days: _Days, month: Window, now: datetime) -> dict[str, Any]:
-    spent, limit = sum(days.values()), budget.limit_nanos
+def _standing(budget: Budget, rows: Sequence[Row], month: Window, now: datetime) -> dict[str, Any]:
+    sums = added(rows)
+    head = {"team": budget.team, "app": budget.app, "monthly_limit": usd(budget.limit_nanos), "action": budget.action}
+    spent = spent_nanos(sums)
+    if spent is None:
+        return head | dict.fromkeys(_FOLLOWS) | left_out(sums)
+    days: defaultdict[int, int] = defaultdict(int)
+    for row in rows:
+        days[row["start"]] += row["cost_nanos"]
     # At the month's first moment there is no rate yet: the spend so far is taken as that of the whole month.
     gone = Fraction(micros(now.astimezone(UTC)) - month.start, month.end - month.start) or Fraction(1)
-    return {
-        "team": budget.team,
-        "app": budget.app,
-        "monthly_limit": usd(limit),
-        "action": budget.action,
-        "spend": usd(spent),
-        "percent": percent(spent, limit),
-        "remaining": usd(max(limit - spent, 0)),
-        "projected_month_end": usd(round(spent / gone)),
-        "exhausted_on": _exhausted_on(limit, days, month, gone),
-    }
+    follows = (
+        usd(spent),
+        percent(spent, budget.limit_nanos),
+        usd(max(budget.limit_nanos - spent, 0)),
+        usd(round(spent / gone)),
+        _exhausted_on(budget.limit_nanos, days, month, gone),
+    )
+    return head | dict(zip(_FOLLOWS, follows, strict=True)) | left_out(sums)
 
 
 def _exhausted_on(limit: int, days: _Days, month: Window, gone: Fraction) -> str | None:

@@ -1,14 +1,25 @@
-"""Help several queries: sums by label with the dearest first, and maps of spend."""
+"""Help several queries: sums by label with the dearest first, what a sum says of its money, and maps of spend."""
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from typing import Any, Protocol
 
-from modeltrack_api.amounts import usd
+from modeltrack_api.amounts import known, usd_each, usd_or_null
+from modeltrack_api.store.measures import BILLED, COST, TOKENS
 from modeltrack_api.store.sums import LLM, Row, totals
 from modeltrack_api.web.handler import Ask
 
-COST = ("cost_nanos", "requests")
-COST_AND_TOKENS = (*COST, "input_tokens", "output_tokens")
+COST_AND_TOKENS = (*COST, *TOKENS)
+
+
+class Sum(Protocol):
+    """Sums by the names of measures, among them those of COST. Sums of nothing may be None."""
+
+    def __getitem__(self, name: str, /) -> Any: ...
+
+
+NOTHING = dict.fromkeys(COST, 0)
+"""The sums of no calls."""
 
 
 def dearest(
@@ -22,15 +33,63 @@ def dearest(
     return totals(ask.db, ask.window, ask.filters, by=by, measures=measures, event_type=event_type, order=order)
 
 
-def spend_by(rows: Iterable[Row], label: str) -> dict[str, Decimal]:
+def added(rows: Iterable[Sum], measures: Sequence[str] = COST) -> dict[str, int]:
+    """Return the sums of the rows together."""
+    rows = list(rows)
+    return {name: sum(row[name] for row in rows) for name in measures}
+
+
+def spent_nanos(row: Sum) -> int | None:
+    """Return the nano-USD of a sum; None where nothing of it is known (see `amounts.known`)."""
+    return known(row["cost_nanos"], (row["unpriced"] or 0) + (row["unpriced_usage"] or 0))
+
+
+def spent(row: Sum) -> Decimal | None:
+    """Return the USD of a sum; None where nothing of it is known."""
+    return usd_or_null(spent_nanos(row))
+
+
+def priced(row: Sum) -> int:
+    """Return the number of calls that a sum of money counts."""
+    return int((row["requests"] or 0) - (row["unpriced"] or 0))
+
+
+def spent_each(row: Sum) -> Decimal | None:
+    """Return the average USD of the calls that have a known price; None where nothing is known."""
+    nanos = spent_nanos(row)
+    return None if nanos is None else usd_each(nanos, priced(row))
+
+
+def left_out(row: Sum) -> dict[str, int]:
+    """Return the members that say what is not in a sum of money."""
+    return {"unpriced_requests": row["unpriced"] or 0, "unpriced_usage_requests": row["unpriced_usage"] or 0}
+
+
+def tokens_by_kind(row: Sum) -> dict[str, int]:
+    """Return the members that say which tokens a sum has. `total_tokens` are those that a provider billed."""
+    return {f"total_{name}": row[name] for name in TOKENS} | {"total_tokens": billed(row)}
+
+
+def billed(row: Sum) -> int:
+    """Return the tokens of all kinds that a provider billed."""
+    return sum(row[name] for name in BILLED)
+
+
+def spend_by(rows: Iterable[Row], label: str) -> dict[str, Decimal | None]:
     """Return USD by the label's value, in the order of the rows."""
-    return {row[label]: usd(row["cost_nanos"]) for row in rows}
+    return {row[label]: spent(row) for row in rows}
 
 
-def spend_within(rows: Iterable[Row], outer: str, inner: str) -> dict[str, dict[str, Decimal]]:
-    found: dict[str, dict[str, Decimal]] = {}
+def unpriced_by(rows: Iterable[Row], label: str) -> dict[str, int]:
+    """Return the number of calls without a known price by the label's value, where there are any."""
+    return {row[label]: row["unpriced"] for row in rows if row["unpriced"]}
+
+
+def groups(rows: Iterable[Row], label: str) -> dict[str, list[Row]]:
+    """Return the rows of each value of a label, in their order."""
+    found: dict[str, list[Row]] = {}
     for row in rows:
-        found.setdefault(row[outer], {})[row[inner]] = usd(row["cost_nanos"])
+        found.setdefault(row[label], []).append(row)
     return found
 
 

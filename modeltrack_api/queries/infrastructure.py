@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from modeltrack_api.amounts import usd
-from modeltrack_api.queries.common import COST, dearest
-from modeltrack_api.store.measures import GPU_MEASURES
+from modeltrack_api.amounts import known, usd_or_null
+from modeltrack_api.queries.common import Sum, added, dearest, spent
+from modeltrack_api.store.measures import COST, GPU_MEASURES
 from modeltrack_api.store.sums import by_days, series_where, totals
 from modeltrack_api.utc import DAY, day_of
 from modeltrack_api.web.handler import Ask
@@ -18,21 +18,23 @@ def infrastructure(ask: Ask) -> dict[str, Any]:
 
     `gpu_utilization` lists the machines with GPUs, dearest first. The average is that of the percents of all their
     events, or null if no event has one. An event that tells how busy a GPU was may have no cost, because the machine's
-    cost is in another event.
+    cost is in another event. It counts in `unpriced_events`, like all that have none.
     """
     by_service, by_team = (dearest(ask, label, event_type=None) for label in ("service", "team"))
     days = totals(ask.db, ask.window, ask.filters, bucket=DAY, measures=COST, event_type=None)
+    whole = added(by_team)
     return {
-        "total_infra_cost": usd(sum(row["cost_nanos"] for row in by_team)),
-        "by_service": [
-            {"service": row["service"], "cost": usd(row["cost_nanos"]), "events": row["requests"]} for row in by_service
-        ],
-        "by_team": [
-            {"team": row["team"], "cost": usd(row["cost_nanos"]), "events": row["requests"]} for row in by_team
-        ],
+        "total_infra_cost": spent(whole),
+        "unpriced_events": whole["unpriced"],
+        "by_service": [{"service": row["service"], **_costs(row), "events": row["requests"]} for row in by_service],
+        "by_team": [{"team": row["team"], **_costs(row), "events": row["requests"]} for row in by_team],
         "gpu_utilization": _gpus(ask),
-        "daily_trend": [{"date": day_of(row["start"]), "cost": usd(row["cost_nanos"])} for row in days],
+        "daily_trend": [{"date": day_of(row["start"]), **_costs(row)} for row in days],
     }
+
+
+def _costs(row: Sum) -> dict[str, Any]:
+    return {"cost": usd_or_null(known(row["cost_nanos"], row["unpriced"])), "unpriced_events": row["unpriced"]}
 
 
 def _gpus(ask: Ask) -> list[dict[str, Any]]:
@@ -49,7 +51,7 @@ def _gpus(ask: Ask) -> list[dict[str, Any]]:
             "resource_id": row["resource_id"],
             "gpu_type": row["gpu_type"],
             "avg_utilization": round(row["millionths"] / row["measured"] / 10**6, 2) if row["measured"] else None,
-            "cost": usd(row["cost_nanos"]),
+            **_costs(row),
             "team": row["team"],
         }
         for row in rows

@@ -1,11 +1,22 @@
 """Answer GET /api/models, /api/teams and /api/segments: sums by one label, dearest first."""
 
-from collections import defaultdict
-from decimal import Decimal
+from collections.abc import Iterable
 from typing import Any
 
-from modeltrack_api.amounts import usd, usd_each
-from modeltrack_api.queries.common import COST_AND_TOKENS, dearest, spend_by, spend_within
+from modeltrack_api.queries.common import (
+    COST_AND_TOKENS,
+    NOTHING,
+    Sum,
+    dearest,
+    groups,
+    left_out,
+    spend_by,
+    spent,
+    spent_each,
+    tokens_by_kind,
+    unpriced_by,
+)
+from modeltrack_api.store.sums import LLM, Row
 from modeltrack_api.web.handler import Ask
 
 
@@ -15,12 +26,11 @@ def models(ask: Ask) -> list[dict[str, Any]]:
         {
             "model": row["model"],
             "provider": row["provider"],
-            "total_spend": usd(row["cost_nanos"]),
-            "total_input_tokens": row["input_tokens"],
-            "total_output_tokens": row["output_tokens"],
-            "total_tokens": row["input_tokens"] + row["output_tokens"],
-            "avg_cost_per_request": usd_each(row["cost_nanos"], row["requests"]),
+            "total_spend": spent(row),
+            **tokens_by_kind(row),
+            "avg_cost_per_request": spent_each(row),
             "request_count": row["requests"],
+            **left_out(row),
         }
         for row in dearest(ask, "model", "provider", measures=COST_AND_TOKENS)
     ]
@@ -29,38 +39,46 @@ def models(ask: Ask) -> list[dict[str, Any]]:
 def teams(ask: Ask) -> list[dict[str, Any]]:
     """Return the sums by team. `total_spend` is the spend on models.
 
-    Teams that have only infrastructure costs come last, with 0 requests.
+    Teams that have only infrastructure costs come last, with 0 requests. The maps of calls without a known price leave
+    out those that have none.
     """
-    rows = {row["team"]: row for row in dearest(ask, "team")}
-    by_model = spend_within(dearest(ask, "team", "model"), "team", "model")
-    by_app = spend_within(dearest(ask, "team", "app_id"), "team", "app_id")
-    infra = spend_by(dearest(ask, "team", event_type=None), "team")
+    calls, infra = (_by_team(dearest(ask, "team", event_type=kind)) for kind in (LLM, None))
+    by_model, by_app = (groups(dearest(ask, "team", label), "team") for label in ("model", "app_id"))
     return [
         {
             "team": team,
-            "total_spend": usd(rows[team]["cost_nanos"] if team in rows else 0),
-            "request_count": rows[team]["requests"] if team in rows else 0,
-            "by_model": by_model.get(team, {}),
-            "by_app": by_app.get(team, {}),
-            "infra_cost": infra.get(team, Decimal(0)),
+            "total_spend": spent(calls.get(team, NOTHING)),
+            "request_count": calls.get(team, NOTHING)["requests"],
+            **left_out(calls.get(team, NOTHING)),
+            "by_model": spend_by(by_model.get(team, ()), "model"),
+            "by_app": spend_by(by_app.get(team, ()), "app_id"),
+            "unpriced_requests_by_model": unpriced_by(by_model.get(team, ()), "model"),
+            "unpriced_requests_by_app": unpriced_by(by_app.get(team, ()), "app_id"),
+            "infra_cost": spent(infra.get(team, NOTHING)),
+            "infra_unpriced_events": infra.get(team, NOTHING)["unpriced"],
         }
-        for team in rows | infra
+        for team in calls | infra
     ]
+
+
+def _by_team(rows: Iterable[Row]) -> dict[str, Sum]:
+    return {row["team"]: row for row in rows}
 
 
 def segments(ask: Ask) -> list[dict[str, Any]]:
     """Return the sums by customer tier. Calls without a customer tier are under ""."""
-    by_model: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in dearest(ask, "customer_tier", "model"):
-        model = {"model": row["model"], "spend": usd(row["cost_nanos"]), "request_count": row["requests"]}
-        by_model[row["customer_tier"]].append(model)
+    by_model = groups(dearest(ask, "customer_tier", "model"), "customer_tier")
     return [
         {
             "customer_tier": row["customer_tier"],
-            "total_cost": usd(row["cost_nanos"]),
+            "total_cost": spent(row),
             "request_count": row["requests"],
-            "avg_cost_per_request": usd_each(row["cost_nanos"], row["requests"]),
-            "by_model": by_model[row["customer_tier"]],
+            "avg_cost_per_request": spent_each(row),
+            **left_out(row),
+            "by_model": [
+                {"model": part["model"], "spend": spent(part), "request_count": part["requests"], **left_out(part)}
+                for part in by_model[row["customer_tier"]]
+            ],
         }
         for row in dearest(ask, "customer_tier")
     ]

@@ -14,7 +14,7 @@ _AVG_SYSTEM = "1.0 * sum(system_tokens) / sum(requests)"
 ORDERS = {
     "total_cost": "sum(cost_nanos)",
     "request_count": "sum(requests)",
-    "avg_cost": "1.0 * sum(cost_nanos) / sum(requests)",
+    "avg_cost": "coalesce(1.0 * sum(cost_nanos) / nullif(sum(requests) - sum(unpriced), 0), 0)",
     "avg_system_tokens": _AVG_SYSTEM,
 }
 """The SQL for each order of prompts. The highest value comes first; equal ones are in order of their ids."""

@@ -4,10 +4,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from modeltrack_api.amounts import average, usd, usd_each
+from modeltrack_api.amounts import average, usd
 from modeltrack_api.prices.cheaper_models import CheaperModels
 from modeltrack_api.prices.prompt_savings import Suggestion, Use, suggestions
-from modeltrack_api.queries.common import joined
+from modeltrack_api.queries.common import NOTHING, added, joined, left_out, spent, spent_each
 from modeltrack_api.queries.prompt_sums import MOST_PROMPTS, Prompt, summed
 from modeltrack_api.store.measures import PROMPT_MEASURES
 from modeltrack_api.store.sums import Row
@@ -15,11 +15,12 @@ from modeltrack_api.web.handler import Ask
 
 
 def prompts(ask: Ask) -> list[dict[str, Any]]:
-    """Return at most 1000 prompts. Averages are over all requests of a prompt; system and user tokens are estimated by
-    characters.
+    """Return at most 1000 prompts. Averages of tokens are over all requests of a prompt, hits included; system and user
+    tokens are estimated by characters.
 
     `potential_savings` adds up, over the models that a prompt is used with, the most that one of the suggestions would
-    have saved by today's prices. The suggestions for one model overlap, so these are not added up.
+    have saved by today's prices. The suggestions for one model overlap, so these are not added up. It is null where the
+    prompt's cost is not known.
     """
     adviser = _Adviser(ask)
     return [_row(prompt, adviser) for prompt in summed(ask, ask.args["sort_by"]) if prompt.place <= MOST_PROMPTS]
@@ -32,7 +33,7 @@ def prompts_summary(ask: Ask) -> dict[str, Any]:
     found = summed(ask, "total_cost")
     if not found:
         names = ("most_expensive_prompt", "longest_system_prompt", "most_cacheable")
-        return {"total_unique_prompts": 0, **dict.fromkeys(names), "potential_savings": usd(0)}
+        return {"total_unique_prompts": 0, **dict.fromkeys(names), "potential_savings": usd(0), **left_out(NOTHING)}
     adviser = _Adviser(ask)
     dearest, longest, repeated = (
         found[0],
@@ -40,15 +41,17 @@ def prompts_summary(ask: Ask) -> dict[str, Any]:
         next(prompt for prompt in found if prompt.is_most_repeated),
     )
     saved = sum(_saved(adviser.on(prompt)) for prompt in found if prompt.place <= MOST_PROMPTS)
+    whole = added(prompt.total for prompt in found)
     return {
         "total_unique_prompts": dearest.count,
-        "most_expensive_prompt": {"id": dearest.id, "total_cost": usd(dearest.total["cost_nanos"])},
+        "most_expensive_prompt": {"id": dearest.id, "total_cost": spent(dearest.total), **left_out(dearest.total)},
         "longest_system_prompt": {
             "id": longest.id,
             "avg_system_tokens": average(longest.total["system_tokens"], longest.requests),
         },
         "most_cacheable": {"id": repeated.id, "request_count": repeated.requests},
-        "potential_savings": usd(saved),
+        "potential_savings": None if spent(whole) is None else usd(saved),
+        **left_out(whole),
     }
 
 
@@ -57,8 +60,9 @@ def _row(prompt: Prompt, adviser: "_Adviser") -> dict[str, Any]:
     return {
         "prompt_id": prompt.id,
         "request_count": requests,
-        "total_cost": usd(total["cost_nanos"]),
-        "avg_cost_per_request": usd_each(total["cost_nanos"], requests),
+        "total_cost": spent(total),
+        "avg_cost_per_request": spent_each(total),
+        **left_out(total),
         "avg_system_tokens": average(total["system_tokens"], requests),
         "avg_user_tokens": average(total["user_tokens"], requests),
         "avg_output_tokens": average(total["output_tokens"], requests),
@@ -66,7 +70,7 @@ def _row(prompt: Prompt, adviser: "_Adviser") -> dict[str, Any]:
         "features": joined(row["feature"] for row in prompt.rows),
         "teams": joined(row["team"] for row in prompt.rows),
         "optimization_suggestions": [each.text for found in suggested for each in found],
-        "potential_savings": usd(_saved(suggested)),
+        "potential_savings": None if spent(total) is None else usd(_saved(suggested)),
     }
 
 

@@ -9,14 +9,14 @@ import orjson
 from addons.ledger.events import rfc3339
 from addons.llm.usage import Usage
 from modeltrack_api.amounts import usd_or_null
-from modeltrack_api.store.measures import COUNTS, FLAGS, LABELS, OPTIONAL, TEXTS
+from modeltrack_api.store.measures import COUNTS, FLAGS, LABELS, LISTS, OPTIONAL, PARTS, TEXTS
 from modeltrack_api.store.sums import LLM, Row
 from modeltrack_api.utc import moment
 
 COLUMNS = ", ".join(
     [
         *(f"e.{name}" for name in ("id", "event_id", "ts", "cost_nanos", "saved_nanos", "extra")),
-        *(f"e.{name}" for name in (*COUNTS, *FLAGS, *OPTIONAL, *TEXTS)),
+        *(f"e.{name}" for name in (*COUNTS, *PARTS, *FLAGS, *OPTIONAL, *TEXTS, *LISTS)),
         *(f"s.{name}" for name in LABELS),
     ]
 )
@@ -41,7 +41,7 @@ def _members(row: Row) -> Iterator[tuple[str, Any]]:
     yield "cost_usd", usd_or_null(row["cost_nanos"])
     if row["saved_nanos"] is not None:
         yield "saved_usd", usd_or_null(row["saved_nanos"])
-    for name in (*LABELS, *TEXTS, *COUNTS):
+    for name in (*LABELS, *TEXTS, *COUNTS, *PARTS):
         if row[name] or name in kept:
             yield name, row[name]
     for name in FLAGS:
@@ -50,6 +50,9 @@ def _members(row: Row) -> Iterator[tuple[str, Any]]:
     for name in OPTIONAL:
         if row[name] is not None:
             yield name, row[name]
+    for name in LISTS:
+        if row[name]:
+            yield name, orjson.loads(row[name])
     if is_call:
         usage = {name: row[name] for name in COUNTS if name.endswith("_tokens")}
         yield "token_summary", Usage(**usage).summary()

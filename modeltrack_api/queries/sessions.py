@@ -7,8 +7,7 @@ from typing import Any
 import orjson
 
 from addons.ledger.events import rfc3339
-from modeltrack_api.amounts import usd
-from modeltrack_api.queries.common import joined
+from modeltrack_api.queries.common import joined, left_out, spent
 from modeltrack_api.queries.rows import COLUMNS, cost_event
 from modeltrack_api.store.sums import ANY, LLM, Row, series_where
 from modeltrack_api.utc import moment
@@ -17,7 +16,7 @@ from modeltrack_api.web.handler import ApiError, Ask
 MOST_EVENTS = 1000
 """A session with more events shows only the newest ones."""
 
-_SESSION = "session_id, first_seen, last_seen, requests, cost_nanos"
+_SESSION = "session_id, first_seen, last_seen, requests, cost_nanos, unpriced, unpriced_usage"
 
 
 def sessions(ask: Ask) -> list[dict[str, Any]]:
@@ -82,8 +81,9 @@ def _summaries(ask: Ask, rows: Sequence[Row]) -> list[dict[str, Any]]:
     return [
         {
             "session_id": row["session_id"],
-            "total_cost": usd(row["cost_nanos"]),
+            "total_cost": spent(row),
             "request_count": row["requests"],
+            **left_out(row),
             "models": joined(found["model"] for found in labels[row["session_id"]]),
             "duration_seconds": round((row["last_seen"] - row["first_seen"]) / 10**6, 3),
             "team": joined(found["team"] for found in labels[row["session_id"]]),

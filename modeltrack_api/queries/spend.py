@@ -5,8 +5,17 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from modeltrack_api.amounts import usd
-from modeltrack_api.queries.common import COST_AND_TOKENS, dearest, spend_by
+from modeltrack_api.queries.common import (
+    COST_AND_TOKENS,
+    Sum,
+    added,
+    dearest,
+    left_out,
+    spend_by,
+    spent,
+    tokens_by_kind,
+    unpriced_by,
+)
 from modeltrack_api.store.sums import totals
 from modeltrack_api.utc import DAY, FOREVER, HOUR, Window, day_of, micros, moment, month_start
 from modeltrack_api.web.handler import Ask
@@ -44,15 +53,19 @@ def spend(ask: Ask) -> list[dict[str, Any]]:
     window = _recent(ask) if is_hourly else ask.window
     rows = totals(ask.db, window, ask.filters, measures=COST_AND_TOKENS, bucket=HOUR if is_hourly else DAY)
     name = PERIODS[granularity]
-    periods: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
+    periods: defaultdict[str, list[Sum]] = defaultdict(list)
     for row in rows:
-        sums = periods[name(row["start"])]
-        sums[0] += row["cost_nanos"]
-        sums[1] += row["requests"]
-        sums[2] += row["input_tokens"] + row["output_tokens"]
+        periods[name(row["start"])].append(row)
+    sums = {period: added(group, COST_AND_TOKENS) for period, group in periods.items()}
     return [
-        {"period": period, "total_spend": usd(nanos), "request_count": requests, "total_tokens": tokens}
-        for period, (nanos, requests, tokens) in periods.items()
+        {
+            "period": period,
+            "total_spend": spent(row),
+            "request_count": row["requests"],
+            **tokens_by_kind(row),
+            **left_out(row),
+        }
+        for period, row in sums.items()
     ]
 
 
@@ -65,11 +78,17 @@ def _recent(ask: Ask) -> Window:
 
 
 def spend_summary(ask: Ask) -> dict[str, Any]:
+    """Return the sums in all and by label. The maps of calls without a known price leave out those that have none."""
     teams, models, apps = (dearest(ask, label) for label in ("team", "model", "app_id"))
+    whole = added(teams)
     return {
-        "total_spend": usd(sum(row["cost_nanos"] for row in teams)),
-        "total_requests": sum(row["requests"] for row in teams),
+        "total_spend": spent(whole),
+        "total_requests": whole["requests"],
+        **left_out(whole),
         "by_team": spend_by(teams, "team"),
         "by_model": spend_by(models, "model"),
         "by_app": spend_by(apps, "app_id"),
+        "unpriced_requests_by_team": unpriced_by(teams, "team"),
+        "unpriced_requests_by_model": unpriced_by(models, "model"),
+        "unpriced_requests_by_app": unpriced_by(apps, "app_id"),
     }

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from addons.ledger.money import format_usd, to_nanos
-from modeltrack_api.amounts import WORTH_IT, about, percent, usd
+from modeltrack_api.amounts import WORTH_IT, about, known, percent, usd
 from modeltrack_api.prices.cheaper_models import ASSUMING, NOT_COMPARED, switches
+from modeltrack_api.queries.common import priced, spent_nanos
 from modeltrack_api.web.handler import Ask
 
 _MOST_SWITCHES = 3
@@ -63,7 +64,7 @@ def recommendations(sums: Sums, possible: Sequence[Mapping[str, Any]]) -> Iterat
 
 
 def _growth(sums: Sums) -> Iterator[str]:
-    spent, before = sums.all["cost_nanos"], sums.before["cost_nanos"]
+    spent, before = spent_nanos(sums.all) or 0, spent_nanos(sums.before) or 0
     more = percent(spent - before, before)
     if more < _MUCH_MORE or spent - before < WORTH_IT:
         return
@@ -105,16 +106,30 @@ def _left_out(sums: Sums) -> Iterator[str]:
             f"{_calls(now['unpriced'])} of models without a known price, so not in any sum here: add them to"
             " data/pricing.json."
         )
+    if now["unpriced_usage"]:
+        yield (
+            f"{_calls(now['unpriced_usage'])} billed for something without a known price, which no sum here has: see"
+            " unpriced_usage in their events."
+        )
     if now["blocked"]:
         yield f"{_calls(now['blocked'])} refused, by budgets or rules: see whether their limits are still right."
     if now["cache_hits"]:
-        yield f"{_calls(now['cache_hits'])} answered by the cache, which saved {about(now['saved_by_cache'])}."
+        yield f"{_calls(now['cache_hits'])} answered by the cache, which saved {_saved(now)}."
     elif now["cache_misses"] >= _ENOUGH_CALLS:
-        average = now["cost_nanos"] // now["requests"]
         yield (
-            f"The cache answered none of {now['cache_misses']:,} calls; each that comes again costs about"
-            f" {format_usd(average)}: see CACHE_ENABLED and CACHE_TTL_SECONDS."
+            f"The cache answered none of {now['cache_misses']:,} calls{_each(now)}: see CACHE_ENABLED and"
+            " CACHE_TTL_SECONDS."
         )
+
+
+def _saved(now: Sum) -> str:
+    nanos = known(now["saved_by_cache"], now["unsaved_hits"])
+    return "an amount that is not known" if nanos is None else about(nanos)
+
+
+def _each(now: Sum) -> str:
+    nanos = spent_nanos(now)
+    return "" if nanos is None else f"; each that comes again costs about {format_usd(nanos // priced(now))}"
 
 
 def _calls(number: int) -> str:

@@ -6,10 +6,20 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
-from modeltrack_api.amounts import percent, usd, usd_each
-from modeltrack_api.queries.common import COST, COST_AND_TOKENS
+from modeltrack_api.amounts import percent
+from modeltrack_api.queries.common import (
+    COST_AND_TOKENS,
+    NOTHING,
+    added,
+    left_out,
+    priced,
+    spent,
+    spent_each,
+    spent_nanos,
+)
 from modeltrack_api.reports.advice import Sum, Sums, actions, recommendations
 from modeltrack_api.reports.spreadsheet import as_csv
+from modeltrack_api.store.measures import COST
 from modeltrack_api.store.sums import Row, totals
 from modeltrack_api.utc import DAY, Window, day_of, micros, moment
 from modeltrack_api.web.handler import Ask, Reply, dumps
@@ -17,8 +27,8 @@ from modeltrack_api.web.handler import Ask, Reply, dumps
 PERIODS = {"weekly": 7, "monthly": 30, "quarterly": 90}
 """Days in each period. The last day is that of `end_date`, by default today."""
 
-_SAVED = ("saved_by_cache", "saved_by_routing")
-MEASURES = (*COST_AND_TOKENS, "cache_hits", "cache_misses", *_SAVED, "blocked", "unpriced")
+_SAVED = ("saved_by_cache", "saved_by_routing", "unsaved_hits", "unsaved_routed")
+MEASURES = (*COST_AND_TOKENS, "cache_hits", "cache_misses", *_SAVED, "blocked")
 
 _FIRST_DAY = micros(datetime(1, 1, 1, tzinfo=UTC))
 
@@ -30,35 +40,37 @@ def executive(ask: Ask) -> dict[str, Any]:
     over, it is compared with an equally long part of the one before. `cost_efficiency_change_pct` is above 0 if a call
     costs less on average than before. `cache_hit_rate` is from 0 to 1. Calls without a team or feature are listed
     under "", which does not count as a team or feature. Savings are what the changes would have saved in the period.
+    Averages are those of calls with a known price. What follows from a spend of which nothing is known is null.
     """
     period = ask.args["period"]
     window, before = _windows(ask, PERIODS[period])
     ask = replace(ask, window=window)
     sums = summed(ask, before)
-    spent, requests, asked = (sums.all[name] for name in ("cost_nanos", "requests", "cache_misses"))
-    asked += sums.all["cache_hits"]
+    asked = sums.all["cache_misses"] + sums.all["cache_hits"]
     first, last = (moment(day).date() for day in (window.start, window.end - 1))
     possible = actions(ask, sums)
     return {
         "period": {"start": first.isoformat(), "end": last.isoformat(), "label": _label(period, first, last)},
         "summary": {
-            "total_spend": usd(spent),
-            "total_requests": requests,
+            "total_spend": spent(sums.all),
+            "total_requests": sums.all["requests"],
+            **left_out(sums.all),
             "unique_models": _names(sums.models, "model"),
             "unique_teams": _names(sums.teams, "team"),
             "unique_features": _names(sums.features, "feature"),
-            "avg_cost_per_request": usd_each(spent, requests),
+            "avg_cost_per_request": spent_each(sums.all),
             "cache_hit_rate": round(sums.all["cache_hits"] / asked, 4) if asked else 0.0,
         },
-        "trends": _trends(spent, requests, sums.before["cost_nanos"], sums.before["requests"]),
-        "spend_by_team": list(_shares(sums.teams, "team", spent)),
-        "spend_by_model": list(_shares(sums.models, "model", spent)),
+        "trends": _trends(sums.all, sums.before),
+        "spend_by_team": list(_shares(sums.teams, "team", sums.all)),
+        "spend_by_model": list(_shares(sums.models, "model", sums.all)),
         "spend_by_feature": [
             {
                 "feature": row["feature"],
-                "spend": usd(row["cost_nanos"]),
+                "spend": spent(row),
                 "requests": row["requests"],
-                "avg_cost": usd_each(row["cost_nanos"], row["requests"]),
+                "avg_cost": spent_each(row),
+                **left_out(row),
             }
             for row in sums.features
         ],
@@ -96,14 +108,14 @@ def summed(ask: Ask, before: Window) -> Sums:
     """
     labels = ("provider", "model", "team", "feature")
     rows = totals(ask.db, ask.window, ask.filters, by=labels, measures=MEASURES)
-    teams_before = totals(ask.db, before, ask.filters, by=("team",))
+    teams_before = totals(ask.db, before, ask.filters, by=("team",), measures=COST)
     return Sums(
-        all=_sum(rows),
+        all=added(rows, MEASURES),
         teams=_by(rows, "team"),
         models=_by(rows, "model"),
         features=_by(rows, "feature"),
         models_of_providers=_by(rows, "provider", "model"),
-        before=_sum(teams_before, COST),
+        before=added(teams_before),
         teams_before={row["team"]: row["cost_nanos"] for row in teams_before},
     )
 
@@ -116,25 +128,24 @@ def _by(rows: Iterable[Row], *labels: str) -> list[Sum]:
     groups: defaultdict[tuple[str, ...], list[Row]] = defaultdict(list)
     for row in rows:
         groups[tuple(row[label] for label in labels)].append(row)
-    found = [dict(zip(labels, key, strict=True)) | _sum(group) for key, group in groups.items()]
+    found = [dict(zip(labels, key, strict=True)) | added(group, MEASURES) for key, group in groups.items()]
     return sorted(found, key=lambda row: (-row["cost_nanos"], -row["requests"], *(row[label] for label in labels)))
-
-
-def _sum(rows: Iterable[Row], measures: Sequence[str] = MEASURES) -> dict[str, Any]:
-    rows = list(rows)
-    return {name: sum(row[name] for row in rows) for name in measures}
 
 
 def _names(rows: Sequence[Sum], label: str) -> int:
     return sum(1 for row in rows if row[label])
 
 
-def _trends(spent: int, requests: int, spent_before: int, requests_before: int) -> dict[str, float | None]:
+def _trends(now: Sum, before: Sum) -> dict[str, float | None]:
+    spent_now, spent_before = spent_nanos(now), spent_nanos(before)
+    requests = {"request_change_pct": _change(now["requests"], before["requests"])}
+    if spent_now is None or spent_before is None:
+        return {"spend_change_pct": None, **requests, "cost_efficiency_change_pct": None}
     # Averages are compared as cross products, so that nothing is rounded before the end.
-    worth, worth_before = spent * requests_before, spent_before * requests
+    worth, worth_before = spent_now * priced(before), spent_before * priced(now)
     return {
-        "spend_change_pct": _change(spent, spent_before),
-        "request_change_pct": _change(requests, requests_before),
+        "spend_change_pct": _change(spent_now, spent_before),
+        **requests,
         "cost_efficiency_change_pct": percent(worth_before - worth, worth_before) if worth_before else None,
     }
 
@@ -143,27 +154,25 @@ def _change(now: int, before: int) -> float | None:
     return percent(now - before, before) if before else None if now else 0.0
 
 
-def _shares(rows: Sequence[Sum], label: str, whole: int) -> Iterator[dict[str, Any]]:
+def _shares(rows: Sequence[Sum], label: str, whole: Sum) -> Iterator[dict[str, Any]]:
     for row in rows:
+        nanos = spent_nanos(row)
         yield {
             label: row[label],
-            "spend": usd(row["cost_nanos"]),
+            "spend": spent(row),
             "requests": row["requests"],
-            "pct_of_total": percent(row["cost_nanos"], whole),
+            "pct_of_total": None if nanos is None else percent(nanos, whole["cost_nanos"]),
+            **left_out(row),
         }
 
 
 def _daily(ask: Ask) -> Iterator[dict[str, Any]]:
     """Yield every day of the period, also days without calls, but no days in the future."""
-    rows = {row["start"]: row for row in totals(ask.db, ask.window, ask.filters, bucket=DAY)}
+    rows = {row["start"]: row for row in totals(ask.db, ask.window, ask.filters, bucket=DAY, measures=COST)}
     last = max(micros(ask.now) // DAY * DAY, *rows, ask.window.start - DAY)
     for day in range(ask.window.start, min(ask.window.end, last + DAY), DAY):
-        row = rows.get(day)
-        yield {
-            "date": day_of(day),
-            "spend": usd(row["cost_nanos"] if row else 0),
-            "requests": row["requests"] if row else 0,
-        }
+        row = rows.get(day, NOTHING)
+        yield {"date": day_of(day), "spend": spent(row), "requests": row["requests"], **left_out(row)}
 
 
 def _label(period: str, first: date, last: date) -> str:

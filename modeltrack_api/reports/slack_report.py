@@ -5,13 +5,15 @@ from datetime import timedelta
 from typing import Any
 
 from addons.ledger.money import format_usd
-from modeltrack_api.amounts import percent
+from modeltrack_api.amounts import known, percent
+from modeltrack_api.queries.common import spent_nanos
 from modeltrack_api.reports.advice import Sum, actions, recommendations
 from modeltrack_api.reports.executive import summed
 from modeltrack_api.slack.messages import message, short
 from modeltrack_api.utc import Window, day_of
 from modeltrack_api.web.handler import Ask
 
+NO_PRICE = "no known price"
 _TOP, _MOST_ADVICE = 5, 3
 
 
@@ -22,23 +24,26 @@ def report(ask: Ask, title: str, name: str, before: Window, note: str) -> dict[s
     """
     sums = summed(ask, before)
     now, then = sums.all, sums.before
-    spent, requests = now["cost_nanos"], now["requests"]
+    spent, requests = spent_nanos(now), now["requests"]
+    saved = known(now["saved_by_cache"] + now["saved_by_routing"], now["unsaved_hits"] + now["unsaved_routed"])
     first, last = day_of(ask.window.start), day_of(ask.window.end - 1)
     when = f"on {first}" if first == last else f"from {first} to {last}"
-    text = f"{format_usd(spent)} for {_count(requests, 'request')} {when}"
+    text = f"{_money(spent)} for {_count(requests, 'request')} {when}"
     fields = [
-        ("Spend", format_usd(spent)),
-        ("Period before", f"{format_usd(then['cost_nanos'])}{_change(spent, then['cost_nanos'])}"),
+        ("Spend", _money(spent)),
+        ("Period before", f"{_money(spent_nanos(then))}{_change(spent, spent_nanos(then))}"),
         ("Requests", f"{requests:,}{_change(requests, then['requests'])}"),
-        ("Saved by cache and routing", format_usd(now["saved_by_cache"] + now["saved_by_routing"])),
+        ("Saved by cache and routing", _money(saved)),
         ("Refused", f"{now['blocked']:,}"),
     ]
     if now["unpriced"]:
         fields.append(("Without a known price", _count(now["unpriced"], "request")))
+    if now["unpriced_usage"]:
+        fields.append(("In part without one", _count(now["unpriced_usage"], "request")))
     advice = [*(action["description"] for action in actions(ask, sums)[:1]), *recommendations(sums, ())]
     lists = [
-        ("Teams", list(_top(sums.teams, "team", spent))),
-        ("Models", list(_top(sums.models, "model", spent))),
+        ("Teams", list(_top(sums.teams, "team", now["cost_nanos"]))),
+        ("Models", list(_top(sums.models, "model", now["cost_nanos"]))),
         ("Advice", advice[:_MOST_ADVICE] if requests else []),
     ]
     return message(title, f"{name}: {text}" if name else text, fields, [pair for pair in lists if pair[1]], note)
@@ -46,13 +51,19 @@ def report(ask: Ask, title: str, name: str, before: Window, note: str) -> dict[s
 
 def _top(rows: Sequence[Sum], label: str, total: int) -> Iterator[str]:
     for row in rows[:_TOP]:
-        if row["cost_nanos"] > 0:
-            share = percent(row["cost_nanos"], total)
-            yield f"{short(row[label], 60) or '(none)'}: {format_usd(row['cost_nanos'])} ({share:.0f}%)"
+        name, nanos = short(row[label], 60) or "(none)", spent_nanos(row)
+        if nanos is None:
+            yield f"{name}: {NO_PRICE}"
+        elif nanos > 0:
+            yield f"{name}: {format_usd(nanos)} ({percent(nanos, total):.0f}%)"
 
 
-def _change(now: int, before: int) -> str:
-    return f" ({percent(now - before, before):+.0f}%)" if before else ""
+def _money(nanos: int | None) -> str:
+    return NO_PRICE if nanos is None else format_usd(nanos)
+
+
+def _change(now: int | None, before: int | None) -> str:
+    return f" ({percent(now - before, before):+.0f}%)" if now is not None and before else ""
 
 
 def _count(number: int, what: str) -> str:

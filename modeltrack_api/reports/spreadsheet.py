@@ -6,7 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-_COLUMNS = ("section", "name", "value", "spend_usd", "requests", "pct_of_total", "avg_cost_usd", "savings_usd")
+_COLUMNS = (
+    *("section", "name", "value", "spend_usd", "requests", "pct_of_total", "avg_cost_usd", "savings_usd"),
+    *("unpriced_requests", "unpriced_usage_requests"),
+)
 _FIELDS = {
     "spend": "spend_usd",
     "requests": "requests",
@@ -14,6 +17,8 @@ _FIELDS = {
     "avg_cost": "avg_cost_usd",
     "estimated_savings": "savings_usd",
     "description": "value",
+    "unpriced_requests": "unpriced_requests",
+    "unpriced_usage_requests": "unpriced_usage_requests",
 }
 _NAMES = {
     "spend_by_team": "team",

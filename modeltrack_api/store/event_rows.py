@@ -10,7 +10,7 @@ import orjson
 from addons.ledger.events import LLM_CALL
 from addons.ledger.log_reader import event_time, event_type, parse_line, text
 from addons.ledger.money import logged_nanos
-from modeltrack_api.store.measures import COUNTS, EXTRA, FLAGS, LABELS, MONEY, OPTIONAL, TEXTS
+from modeltrack_api.store.measures import COUNTS, EXTRA, FLAGS, LABELS, LISTS, MONEY, OPTIONAL, PARTS, TEXTS
 from modeltrack_api.utc import micros
 
 _MOST_SERIES = 100_000
@@ -21,7 +21,11 @@ _BLANK = ("",) * 20
 _ZEROS = (0,) * 20
 _STRINGS = frozenset([str])
 
-_COLUMNS = ("event_id", "ts", "series", *MONEY.values(), *COUNTS, *FLAGS, *OPTIONAL, *TEXTS, "extra")
+_MOST_ITEMS, _LONGEST_ITEM = 100, 256
+"""A list keeps so many texts of so many characters."""
+_NUMBERS = (*COUNTS, *PARTS)
+
+_COLUMNS = ("event_id", "ts", "series", *MONEY.values(), *_NUMBERS, *FLAGS, *OPTIONAL, *TEXTS, *LISTS, "extra")
 INSERT_EVENT = f"INSERT OR IGNORE INTO events ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
 _INSERT_SERIES = f"INSERT OR IGNORE INTO series ({', '.join(LABELS)}) VALUES ({', '.join('?' * len(LABELS))})"
 _SERIES_ID = f"SELECT id FROM series WHERE {' AND '.join(f'{name} = ?' for name in LABELS)}"
@@ -54,10 +58,11 @@ class EventRows:
             at,
             self._series.get(labels) or self._new_series(db, labels),
             *[logged_nanos(get(name)) for name in MONEY],
-            *_whole(map(get, COUNTS, _ZEROS), 0),
+            *_whole(map(get, _NUMBERS, _ZEROS), 0),
             *[get(name) is True for name in FLAGS],
             *_whole(map(get, OPTIONAL), None),
             *_texts(map(get, TEXTS, _BLANK)),
+            *[_array(get(name)) for name in LISTS],
             None if kind == LLM_CALL else orjson.dumps({name: event[name] for name in EXTRA if name in event}).decode(),
         )
 
@@ -92,6 +97,14 @@ def _id_bytes(name: str) -> bytes:
 def _texts(values: Iterable[Any]) -> tuple[str, ...]:
     found = tuple(values)
     return found if _STRINGS.issuperset(map(type, found)) else tuple(v if type(v) is str else "" for v in found)
+
+
+def _array(value: Any) -> str:
+    """Return the texts of a list as a JSON array; "" where there are none."""
+    if not value or type(value) is not list:
+        return ""
+    texts = [item[:_LONGEST_ITEM] for item in value if type(item) is str]
+    return orjson.dumps(texts[:_MOST_ITEMS]).decode() if texts else ""
 
 
 def _whole(values: Iterable[Any], default: int | None) -> list[int | None]:

@@ -42,12 +42,14 @@ ROLL_UPS = (
     _add_sums("daily", DAY),
     _add_sums("prompts_daily", DAY, "prompt_facts", ("prompt_id",), PROMPT_MEASURES),
     _add_sums("gpus_daily", DAY, "gpu_facts", ("resource_id", "gpu_type"), GPU_MEASURES),
-    """INSERT INTO sessions
-        SELECT session_id, min(ts), max(ts), count(*), sum(coalesce(cost_nanos, 0))
+    """INSERT INTO sessions (session_id, first_seen, last_seen, requests, cost_nanos, unpriced, unpriced_usage)
+        SELECT session_id, min(ts), max(ts), count(*), sum(coalesce(cost_nanos, 0)), sum(cost_nanos IS NULL),
+            sum(unpriced_usage != '' AND cache_hit = 0)
         FROM events e NOT INDEXED WHERE id > ? AND session_id != '' AND extra IS NULL GROUP BY session_id
         ON CONFLICT DO UPDATE SET
             first_seen = min(first_seen, excluded.first_seen), last_seen = max(last_seen, excluded.last_seen),
-            requests = requests + excluded.requests, cost_nanos = cost_nanos + excluded.cost_nanos""",
+            requests = requests + excluded.requests, cost_nanos = cost_nanos + excluded.cost_nanos,
+            unpriced = unpriced + excluded.unpriced, unpriced_usage = unpriced_usage + excluded.unpriced_usage""",
     """INSERT OR IGNORE INTO session_series
         SELECT DISTINCT session_id, series FROM events NOT INDEXED
         WHERE id > ? AND session_id != '' AND extra IS NULL""",

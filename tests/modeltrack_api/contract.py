@@ -5,8 +5,19 @@ from typing import Any, NamedTuple
 from tests.modeltrack_api.shapes import MapOf, Shape, day, flag, number, text, time, whole
 
 usd = number
+spent = (usd, None)
+"""A sum of money; null where nothing of it is known."""
+LEFT_OUT = {"unpriced_requests": whole, "unpriced_usage_requests": whole}
+TOKENS = {
+    **{"total_input_tokens": whole, "total_cache_read_tokens": whole, "total_cache_write_tokens": whole},
+    **{"total_cache_write_1h_tokens": whole, "total_output_tokens": whole, "total_reasoning_tokens": whole},
+    **{"total_audio_input_tokens": whole, "total_audio_output_tokens": whole, "total_image_input_tokens": whole},
+    **{"total_image_output_tokens": whole, "total_tokens": whole, "total_hit_tokens": whole},
+}
+COSTS_OF_MACHINES = {"cost": spent, "unpriced_events": whole}
 SESSION = {
-    **{"session_id": text, "total_cost": usd, "request_count": whole, "models": text, "duration_seconds": number},
+    **LEFT_OUT,
+    **{"session_id": text, "total_cost": spent, "request_count": whole, "models": text, "duration_seconds": number},
     **{"team": text, "app_id": text, "first_seen": time, "last_seen": time},
 }
 EVENT = {
@@ -15,25 +26,26 @@ EVENT = {
     **{"is_streaming": flag, "cache_hit": flag},
 }
 MONTHLY = {"monthly": usd, "quarterly": usd}
-SHARE = {"spend": usd, "requests": whole, "pct_of_total": number}
+SHARE = {"spend": spent, "requests": whole, "pct_of_total": (number, None), **LEFT_OUT}
 REPORT = {
     "period": {"start": day, "end": day, "label": text},
     "summary": {
+        **LEFT_OUT,
         **{"total_spend": usd, "total_requests": whole, "unique_models": whole, "unique_teams": whole},
         **{"unique_features": whole, "avg_cost_per_request": usd, "cache_hit_rate": number},
     },
     "trends": dict.fromkeys(["spend_change_pct", "request_change_pct", "cost_efficiency_change_pct"], (number, None)),
     "spend_by_team": [{"team": text, **SHARE}],
     "spend_by_model": [{"model": text, **SHARE}],
-    "spend_by_feature": [{"feature": text, "spend": usd, "requests": whole, "avg_cost": usd}],
-    "daily_spend": [{"date": day, "spend": usd, "requests": whole}],
+    "spend_by_feature": [{"feature": text, "spend": spent, "requests": whole, "avg_cost": spent, **LEFT_OUT}],
+    "daily_spend": [{"date": day, "spend": spent, "requests": whole, **LEFT_OUT}],
     "optimization_actions": [{"type": text, "description": text, "estimated_savings": usd}],
     "recommendations": [text],
 }
 ALERT = {
     **{"id": whole, "type": ("anomaly", "budget_warning", "budget_exceeded", "unknown_model"), "team": text},
     **{"app_id": text, "hour": (time, None), "message": text, "hourly_spend": (usd, None), "avg_spend": (usd, None)},
-    **{"dismissed_at": (time, None), "created_at": time},
+    **{"dismissed_at": (time, None), "created_at": time, "unpriced_requests": (whole, None)},
 }
 ALERT_BUDGET = {
     **{"id": whole, "team": text, "app_id": text, "daily_limit_usd": (usd, None), "monthly_limit_usd": (usd, None)},
@@ -44,17 +56,20 @@ SCHEDULE = {
     **{"day_of_week": (whole, None), "day_of_month": (whole, None), "delivery": "slack", "enabled": flag},
     **{"created_at": time, "last_sent_at": (time, None)},
 }
-PERIOD = {"total_spend": usd, "request_count": whole, "total_tokens": whole}
-CACHE = {"hits": whole, "misses": whole, "hit_rate_percent": number, "saved_usd": usd}
+PERIOD = {"total_spend": spent, "request_count": whole, **TOKENS, **LEFT_OUT}
+SAVED = {"saved_usd": spent, "unpriced_requests": whole}
+CACHE = {"hits": whole, "misses": whole, "hit_rate_percent": number, "hit_tokens": whole, **SAVED}
 
 GETS: dict[str, Shape] = {
     "/api/health": {"status": "ok", "timestamp": time},
     "/api/overview": {
         **{"spend_today": usd, "spend_this_week": usd, "spend_this_month": usd, "total_requests": whole},
-        "top_model": {"model": text, "spend": usd},
-        "top_team": {"team": text, "spend": usd},
-        "spend_trend": [{"day": day, "spend": usd, "requests": whole}],
+        "top_model": {"model": text, "spend": usd, **LEFT_OUT},
+        "top_team": {"team": text, "spend": usd, **LEFT_OUT},
+        "spend_trend": [{"day": day, "spend": spent, "requests": whole, **LEFT_OUT}],
         **{"saved_by_cache": usd, "saved_by_routing": usd, "blocked_requests": whole},
+        **{"unpriced_hits": whole, "unpriced_routed": whole, "unpriced_requests_today": whole},
+        **{"unpriced_requests_this_week": whole, "unpriced_requests_this_month": whole, **LEFT_OUT},
     },
     "/api/overview?team=nobody": {"total_requests": 0, "top_model": None, "top_team": None},
     "/api/spend": [{"period": day, **PERIOD}],
@@ -62,46 +77,47 @@ GETS: dict[str, Shape] = {
     "/api/spend?granularity=week": [{"period": day, **PERIOD}],
     "/api/spend?granularity=month": [{"period": day, **PERIOD}],
     "/api/spend/summary": {
-        **{"total_spend": usd, "total_requests": whole},
-        **{"by_team": MapOf(usd), "by_model": MapOf(usd), "by_app": MapOf(usd)},
+        **{"total_spend": usd, "total_requests": whole, **LEFT_OUT},
+        **{"by_team": MapOf(spent), "by_model": MapOf(spent), "by_app": MapOf(spent)},
+        **{f"unpriced_requests_by_{label}": MapOf(whole) for label in ("team", "model", "app")},
     },
     "/api/models": [
         {
-            **{"model": text, "provider": text, "total_spend": usd, "total_input_tokens": whole},
-            **{"total_output_tokens": whole, "total_tokens": whole, "avg_cost_per_request": usd},
-            "request_count": whole,
+            **{"model": text, "provider": text, "total_spend": spent, "avg_cost_per_request": spent},
+            **{"request_count": whole, **TOKENS, **LEFT_OUT},
         }
     ],
     "/api/teams": [
         {
-            **{"team": text, "total_spend": usd, "request_count": whole, "infra_cost": usd},
-            **{"by_model": MapOf(usd), "by_app": MapOf(usd)},
+            **{"team": text, "total_spend": spent, "request_count": whole, **LEFT_OUT},
+            **{"infra_cost": spent, "infra_unpriced_events": whole},
+            **{"by_model": MapOf(spent), "by_app": MapOf(spent)},
+            **{f"unpriced_requests_by_{label}": MapOf(whole) for label in ("model", "app")},
         }
     ],
     "/api/features": [
         {
-            **{"feature": text, "total_cost": usd, "request_count": whole, "avg_cost_per_request": usd},
-            **{"total_input_tokens": whole, "total_output_tokens": whole, "primary_model": text, "primary_team": text},
+            **{"feature": text, "total_cost": spent, "request_count": whole, "avg_cost_per_request": spent},
+            **{"primary_model": text, "primary_team": text, **TOKENS, **LEFT_OUT},
         }
     ],
     "/api/features/chat": {
         "feature": "chat",
-        "cost_over_time": [{"day": day, "daily_cost": usd, "daily_requests": whole}],
-        "by_model": [
-            {
-                **{"model": text, "total_cost": usd, "request_count": whole},
-                **{"total_input_tokens": whole, "total_output_tokens": whole},
-            }
-        ],
-        "by_team": [{"team": text, "total_cost": usd, "request_count": whole}],
-        "avg_tokens": {"avg_input_tokens": number, "avg_output_tokens": number},
+        "cost_over_time": [{"day": day, "daily_cost": spent, "daily_requests": whole, **LEFT_OUT}],
+        "by_model": [{"model": text, "total_cost": spent, "request_count": whole, **TOKENS, **LEFT_OUT}],
+        "by_team": [{"team": text, "total_cost": spent, "request_count": whole, **LEFT_OUT}],
+        "avg_tokens": {
+            **{"avg_input_tokens": number, "avg_output_tokens": number},
+            **{"avg_cache_read_tokens": number, "avg_cache_write_tokens": number},
+        },
     },
     "/api/sessions": [SESSION],
     "/api/sessions/the%20session": {"summary": {**SESSION, "trace_ids": [text]}, "events": [EVENT]},
     **{
         f"/api/prompts?sort_by={order}": [
             {
-                **{"prompt_id": text, "request_count": whole, "total_cost": usd, "avg_cost_per_request": usd},
+                **{"prompt_id": text, "request_count": whole, "total_cost": spent, "avg_cost_per_request": spent},
+                **LEFT_OUT,
                 **{"avg_system_tokens": number, "avg_user_tokens": number, "avg_output_tokens": number},
                 **{"models_used": text, "features": text, "teams": text},
                 "optimization_suggestions": ([], [text]),
@@ -111,33 +127,37 @@ GETS: dict[str, Shape] = {
     },
     "/api/prompts/summary": {
         "total_unique_prompts": whole,
-        "most_expensive_prompt": {"id": text, "total_cost": usd},
+        "most_expensive_prompt": {"id": text, "total_cost": usd, **LEFT_OUT},
         "longest_system_prompt": {"id": text, "avg_system_tokens": number},
         "most_cacheable": {"id": text, "request_count": whole},
-        "potential_savings": usd,
+        **{"potential_savings": usd, **LEFT_OUT},
     },
     "/api/segments": [
         {
-            **{"customer_tier": text, "total_cost": usd, "request_count": whole, "avg_cost_per_request": usd},
-            "by_model": [{"model": text, "spend": usd, "request_count": whole}],
+            **{"customer_tier": text, "total_cost": spent, "request_count": whole, "avg_cost_per_request": spent},
+            **LEFT_OUT,
+            "by_model": [{"model": text, "spend": spent, "request_count": whole, **LEFT_OUT}],
         }
     ],
     "/api/infrastructure": {
-        "total_infra_cost": usd,
-        "by_service": [{"service": text, "cost": usd, "events": whole}],
-        "by_team": [{"team": text, "cost": usd, "events": whole}],
+        **{"total_infra_cost": usd, "unpriced_events": whole},
+        "by_service": [{"service": text, "events": whole, **COSTS_OF_MACHINES}],
+        "by_team": [{"team": text, "events": whole, **COSTS_OF_MACHINES}],
         "gpu_utilization": [
-            {"resource_id": text, "gpu_type": text, "avg_utilization": (number, None), "cost": usd, "team": text}
+            {
+                **{"resource_id": text, "gpu_type": text, "avg_utilization": (number, None), "team": text},
+                **COSTS_OF_MACHINES,
+            }
         ],
-        "daily_trend": [{"date": day, "cost": usd}],
+        "daily_trend": [{"date": day, **COSTS_OF_MACHINES}],
     },
     **{
         f"/api/forecast?horizon_days=60&granularity={granularity}": {
-            "historical": [{"date": day, "spend": usd}],
+            "historical": [{"date": day, "spend": spent, **LEFT_OUT}],
             "forecast": [{"date": day, "predicted": usd, "low": usd, "high": usd}],
             "summary": {
                 **{"current_monthly_run_rate": usd, "projected_next_month": usd, "projected_next_quarter": usd},
-                **{"growth_rate_pct": number, "confidence": ("low", "medium", "high")},
+                **{"growth_rate_pct": number, "confidence": ("low", "medium", "high"), **LEFT_OUT},
             },
             "scenarios": {
                 "current_trend": MONTHLY,
@@ -157,13 +177,14 @@ GETS: dict[str, Shape] = {
         {
             **{"team": text, "app": text, "monthly_limit": usd, "action": ("warn", "block"), "spend": usd},
             **{"percent": number, "remaining": usd, "projected_month_end": usd, "exhausted_on": (day, None)},
+            **LEFT_OUT,
         }
     ],
     "/api/cache": {**CACHE, "by_team": [{"team": text, **CACHE}]},
     "/api/routing": {
-        **{"routed": whole, "blocked": whole, "saved_usd": usd},
-        "by_rule": [{"rule": text}],
-        "by_pair": [{"from": text, "to": text, "count": whole, "saved_usd": usd}],
+        **{"routed": whole, "blocked": whole, **SAVED},
+        "by_rule": [{"rule": text, **SAVED}],
+        "by_pair": [{"from": text, "to": text, "count": whole, **SAVED}],
     },
     "/api/events?limit=5&team=product": {"events": [EVENT], "next_cursor": text},
     "/api/events?team=nobody": {"events": [], "next_cursor": None},
@@ -183,7 +204,9 @@ ESTIMATE = {
             **{"is_selected": flag, "savings_vs_selected": usd},
         }
     ],
-    "similar_features": [{"feature": text, "avg_cost_per_request": usd, "monthly_cost": usd, "request_count": whole}],
+    "similar_features": [
+        {"feature": text, "avg_cost_per_request": usd, "monthly_cost": usd, "request_count": whole, **LEFT_OUT}
+    ],
 }
 
 

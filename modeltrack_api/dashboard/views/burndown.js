@@ -3,6 +3,7 @@
 import { axis, chart, colour, line } from "../charts.js";
 import { el } from "../dom.js";
 import { day, name, usd } from "../format.js";
+import { spend } from "../money.js";
 import { table } from "../table.js";
 
 export function burnDown(budget, days) {
@@ -25,7 +26,7 @@ export function burnDown(budget, days) {
       title,
       [
         { head: "End of day", value: (d) => d.day },
-        { head: "Spent", value: (d) => d.spend, cell: (d) => usd(d.spend), num: true },
+        spend("spend", "Spent", {}),
         { head: "Left", value: (d) => d.left, cell: (d) => usd(d.left), num: true },
       ],
       [...left].reverse(),
@@ -36,6 +37,7 @@ export function burnDown(budget, days) {
 }
 
 function told({ spend, monthly_limit, exhausted_on, action }) {
+  if (spend === null) return `No call of this month has a known price: nobody knows what is left of ${usd(monthly_limit)}.`;
   const sofar = `${usd(spend)} of ${usd(monthly_limit)} spent this month. `;
   if (!exhausted_on) return `${sofar}At this rate it lasts to the month's end.`;
   const effect = action === "block" ? "calls are refused" : "the proxy warns";
@@ -45,15 +47,15 @@ function told({ spend, monthly_limit, exhausted_on, action }) {
 
 /** Returns what was spent and what was left on every day of the month up to today. */
 function remaining(budget, days) {
-  const spends = new Map(days.map((each) => [each.period, each.total_spend]));
+  const spends = new Map(days.map((each) => [each.period, each]));
   const today = day();
   const found = [];
   let left = budget.monthly_limit;
   for (let n = 1; n <= Number(today.slice(8)); n++) {
     const name = `${today.slice(0, 8)}${String(n).padStart(2, "0")}`;
-    const spend = spends.get(name) ?? 0;
+    const { total_spend: spend, ...counts } = spends.get(name) ?? { total_spend: 0 };
     left = Math.max(0, Math.round((left - spend) * 1e9) / 1e9);
-    found.push({ day: name, spend, left });
+    found.push({ day: name, spend, left, ...counts });
   }
   return found;
 }
@@ -61,7 +63,7 @@ function remaining(budget, days) {
 function projected(budget, today) {
   const [year, month] = today.day.split("-").map(Number);
   const last = new Date(Date.UTC(year, month, 0)).toISOString().slice(0, 10);
-  if (today.left <= 0) return [];
+  if (today.left <= 0 || budget.spend === null) return [];
   if (budget.exhausted_on) return [today, { day: budget.exhausted_on, left: 0 }];
   return [today, { day: last, left: Math.max(0, budget.monthly_limit - budget.projected_month_end) }];
 }

@@ -5,21 +5,22 @@ import * as api from "../api.js";
 import { area, chart } from "../charts.js";
 import { announce, badge, el } from "../dom.js";
 import { count, name, usd } from "../format.js";
+import { leftOut, spend, together } from "../money.js";
 import { table } from "../table.js";
 
 export const ALL = ["dates", "team", "app_id", "model"];
 
-/** A chart of spend by day. `days` is `[{day, spend, requests}]`, in order. */
+/** A chart of spend by day. `days` is `[{day, spend, requests, unpriced_requests}]`, in order. */
 export function spendByDay(title, days) {
-  const total = days.reduce((sum, each) => sum + each.spend, 0);
+  const total = together(days, "spend");
   return chart(title, {
-    summary: days.length ? `From ${days[0].day} to ${days.at(-1).day}, ${usd(total)} in all.` : "No days.",
+    summary: days.length ? `From ${days[0].day} to ${days.at(-1).day}, ${usd(total.amount)} in all. ${leftOut(total)}`.trim() : "No days.",
     traces: () => [area(days.map((d) => d.day), days.map((d) => d.spend), "Spend")],
     table: table(
       title,
       [
         { head: "Day", value: (d) => d.day },
-        { head: "Spend", value: (d) => d.spend, cell: (d) => usd(d.spend), num: true },
+        spend("spend", "Spend", {}),
         { head: "Requests", value: (d) => d.requests, cell: (d) => count(d.requests), num: true },
       ],
       [...days].reverse(),
@@ -27,9 +28,12 @@ export function spendByDay(title, days) {
   });
 }
 
-/** A card of amounts by label with bars, highest first. `view` is the view to link to, filtered by the label. */
-export function shares(title, head, amounts, { view, key, most = 8 } = {}) {
-  const rows = Object.entries(amounts).map(([label, amount]) => ({ label, amount }));
+/**
+ * A card of amounts by label with bars, highest first. `view` is the view to link to, filtered by the label. `unpriced`
+ * has the numbers of calls without a known price, by label.
+ */
+export function shares(title, head, amounts, { view, key, unpriced = {}, most = 8 } = {}) {
+  const rows = Object.entries(amounts).map(([label, amount]) => ({ label, amount, unpriced_requests: unpriced[label] ?? 0 }));
   rows.sort((a, b) => b.amount - a.amount);
   const link = ({ label }) => (view ? el("a", { href: href(view, { [key]: label }) }, name(label)) : name(label));
   return el(
@@ -40,7 +44,7 @@ export function shares(title, head, amounts, { view, key, most = 8 } = {}) {
       title,
       [
         { head, value: (row) => row.label, cell: link },
-        { head: "Spend", value: (row) => row.amount, cell: (row) => usd(row.amount), num: true, bar: true },
+        spend("amount"),
       ],
       rows.slice(0, most),
     ),
@@ -58,10 +62,12 @@ export function outcome(event) {
   if (event.cache_hit) found.push(badge("cache hit", "good"));
   if (event.routed_to) found.push(badge(`instead of ${event.routed_from}`, "good"));
   if (event.usage_estimated) found.push(badge("estimated", "warn"));
+  if (event.unpriced_usage) found.push(el("span", { title: event.unpriced_usage.join("\n") }, badge("in part no price", "warn")));
+  for (const [key, text] of Object.entries(MARKS)) if (event[key]) found.push(badge(text));
   return el("span", {}, found.length ? found : badge("ok"));
 }
 
-export const tokens = (event) => (event.input_tokens ?? 0) + (event.output_tokens ?? 0);
+const MARKS = { prewarm: "prewarm", replayed: "replayed", answered_locally: "answered locally" };
 
 /** Posts a form and announces `said`, or the error. The form is only cleared if the API accepted it. */
 export async function submit(form, path, body, said, reload) {

@@ -1,6 +1,7 @@
 import * as api from "../api.js";
 import { badge, card, el, field, option, stat, stats } from "../dom.js";
 import { about, count, name, percent, usd } from "../format.js";
+import { sum } from "../money.js";
 import { failure } from "../states.js";
 import { table } from "../table.js";
 
@@ -92,6 +93,6 @@ const COMPARED = [
 const SIMILAR = [
   { head: "Feature", value: (f) => f.feature, cell: (f) => name(f.feature) },
   { head: "A call", value: (f) => f.avg_cost_per_request, cell: (f) => about(f.avg_cost_per_request), num: true },
-  { head: "A month", value: (f) => f.monthly_cost, cell: (f) => about(f.monthly_cost), num: true },
+  { head: "A month", value: (f) => f.monthly_cost, cell: (f) => sum(f.monthly_cost, f, about), num: true },
   { head: "Requests", value: (f) => f.request_count, cell: (f) => count(f.request_count), num: true },
 ];

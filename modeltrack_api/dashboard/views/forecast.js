@@ -2,6 +2,7 @@ import { change } from "../address.js";
 import { axis, chart, colour, line } from "../charts.js";
 import { card, el, field, option, stat, stats } from "../dom.js";
 import { name, signed, usd } from "../format.js";
+import { note, sum } from "../money.js";
 import { empty } from "../states.js";
 import { table } from "../table.js";
 
@@ -25,7 +26,7 @@ export default {
         stat("Next month", usd(summary.projected_next_month)),
         stat("Next quarter", usd(summary.projected_next_quarter)),
         stat("Growth a month", signed(summary.growth_rate_pct)),
-        stat("Confidence", summary.confidence),
+        stat("Confidence", summary.confidence, note(summary)),
       ),
       el("div", { class: "row" }, choice("horizon_days", "Ahead", HORIZONS, params), choice("granularity", "By", STEPS, params)),
       drawn(found),
@@ -63,7 +64,7 @@ function drawn({ historical, forecast }) {
   const bound = (key, more) => ({ ...line(dates, at(key), "", "second"), line: { width: 0 }, hoverinfo: "skip", hovertemplate: null, showlegend: false, ...more });
   return chart("Spend, and what is expected", {
     height: 320,
-    summary: `The forecast ends on ${dates.at(-1) ?? "no day"} at ${usd(at("predicted").at(-1) ?? 0)}, between ${usd(at("low").at(-1) ?? 0)} and ${usd(at("high").at(-1) ?? 0)}.`,
+    summary: `The forecast ends on ${dates.at(-1) ?? "no day"} at ${usd(at("predicted").at(-1))}, between ${usd(at("low").at(-1))} and ${usd(at("high").at(-1))}.`,
     traces: () => [
       line(past.map((point) => point.date), past.map((point) => point.spend), "Spent"),
       bound("low"),
@@ -72,13 +73,13 @@ function drawn({ historical, forecast }) {
     ],
     layout: () => ({ showlegend: true, yaxis: axis() }),
     table: table("Forecast", POINT, [
-      ...[...historical].reverse().map((point) => ({ date: point.date, spend: point.spend })),
+      ...[...historical].reverse().map(({ is_partial, ...point }) => point),
       ...forecast,
     ].sort((a, b) => (a.date < b.date ? 1 : -1))),
   });
 }
 
-const money = (head, key) => ({ head, value: (row) => row[key], cell: (row) => (row[key] === undefined || row[key] === null ? "–" : usd(row[key])), num: true });
+const money = (head, key) => ({ head, value: (row) => row[key], cell: (row) => (row[key] === undefined ? "–" : sum(row[key], key === "spend" ? row : {})), num: true });
 
 const POINT = [
   { head: "From", value: (row) => row.date },

@@ -1,6 +1,7 @@
 import { axis, bars, chart } from "../charts.js";
 import { card, el, stat, stats } from "../dom.js";
 import { count, name, percent, usd } from "../format.js";
+import { added, note, sum, together } from "../money.js";
 import { empty } from "../states.js";
 import { table } from "../table.js";
 
@@ -18,13 +19,13 @@ export default {
   },
 
   render({ infra, days, teams }) {
-    const models = days.reduce((sum, each) => sum + each.total_spend, 0);
+    const models = together(days, "total_spend");
     if (!infra.by_service.length && !days.length) return empty("costs");
     return [
       stats(
         stat("Infrastructure", usd(infra.total_infra_cost)),
-        stat("Models", usd(models)),
-        stat("Together", usd(infra.total_infra_cost + models)),
+        stat("Models", usd(models.amount), note(models)),
+        stat("Together", usd(added([infra.total_infra_cost, models.amount]))),
       ),
       infra.by_service.length ? null : none(),
       byDay(infra.daily_trend, days),
@@ -40,10 +41,13 @@ const none = () =>
 
 function byDay(trend, spend) {
   const infra = new Map(trend.map((each) => [each.date, each.cost]));
-  const models = new Map(spend.map((each) => [each.period, each.total_spend]));
+  const models = new Map(spend.map((each) => [each.period, each]));
   const rows = [...new Set([...infra.keys(), ...models.keys()])]
     .sort()
-    .map((day) => ({ day, infra: infra.get(day) ?? 0, models: models.get(day) ?? 0 }));
+    .map((day) => {
+      const { total_spend, ...counts } = models.get(day) ?? { total_spend: 0 };
+      return { day, infra: infra.has(day) ? infra.get(day) : 0, models: total_spend, ...counts };
+    });
   const dates = rows.map((row) => row.day);
   return chart("Infrastructure and models by day", {
     summary: `${rows.length} days.`,
@@ -56,20 +60,20 @@ function byDay(trend, spend) {
   });
 }
 
-const money = (head, value, more) => ({ head, value, cell: (row) => usd(value(row)), num: true, ...more });
+const money = (head, value, more) => ({ head, value, cell: (row) => sum(value(row), {}), num: true, ...more });
 
 const DAY = [
   { head: "Day", value: (row) => row.day },
-  money("Models", (row) => row.models),
+  money("Models", (row) => row.models, { cell: (row) => sum(row.models, row) }),
   money("Infrastructure", (row) => row.infra),
-  money("Together", (row) => row.models + row.infra),
+  money("Together", (row) => added([row.models, row.infra])),
 ];
 
 const TEAM = [
   { head: "Team", value: (t) => t.team, cell: (t) => name(t.team) },
-  money("Models", (t) => t.total_spend),
+  money("Models", (t) => t.total_spend, { cell: (t) => sum(t.total_spend, t) }),
   money("Infrastructure", (t) => t.infra_cost),
-  money("Together", (t) => t.total_spend + t.infra_cost, { bar: true }),
+  money("Together", (t) => added([t.total_spend, t.infra_cost]), { bar: true }),
 ];
 
 const SERVICE = [

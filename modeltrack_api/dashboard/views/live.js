@@ -1,9 +1,10 @@
 import { href } from "../address.js";
 import { card, el } from "../dom.js";
-import { clock, count, duration, moment, name, usd } from "../format.js";
+import { clock, duration, moment, name, usd } from "../format.js";
 import { empty } from "../states.js";
 import { table } from "../table.js";
-import { ALL, outcome, tokens } from "./common.js";
+import * as tokens from "../tokens.js";
+import { ALL, outcome } from "./common.js";
 
 const SHOWN = 50;
 let isPaused = false;
@@ -46,7 +47,7 @@ const columns = (isNew) => [
   { head: "Team / app", cell: (e) => [name(e.team), e.app_id].filter(Boolean).join(" / ") },
   { head: "Model", cell: (e) => e.model ?? e.service ?? "–" },
   { head: "Outcome", cell: outcome },
-  { head: "Tokens", cell: (e) => count(tokens(e)), num: true },
+  { head: "Tokens", hint: "all that were billed; in brackets: repeated by our cache", cell: tokens.cell, num: true },
   { head: "Took", cell: (e) => (e.latency_ms ? duration(e.latency_ms / 1000) : "–"), num: true },
   { head: "Cost", cell: cost, num: true },
   { head: "Session", cell: (e) => (e.session_id ? el("a", { href: href("sessions", {}, e.session_id) }, e.session_id) : "–") },

@@ -1,8 +1,10 @@
 import { chart, plain, ranks } from "../charts.js";
 import { about, count, name, short, usd } from "../format.js";
 import { card, stat, stats } from "../dom.js";
+import { note, spend, together } from "../money.js";
 import { empty } from "../states.js";
 import { table } from "../table.js";
+import * as tokens from "../tokens.js";
 import { ALL } from "./common.js";
 
 const CHARTED = 12;
@@ -15,15 +17,18 @@ export default {
 
   render(models) {
     if (!models.length) return empty();
-    const sum = (key) => models.reduce((total, model) => total + model[key], 0);
-    const numbers = table("Models", COLUMNS, models);
+    const all = (key) => models.reduce((total, model) => total + model[key], 0);
+    const whole = together(models, "total_spend");
+    const numbers = table("Models", [...COLUMNS, ...tokens.columns(models)], models);
     const dearest = models.slice(0, CHARTED);
     return [
       stats(
-        stat("Spend", usd(sum("total_spend"))),
-        stat("Requests", count(sum("request_count"))),
-        stat("Input tokens", short(sum("total_input_tokens"))),
-        stat("Output tokens", short(sum("total_output_tokens"))),
+        stat("Spend", usd(whole.amount), note(whole)),
+        stat("Requests", count(all("request_count"))),
+        stat("Input tokens", short(all("total_input_tokens")), "at full price"),
+        stat("Cache reads and writes", `${short(all("total_cache_read_tokens"))} · ${short(all("total_cache_write_tokens"))}`),
+        stat("Output tokens", short(all("total_output_tokens"))),
+        all("total_hit_tokens") > 0 && stat("From our cache", short(all("total_hit_tokens")), "tokens that nobody billed"),
         stat("Models", count(models.length)),
       ),
       chart("Spend by model", {
@@ -50,9 +55,7 @@ function ranked(models) {
 const COLUMNS = [
   { head: "Model", value: (m) => m.model, cell: (m) => name(m.model) },
   { head: "Provider", value: (m) => m.provider },
-  { head: "Spend", value: (m) => m.total_spend, cell: (m) => usd(m.total_spend), num: true, bar: true },
+  spend("total_spend"),
   { head: "Requests", value: (m) => m.request_count, cell: (m) => count(m.request_count), num: true },
   { head: "Average", value: (m) => m.avg_cost_per_request, cell: (m) => about(m.avg_cost_per_request), num: true },
-  { head: "Input tokens", value: (m) => m.total_input_tokens, cell: (m) => count(m.total_input_tokens), num: true },
-  { head: "Output tokens", value: (m) => m.total_output_tokens, cell: (m) => count(m.total_output_tokens), num: true },
 ];

@@ -1,6 +1,7 @@
 import { href } from "../address.js";
 import { card, el, stat, stats } from "../dom.js";
 import { count, name, percent, usd } from "../format.js";
+import { note } from "../money.js";
 import { empty } from "../states.js";
 import { ALL, shares, spendByDay } from "./common.js";
 
@@ -23,11 +24,11 @@ export default {
     if (!overview.total_requests) return empty();
     const hasDates = "start_date" in query || "end_date" in query;
     const spends = hasDates
-      ? [stat("Spend in these dates", usd(overview.spend_this_month))]
+      ? [stat("Spend in these dates", usd(overview.spend_this_month), note(overview))]
       : [
-          stat("Spend today", usd(overview.spend_today)),
-          stat("This week", usd(overview.spend_this_week), "from Monday"),
-          stat("This month", usd(overview.spend_this_month)),
+          stat("Spend today", usd(overview.spend_today), note({ unpriced_requests: overview.unpriced_requests_today })),
+          stat("This week", usd(overview.spend_this_week), note({ unpriced_requests: overview.unpriced_requests_this_week }, "from Monday")),
+          stat("This month", usd(overview.spend_this_month), note({ unpriced_requests: overview.unpriced_requests_this_month })),
         ];
     return [
       warnings(budgets),
@@ -35,8 +36,8 @@ export default {
         ...spends,
         stat("Requests", count(overview.total_requests)),
         stat("Refused", count(overview.blocked_requests), part(overview.blocked_requests, overview.total_requests)),
-        stat("Saved by cache", usd(overview.saved_by_cache)),
-        stat("Saved by downgrades", usd(overview.saved_by_routing)),
+        stat("Saved by cache", usd(overview.saved_by_cache), note({ unpriced_requests: overview.unpriced_hits })),
+        stat("Saved by downgrades", usd(overview.saved_by_routing), note({ unpriced_requests: overview.unpriced_routed })),
         top("Top model", overview.top_model, "model"),
         top("Top team", overview.top_team, "team"),
       ),
@@ -44,9 +45,9 @@ export default {
       el(
         "div",
         { class: "columns" },
-        shares("Top models", "Model", summary.by_model, { view: "models", key: "model" }),
-        shares("Top teams", "Team", summary.by_team, { view: "teams", key: "team" }),
-        shares("Top apps", "App", summary.by_app, { view: "features", key: "app_id" }),
+        shares("Top models", "Model", summary.by_model, { view: "models", key: "model", unpriced: summary.unpriced_requests_by_model }),
+        shares("Top teams", "Team", summary.by_team, { view: "teams", key: "team", unpriced: summary.unpriced_requests_by_team }),
+        shares("Top apps", "App", summary.by_app, { view: "features", key: "app_id", unpriced: summary.unpriced_requests_by_app }),
       ),
     ];
   },

@@ -1,6 +1,7 @@
 import { change } from "../address.js";
 import { card, el, field, option, stat, stats } from "../dom.js";
 import { about, count, name, names, usd } from "../format.js";
+import { note, spend } from "../money.js";
 import { empty } from "../states.js";
 import { table } from "../table.js";
 import { ALL } from "./common.js";
@@ -36,7 +37,7 @@ export default {
     return [
       stats(
         stat("Prompts", count(summary.total_unique_prompts)),
-        stat("Could have been saved", usd(summary.potential_savings), "see the suggestions"),
+        stat("Could have been saved", usd(summary.potential_savings), note(summary, "see the suggestions")),
         found("Most expensive", dearest, (it) => usd(it.total_cost)),
         found("Longest system prompt", longest, (it) => `${count(Math.round(it.avg_system_tokens))} tokens`),
         found("Most repeated", cacheable, (it) => `${count(it.request_count)} calls`),
@@ -46,7 +47,7 @@ export default {
   },
 };
 
-const found = (label, prompt, note) => stat(label, prompt ? el("span", { class: "name" }, name(prompt.id)) : "–", prompt && note(prompt));
+const found = (label, prompt, told) => stat(label, prompt ? el("span", { class: "name" }, name(prompt.id)) : "–", prompt && told(prompt));
 
 function advice({ optimization_suggestions: texts }) {
   if (!texts.length) return "–";
@@ -56,7 +57,7 @@ function advice({ optimization_suggestions: texts }) {
 
 const COLUMNS = [
   { head: "Prompt", value: (p) => p.prompt_id, cell: (p) => name(p.prompt_id) },
-  { head: "Spend", value: (p) => p.total_cost, cell: (p) => usd(p.total_cost), num: true, bar: true },
+  spend("total_cost"),
   { head: "Requests", value: (p) => p.request_count, cell: (p) => count(p.request_count), num: true },
   { head: "Average", value: (p) => p.avg_cost_per_request, cell: (p) => about(p.avg_cost_per_request), num: true },
   { head: "System", value: (p) => p.avg_system_tokens, cell: (p) => count(Math.round(p.avg_system_tokens)), num: true },

@@ -2,6 +2,7 @@ import * as api from "../api.js";
 import { change } from "../address.js";
 import { action, card, el, field, option, stat, stats } from "../dom.js";
 import { about, count, name, percent, signed, usd } from "../format.js";
+import { note, spend } from "../money.js";
 import { shown } from "../states.js";
 import { table } from "../table.js";
 import { spendByDay } from "./common.js";
@@ -55,7 +56,7 @@ function body({ period, summary, trends, ...report }) {
   return [
     stats(
       stat("Period", el("span", { class: "name" }, period.label)),
-      stat("Spend", usd(summary.total_spend), since(trends.spend_change_pct)),
+      stat("Spend", usd(summary.total_spend), [since(trends.spend_change_pct), note(summary)].filter(Boolean).join("; ")),
       stat("Requests", count(summary.total_requests), since(trends.request_change_pct)),
       stat("A call", about(summary.avg_cost_per_request), cheaper(trends.cost_efficiency_change_pct)),
       stat("Cache hits", percent(summary.cache_hit_rate * 100)),
@@ -84,7 +85,7 @@ function cheaper(change) {
 
 const share = (key, head) => [
   { head, value: (row) => row[key], cell: (row) => name(row[key]) },
-  { head: "Spend", value: (row) => row.spend, cell: (row) => usd(row.spend), num: true, bar: true },
+  spend("spend"),
   { head: "Requests", value: (row) => row.requests, cell: (row) => count(row.requests), num: true },
   { head: "Share", value: (row) => row.pct_of_total, cell: (row) => percent(row.pct_of_total), num: true },
 ];

@@ -1,9 +1,11 @@
 import { href } from "../address.js";
 import { card, el, stat, stats } from "../dom.js";
 import { clock, count, duration, moment, name, names, usd } from "../format.js";
+import { note, spend } from "../money.js";
 import { empty } from "../states.js";
 import { table } from "../table.js";
-import { ALL, outcome, tokens } from "./common.js";
+import * as tokens from "../tokens.js";
+import { ALL, outcome } from "./common.js";
 
 export default {
   title: "Sessions",
@@ -27,7 +29,7 @@ function one({ summary, events, truncated }) {
     el("p", {}, el("a", { href: href("sessions") }, "← All sessions")),
     stats(
       stat("Session", el("span", { class: "name" }, summary.session_id), names(summary.team)),
-      stat("Spend", usd(summary.total_cost)),
+      stat("Spend", usd(summary.total_cost), note(summary)),
       stat("Calls", count(summary.request_count), traces > 0 && `${traces} ${traces === 1 ? "trace" : "traces"}`),
       stat("Duration", duration(summary.duration_seconds), `from ${moment(summary.first_seen)}`),
     ),
@@ -61,7 +63,7 @@ function timeLine(events) {
     { head: "Took", value: (e) => e.latency_ms, cell: (e) => duration((e.latency_ms ?? 0) / 1000), num: true },
     { head: "Model", value: (e) => e.model },
     { head: "Outcome", cell: outcome },
-    { head: "Tokens", value: tokens, cell: (e) => count(tokens(e)), num: true },
+    { head: "Tokens", hint: "all that were billed; in brackets: repeated by our cache", value: tokens.all, cell: tokens.cell, num: true },
     { head: "Cost", value: (e) => e.cost_usd, cell: (e) => usd(e.cost_usd), num: true },
   ];
 }
@@ -69,7 +71,7 @@ function timeLine(events) {
 const COLUMNS = [
   { head: "Session", value: (s) => s.session_id, cell: (s) => el("a", { href: href("sessions", {}, s.session_id) }, s.session_id) },
   { head: "Last call", value: (s) => s.last_seen, cell: (s) => moment(s.last_seen) },
-  { head: "Spend", value: (s) => s.total_cost, cell: (s) => usd(s.total_cost), num: true, bar: true },
+  spend("total_cost"),
   { head: "Calls", value: (s) => s.request_count, cell: (s) => count(s.request_count), num: true },
   { head: "Duration", value: (s) => s.duration_seconds, cell: (s) => duration(s.duration_seconds), num: true },
   { head: "Team", value: (s) => s.team, cell: (s) => names(s.team) },

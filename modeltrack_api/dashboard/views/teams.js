@@ -1,6 +1,7 @@
 import { href } from "../address.js";
 import { card, el } from "../dom.js";
 import { count, name, percent, usd } from "../format.js";
+import { spend, sum } from "../money.js";
 import { empty } from "../states.js";
 import { table } from "../table.js";
 import { burnDown } from "./burndown.js";
@@ -58,22 +59,26 @@ const BUDGET = [
     cell: (b) => el("a", { href: href("teams", { budget: b.team, budget_app: b.app }) }, b.app ? `${name(b.team)} / ${b.app}` : name(b.team)),
   },
   { head: "Used", value: (b) => b.percent, cell: meter, num: true },
-  { head: "Spent", value: (b) => b.spend, cell: (b) => usd(b.spend), num: true },
+  spend("spend", "Spent", {}),
   { head: "Limit", value: (b) => b.monthly_limit, cell: (b) => usd(b.monthly_limit), num: true },
   { head: "Left", value: (b) => b.remaining, cell: (b) => usd(b.remaining), num: true },
   { head: "Month's end, at this rate", value: (b) => b.projected_month_end, cell: (b) => usd(b.projected_month_end), num: true },
-  { head: "Runs out", value: (b) => b.exhausted_on ?? "9", cell: (b) => b.exhausted_on ?? "not this month" },
+  { head: "Runs out", value: (b) => b.exhausted_on ?? "9", cell: (b) => b.exhausted_on ?? (b.spend === null ? "not known" : "not this month") },
   { head: "Then", value: (b) => b.action, cell: (b) => (b.action === "block" ? "refuses" : "warns") },
 ];
 
-const parts = (amounts) =>
-  el("ul", { class: "plain parts" }, Object.entries(amounts).slice(0, 3).map(([key, amount]) => el("li", {}, `${name(key)} ${usd(amount)}`)));
+const parts = (amounts, unpriced) =>
+  el(
+    "ul",
+    { class: "plain parts" },
+    Object.entries(amounts).slice(0, 3).map(([key, amount]) => el("li", {}, `${name(key)} `, sum(amount, { unpriced_requests: unpriced[key] }))),
+  );
 
 const TEAM = [
   { head: "Team", value: (t) => t.team, cell: (t) => el("a", { href: href("features", { team: t.team }) }, name(t.team)) },
-  { head: "Spend", value: (t) => t.total_spend, cell: (t) => usd(t.total_spend), num: true, bar: true },
+  spend("total_spend"),
   { head: "Requests", value: (t) => t.request_count, cell: (t) => count(t.request_count), num: true },
-  { head: "Infrastructure", value: (t) => t.infra_cost, cell: (t) => usd(t.infra_cost), num: true },
-  { head: "Most spent on models", cell: (t) => parts(t.by_model) },
-  { head: "Most spent by apps", cell: (t) => parts(t.by_app) },
+  { head: "Infrastructure", value: (t) => t.infra_cost, cell: (t) => sum(t.infra_cost, {}), num: true },
+  { head: "Most spent on models", cell: (t) => parts(t.by_model, t.unpriced_requests_by_model) },
+  { head: "Most spent by apps", cell: (t) => parts(t.by_app, t.unpriced_requests_by_app) },
 ];

@@ -12,7 +12,7 @@ from bench.events import lines
 from modeltrack_api.app import utc_now
 from tests.e2e.browser import browser
 from tests.e2e.conftest import Proxy
-from tests.e2e.dashboard.data import BUDGETS, HOSTILE, HOSTILE_MODEL, call, infrastructure
+from tests.e2e.dashboard.data import BUDGETS, HOSTILE, HOSTILE_MODEL, call, infrastructure, unpriced
 from tests.e2e.dashboard.tab import Dashboard, api
 from tests.modeltrack_api.alerting.started import FakeSlack, fake_slack
 from tests.modeltrack_api.serving import TOKEN, event
@@ -22,7 +22,7 @@ from tests.modeltrack_api.serving import TOKEN, event
 def source(make_proxy: Callable[..., Proxy]) -> Proxy:
     proxy = make_proxy(files={"budgets.json": BUDGETS}, start=False)
     hostile = event(team="support", model=HOSTILE_MODEL, cost_usd=1e-6, timestamp=rfc3339(utc_now()))
-    events = [json.dumps(each).encode() for each in (*infrastructure(20), hostile)]
+    events = [json.dumps(each).encode() for each in (*infrastructure(20), *unpriced(), hostile)]
     log = b"".join(line + b"\n" for line in [*events, *lines(1500, utc_now() - timedelta(hours=1), days=40)])
     (proxy.data / "cost_events.jsonl").write_bytes(log)
     proxy.start()

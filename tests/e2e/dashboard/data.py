@@ -10,6 +10,7 @@ import requests
 from modeltrack_api.app import utc_now
 from tests.e2e.conftest import Proxy
 from tests.e2e.providers.sdk_clients import MESSAGES, Told, claude
+from tests.modeltrack_api.serving import event
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 HOSTILE_MODEL = '<a href="//x.y">m</a>'
@@ -17,6 +18,7 @@ BUDGETS = {
     "budgets": [
         {"team": "product", "app": "chatbot", "monthly_limit": 1.0, "action": "warn"},
         {"team": "platform", "app": "", "monthly_limit": 0.05, "action": "warn"},
+        {"team": "lab", "app": "", "monthly_limit": 5, "action": "warn"},
     ]
 }
 # View, a text of it that only data can have brought, and its number of charts.
@@ -45,6 +47,19 @@ def infrastructure(days: int) -> Iterator[dict[str, Any]]:
         yield {**same, "event_id": str(uuid4()), "event_type": "aws_infrastructure", "cost_usd": 0.5 + n % 7 / 10}
         gpu = {"resource_id": "i-0abc", "gpu_type": "h100", "gpu_utilization_pct": 62.5, "cost_usd": None}
         yield {**same, "event_id": str(uuid4()), "event_type": "gpu_compute", **gpu}
+
+
+def unpriced() -> Iterator[dict[str, Any]]:
+    """Yield calls of a team of which none has a known price, and of one of which some have, or have one in part."""
+    at = f"{utc_now() - timedelta(hours=2):%Y-%m-%dT%H:%M:%SZ}"
+    lab = {"timestamp": at, "team": "lab", "app_id": "probe", "feature": "probing", "session_id": "lab-session"}
+    yield event(**lab, model="lab-model", cost_usd=None)
+    yield event(**lab, model="lab-model", cost_usd=None, input_tokens=70)
+    yield event(**lab, model="lab-model", cost_usd=0, cache_hit=True, input_tokens=4000, output_tokens=321)
+    parts = {"reasoning_tokens": 3, "audio_input_tokens": 6, "cache_read_tokens": 8765}
+    yield event(timestamp=at, team="studio", model="gpt-studio", cost_usd=2.5, **parts)
+    yield event(timestamp=at, team="studio", model="gpt-studio", cost_usd=None)
+    yield event(timestamp=at, team="studio", model="gpt-studio", cost_usd=1.0, unpriced_usage=["usage.searches"])
 
 
 def call(proxy: Proxy, team: str, app: str, session: str = "", tokens: str = "") -> None:

@@ -121,6 +121,22 @@ def test_a_daily_limit_is_armed_again_the_next_day(start: Start, clock: Clock) -
     assert [message[-13:] for message in api.messages()] == ["on 2026-03-10", "on 2026-03-11"]
 
 
+def test_an_alert_says_how_many_calls_are_not_in_its_amount(start: Start) -> None:
+    api = start(budgets=[TEAM])
+    hourly(api, 8, 5)
+    api.spend(60)
+    api.spend(None)
+    api.spend(None)
+    api.look()
+    assert api.messages()[0] == (
+        "Team 'product' has reached 100% of its monthly budget ($100.00 of $100.00) in March 2026;"
+        " 2 calls are not in it for want of a price; its calls are refused until 2026-04-01"
+    )
+    [anomaly] = [alert for alert in api.get("/api/alerts") if alert["type"] == "anomaly"]
+    assert anomaly["message"].endswith("12.0 times its usual $5.00; 2 calls are not in it for want of a price")
+    assert (anomaly["hourly_spend"], anomaly["unpriced_requests"]) == (60, 2)
+
+
 # Anomalies
 
 
@@ -171,6 +187,7 @@ def test_an_anomaly_is_told_once_for_a_team_and_hour(start: Start, clock: Clock)
         "message": "Team 'product' spent $4.00 in the hour from 2026-03-10 12:00 UTC, 2.7 times its usual $1.50",
         "hourly_spend": 4,
         "avg_spend": 1.5,
+        "unpriced_requests": 0,
         "dismissed_at": None,
         "created_at": "2026-03-10T12:00:00.000000Z",
         "slack": None,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from addons.llm.pricing_file import PricingFile
 from modeltrack_api.web.handler import ApiError
-from tests.modeltrack_api.queries.asking import NOW, USD, Asking, Database, line
+from tests.modeltrack_api.queries.asking import ALL_PRICED, NOW, USD, Asking, Database, line
 
 PLAN = {"model": "claude-sonnet-4-6", "avg_input_tokens": 1000, "avg_output_tokens": 200, "requests_per_day": 50}
 """0.006 USD each, at 3 and 15 USD a million."""
@@ -162,10 +162,22 @@ class TestSimilarFeatures:
             *self.calls("", (1000, 200), 5, 400),
             line(NOW, 500, 0, feature="nearest", blocked_by="budget"),
         )
+        nearest = {"avg_cost_per_request": Decimal("0.8"), "monthly_cost": 4, "request_count": 5}
+        near = {"avg_cost_per_request": 1, "monthly_cost": 3, "request_count": 3}
         assert calculated(ask)["similar_features"] == [
-            {"feature": "nearest", "avg_cost_per_request": Decimal("0.8"), "monthly_cost": 4, "request_count": 5},
-            {"feature": "near", "avg_cost_per_request": 1, "monthly_cost": 3, "request_count": 3},
+            {"feature": "nearest", **nearest, **ALL_PRICED},
+            {"feature": "near", **near, **ALL_PRICED},
         ]
+
+    def test_may_have_calls_without_a_known_price_and_cached_input(self, database: Database) -> None:
+        ask = database(
+            line(NOW, 1, None, feature="new", input_tokens=1000, output_tokens=200),
+            line(NOW, 2, USD, feature="cached", cache_read_tokens=990, input_tokens=10, output_tokens=200),
+            line(NOW, 3, 0, feature="cached", input_tokens=9, output_tokens=2, cache_hit=True),
+        )
+        cached, new = calculated(ask)["similar_features"]
+        assert (new["avg_cost_per_request"], new["monthly_cost"], new["unpriced_requests"]) == (None, None, 1)
+        assert (cached["feature"], cached["avg_cost_per_request"]) == ("cached", Decimal("0.5"))
 
     def test_are_of_the_last_30_days_and_at_most_five(self, database: Database) -> None:
         ask = database(

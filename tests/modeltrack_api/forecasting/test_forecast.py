@@ -3,7 +3,6 @@
 import random
 import re
 import tempfile
-from collections import Counter
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -17,8 +16,8 @@ from hypothesis import strategies as st
 
 from addons.llm.pricing_file import PricingFile
 from modeltrack_api.store.sums import Filters
-from tests.modeltrack_api.queries.asking import NOW, USD, Asking, Database, line
-from tests.modeltrack_api.queries.log import Log, cost
+from tests.modeltrack_api.queries.asking import ALL_PRICED, NOW, USD, Asking, Database, line
+from tests.modeltrack_api.queries.log import Log, by_day, cost, spent
 from tests.modeltrack_api.queries.made_events import filters, logs
 
 NUMBERS = count(1)
@@ -83,6 +82,7 @@ class TestWhatComes:
                 "by 40 days of history, the next 30 days stay within 0% of the projection in 8 of 10 cases"
             ),
             "interval_pct": 80,
+            **ALL_PRICED,
         }
         assert found["scenarios"]["current_trend"] == {"monthly": 375, "quarterly": 1125}
         assert found["scenarios"]["if_traffic_doubles"] == {"monthly": 750, "quarterly": 2250}
@@ -107,7 +107,8 @@ class TestWhatComes:
     def test_today_which_is_not_over_does_not_pull_it_down(self, database: Database) -> None:
         found = database(*days([10] * 30, today=0.01))("forecast")
         assert {point[0] for point in levels(found)} == {10}
-        assert found["historical"][-1] == {"date": "2026-04-03", "spend": Decimal("0.01"), "is_partial": True}
+        last = {"date": "2026-04-03", "spend": Decimal("0.01"), "is_partial": True, **ALL_PRICED}
+        assert found["historical"][-1] == last
         assert not any(point["is_partial"] for point in found["historical"][:-1])
 
     def test_days_without_calls_count_as_days_without_spend(self, database: Database) -> None:
@@ -148,6 +149,35 @@ class TestConfidence:
         unpriced = line(NOW - timedelta(days=2), next(NUMBERS), None)
         summary = database(*days([10] * 30), unpriced)("forecast")["summary"]
         assert summary["confidence_reason"].endswith("; 1 calls without a known price are not in it")
+
+
+class TestUnknownPrices:
+    def test_a_day_without_a_known_price_is_no_day_without_spend(self, database: Database) -> None:
+        """Four Mondays are not known, so the trend goes by the other days."""
+        start = NOW - timedelta(days=35)
+        lines = [
+            line(start + timedelta(days=n), next(NUMBERS), None if n % 7 == 3 and n < 28 else 10 * USD)
+            for n in range(35)
+        ]
+        found = database(*lines)("forecast", horizon_days=14)
+        assert [round(point[0], 6) for point in levels(found)] == [10] * 14
+        assert [point["spend"] for point in found["historical"]].count(None) == 4
+        assert (found["summary"]["unpriced_requests"], found["summary"]["current_monthly_run_rate"]) == (4, 300)
+        assert "by 31 days of history" in found["summary"]["confidence_reason"]
+
+    def test_what_follows_from_nothing_known_is_null(self, database: Database) -> None:
+        ask = database(*(line(NOW - timedelta(days=n), next(NUMBERS), None) for n in (0, 3, 20)))
+        found = ask("forecast", horizon_days=2)
+        assert [point["spend"] for point in found["historical"] if point["unpriced_requests"]] == [None] * 3
+        nulls = {"predicted": None, "low": None, "high": None}
+        assert found["forecast"] == [{"date": f"2026-04-0{day}", **nulls} for day in (4, 5)]
+        summary = {name: value for name, value in found["summary"].items() if not name.startswith("confidence")}
+        assert summary == {
+            **dict.fromkeys(("current_monthly_run_rate", "projected_next_month", "projected_next_quarter")),
+            **{"growth_rate_pct": None, "interval_pct": 80, "unpriced_requests": 3, "unpriced_usage_requests": 0},
+        }
+        for scenario in found["scenarios"].values():
+            assert {value for name, value in scenario.items() if name != "description"} == {None}
 
 
 class TestPeriods:
@@ -229,24 +259,28 @@ def test_any_log(lines: list[bytes], chosen: Filters, horizon: int, granularity:
     log = Log(lines, None, chosen, NOW)
     tomorrow = datetime(2026, 4, 4, tzinfo=NOW.tzinfo)
     past = [event for event in log.calls if event["at"] < tomorrow]
-    by_day: Counter[str] = Counter()
-    for event in past:
-        by_day[event["at"].date().isoformat()] += cost([event])  # type: ignore[assignment]
+    days = dict(by_day(past))
     with tempfile.TemporaryDirectory() as folder:
         ask = Asking(Path(folder), lines)
         try:
             found = ask("forecast", None, chosen, horizon_days=horizon, granularity=granularity)
         finally:
             ask.close()
-    assert sum(point["spend"] for point in found["historical"]) == cost(past)
+    assert sum(point["spend"] or 0 for point in found["historical"]) == cost(past)
     if granularity == "day":
-        assert {point["date"]: point["spend"] for point in found["historical"] if point["spend"]} == +by_day
+        spends = {point["date"]: point["spend"] for point in found["historical"] if point["date"] in days}
+        assert spends == {day: spent(events) for day, events in days.items()}
         assert len(found["forecast"]) == horizon
-    whole = [by_day[day] for day in sorted(by_day) if day < "2026-04-03"]
+    whole = [event for event in past if event["at"].date() < TODAY]
+    if whole and spent(whole) is None:
+        assert {found["summary"]["projected_next_month"], *(point["high"] for point in found["forecast"])} == {None}
+        return
     if whole:
-        first = date.fromisoformat(min(by_day))
-        mean = sum(whole) / (TODAY - first).days
+        unknown = sum(spent(events) is None for day, events in days.items() if day < str(TODAY))
+        mean = cost(whole) / ((TODAY - date.fromisoformat(min(days))).days - unknown)
         assert abs(found["summary"]["projected_next_month"] - 30 * mean) <= Decimal("0.000001") * (1 + mean)
+    elif spent(past) is None:
+        return
     dates = [point["date"] for point in found["forecast"]]
     assert dates == sorted(set(dates))
     for point in found["forecast"]:

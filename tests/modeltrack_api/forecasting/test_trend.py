@@ -27,6 +27,22 @@ def test_a_line_with_weekdays_is_found_again(days: int, slope: float, week: tupl
     assert trend.total(to_come) == pytest.approx((sum(map(amount, to_come)),) * 3)
 
 
+@pytest.mark.parametrize("unknown", [{0}, {3, 4}, {5, 12, 19}, set(range(1, 29, 2))], ids=str)
+def test_a_line_is_found_again_though_some_days_are_not_known(unknown: set[int]) -> None:
+    def amount(day: int) -> float:
+        return 200 + 2.5 * day + WEEK[day % 7]
+
+    trend = Trend.of([None if day in unknown else amount(day) for day in range(35)])
+    assert trend.slope == pytest.approx(2.5)
+    for day in range(35, 49):
+        assert trend.total([day]) == pytest.approx((amount(day),) * 3)
+
+
+def test_where_a_weekday_is_never_known_the_mean_of_the_others_is_used() -> None:
+    trend = Trend.of([None if day % 7 == 2 else 6.0 for day in range(35)])
+    assert (trend.slope, trend.total([37]).expected) == (0, 6)
+
+
 def test_a_line_is_not_followed_for_longer_than_it_was_seen() -> None:
     trend = Trend.of([100.0 + day for day in range(20)])
     assert [round(trend.day(day)) for day in (37, 38, 39, 40, 41, 400)] == [137, 138, 139, 139, 139, 139]
@@ -73,8 +89,8 @@ def test_students_quantile_is_the_tables(freedom: int, expected: float) -> None:
     assert _student(freedom) == pytest.approx(expected, rel=0.005)
 
 
-@given(st.lists(st.floats(0, 1e9), max_size=60), st.integers(1, 400))
-def test_whatever_came_the_range_is_around_what_is_expected(amounts: list[float], horizon: int) -> None:
+@given(st.lists(st.none() | st.floats(0, 1e9), max_size=60), st.integers(1, 400))
+def test_whatever_came_the_range_is_around_what_is_expected(amounts: list[float | None], horizon: int) -> None:
     found = Trend.of(amounts).total(range(len(amounts), len(amounts) + horizon))
     assert 0 <= found.low <= found.expected <= found.high
 

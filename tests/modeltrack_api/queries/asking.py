@@ -35,6 +35,9 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 _MODULES = (queries, forecast, estimator, executive)
 
 
+ALL_PRICED = {"unpriced_requests": 0, "unpriced_usage_requests": 0}
+"""What stands beside a sum of money from which nothing is missing."""
+
 USD = 10**9
 """A US dollar in nano-USD."""
 

@@ -38,23 +38,73 @@ class Log:
 
 
 def cost(events: Iterable[Event]) -> Decimal:
+    """Return what is known of the cost."""
     return sum((Decimal(e["cost_usd"] or 0) for e in events), Decimal(0))
+
+
+def is_unpriced(event: Event) -> bool:
+    return event["cost_usd"] is None
+
+
+def is_in_part(event: Event) -> bool:
+    """Tell whether a part of a call has no known price. What a hit repeats was paid for by another call."""
+    return bool(event.get("unpriced_usage")) and not event.get("cache_hit")
+
+
+def or_none(amount: Decimal, unknown: int) -> Decimal | None:
+    return None if unknown and not amount else amount
+
+
+def spent(events: Iterable[Event]) -> Decimal | None:
+    """Return the cost as it is answered: None where nothing of it is known."""
+    events = list(events)
+    return or_none(cost(events), sum(is_unpriced(e) or is_in_part(e) for e in events))
+
+
+def left_out(events: Iterable[Event]) -> dict[str, int]:
+    events = list(events)
+    unpriced, parts = (sum(map(test, events)) for test in (is_unpriced, is_in_part))
+    return {"unpriced_requests": unpriced, "unpriced_usage_requests": parts}
 
 
 def saved(events: Iterable[Event]) -> Decimal:
     return sum((Decimal(e.get("saved_usd", 0)) for e in events), Decimal(0))
 
 
-def tokens_in(events: Iterable[Event]) -> int:
-    return sum(e["input_tokens"] + e["cache_read_tokens"] + e["cache_write_tokens"] for e in events)
+def savings(events: Iterable[Event]) -> tuple[Decimal | None, int]:
+    """Return what the calls saved, and of how many nobody knows it."""
+    events = list(events)
+    unknown = sum("saved_usd" not in e for e in events)
+    return or_none(saved(events), unknown), unknown
 
 
-def tokens_out(events: Iterable[Event]) -> int:
-    return sum(e["output_tokens"] for e in events)
+BILLED = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens")
+PARTS = (
+    *("cache_write_1h_tokens", "reasoning_tokens"),
+    *("audio_input_tokens", "audio_output_tokens", "image_input_tokens", "image_output_tokens"),
+)
 
 
-def each(total: Decimal, count: int) -> Decimal:
-    return (total / count).quantize(NANO, ROUND_HALF_EVEN)
+def tokens(events: Iterable[Event], *kinds: str) -> int:
+    return sum(e.get(kind, 0) for e in events for kind in kinds)
+
+
+def tokens_by_kind(events: Iterable[Event]) -> dict[str, int]:
+    events = list(events)
+    paid, hits = ([e for e in events if bool(e.get("cache_hit")) == is_hit] for is_hit in (False, True))
+    return {
+        **{f"total_{kind}": tokens(paid, kind) for kind in (*BILLED, *PARTS)},
+        "total_tokens": tokens(paid, *BILLED),
+        "total_hit_tokens": tokens(hits, *BILLED),
+    }
+
+
+def each(events: Iterable[Event]) -> Decimal | None:
+    """Return the average of the calls that have a known price."""
+    events = list(events)
+    if (total := spent(events)) is None:
+        return None
+    return (total / sum(not is_unpriced(e) for e in events)).quantize(NANO, ROUND_HALF_EVEN)
 
 
 def mean(numbers: Iterable[int]) -> float:
@@ -75,8 +125,13 @@ def _bytes(key: Any) -> Any:
     return tuple(part.encode() for part in key) if isinstance(key, tuple) else key.encode()
 
 
-def costs(events: Iterable[Event], label: str) -> dict[str, Decimal]:
-    return {name: cost(found) for name, found in groups(events, label)}
+def costs(events: Iterable[Event], label: str) -> dict[str, Decimal | None]:
+    return {name: spent(found) for name, found in groups(events, label)}
+
+
+def unpriced(events: Iterable[Event], label: str) -> dict[str, int]:
+    counts = {name: sum(map(is_unpriced, found)) for name, found in groups(events, label)}
+    return {name: count for name, count in counts.items() if count}
 
 
 def by_day(events: Iterable[Event]) -> list[tuple[str, list[Event]]]:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from modeltrack_api.store.sums import Filters
 from modeltrack_api.utc import Window, micros
 from tests.modeltrack_api.queries.asking import money
+from tests.modeltrack_api.queries.log import PARTS
 
 FIRST = datetime(2026, 3, 26, tzinfo=UTC)
 DAYS = 12
@@ -95,6 +96,12 @@ def calls(draw: st.DrawFn) -> bytes:
         members["error"] = "overloaded_error"
     if draw(st.integers(0, 9)) == 0:
         members["usage_estimated"] = True
+    if kind != "refused" and draw(st.integers(0, 3)) == 0:
+        members |= {kind: draw(st.integers(1, 1000)) for kind in draw(st.sets(st.sampled_from(PARTS)))}
+    if kind in ("plain", "hit") and draw(st.integers(0, 5)) == 0:
+        members["unpriced_usage"] = ["usage.audio_tokens", "usage.searches"]
+    if kind in ("hit", "routed") and draw(st.integers(0, 5)) == 0:
+        del members["saved_usd"]
     return _kept(members)
 
 

@@ -8,17 +8,20 @@ from typing import Any
 
 from modeltrack_api.utc import Window, micros
 from tests.modeltrack_api.queries.log import (
+    BILLED,
     Event,
     Log,
     by_day,
-    cost,
     costs,
     each,
     groups,
+    is_unpriced,
+    left_out,
     mean,
-    saved,
-    tokens_in,
-    tokens_out,
+    savings,
+    spent,
+    tokens_by_kind,
+    unpriced,
 )
 
 
@@ -26,33 +29,39 @@ def overview(log: Log) -> Any:
     today = log.now.date()
     monday = today - timedelta(days=today.weekday())
     recent = [e for e in log.matching if e["event_type"] == "llm_api"]
-    spends = [
-        cost(e for e in recent if is_in(e["at"].date()))
-        for is_in in (
-            lambda day: day == today,
-            lambda day: monday <= day < monday + timedelta(days=7),
-            lambda day: (day.year, day.month) == (today.year, today.month),
-        )
-    ]
-    if log.has_window:
-        spends = [cost(log.calls)] * 3
-    first = next(iter(groups(log.calls, "model")), None)
-    team = next(iter(groups(log.calls, "team")), None)
+    spans: dict[str, Callable[[date], bool]] = {
+        "today": lambda day: day == today,
+        "this_week": lambda day: monday <= day < monday + timedelta(days=7),
+        "this_month": lambda day: (day.year, day.month) == (today.year, today.month),
+    }
+    within = {
+        name: log.calls if log.has_window else [e for e in recent if is_in(e["at"].date())]
+        for name, is_in in spans.items()
+    }
+    saved_by_cache, unpriced_hits = savings(e for e in log.calls if e["cache_hit"])
+    saved_by_routing, unpriced_routed = savings(e for e in log.calls if not e["cache_hit"] and "routed_to" in e)
     return {
-        "spend_today": spends[0],
-        "spend_this_week": spends[1],
-        "spend_this_month": spends[2],
+        **{f"spend_{name}": spent(events) for name, events in within.items()},
+        **{f"unpriced_requests_{name}": sum(map(is_unpriced, events)) for name, events in within.items()},
         "total_requests": len(log.calls),
-        "top_model": {"model": first[0], "spend": cost(first[1])} if first else None,
-        "top_team": {"team": team[0], "spend": cost(team[1])} if team else None,
-        "spend_trend": _trend(log, recent, today),
-        "saved_by_cache": saved(e for e in log.calls if e["cache_hit"]),
-        "saved_by_routing": saved(e for e in log.calls if not e["cache_hit"]),
+        "top_model": _top(log, "model"),
+        "top_team": _top(log, "team"),
+        "spend_trend": _spend_trend(log, recent, today),
+        "saved_by_cache": saved_by_cache,
+        "saved_by_routing": saved_by_routing,
+        "unpriced_hits": unpriced_hits,
+        "unpriced_routed": unpriced_routed,
         "blocked_requests": sum("blocked_by" in e for e in log.calls),
+        **left_out(log.calls),
     }
 
 
-def _trend(log: Log, recent: list[Event], today: date) -> list[Any]:
+def _top(log: Log, label: str) -> Any:
+    name, events = next(iter(groups(log.calls, label)), (None, []))
+    return {label: name, "spend": spent(events), **left_out(events)} if events else None
+
+
+def _spend_trend(log: Log, recent: list[Event], today: date) -> list[Any]:
     events, last = log.calls, today
     if log.has_window:
         days = [e["at"].date() for e in events]
@@ -66,9 +75,11 @@ def _trend(log: Log, recent: list[Event], today: date) -> list[Any]:
     else:
         first = today - timedelta(days=29)
         events = [e for e in recent if first <= e["at"].date() <= today]
-    rows = {(first + timedelta(days=n)).isoformat(): (Decimal(0), 0) for n in range((last - first).days + 1)}
-    rows |= {day: (cost(found), len(found)) for day, found in by_day(events)}
-    return [{"day": day, "spend": spend, "requests": count} for day, (spend, count) in rows.items()]
+    rows: dict[str, list[Event]] = {(first + timedelta(days=n)).isoformat(): [] for n in range((last - first).days + 1)}
+    rows |= dict(by_day(events))
+    return [
+        {"day": day, "spend": spent(found), "requests": len(found), **left_out(found)} for day, found in rows.items()
+    ]
 
 
 def spend(log: Log, granularity: str) -> Any:
@@ -89,9 +100,10 @@ def spend(log: Log, granularity: str) -> Any:
     return [
         {
             "period": period,
-            "total_spend": cost(events),
+            "total_spend": spent(events),
             "request_count": len(events),
-            "total_tokens": tokens_in(events) + tokens_out(events),
+            **tokens_by_kind(events),
+            **left_out(events),
         }
         for period, events in sorted(found.items())
     ]
@@ -99,11 +111,15 @@ def spend(log: Log, granularity: str) -> Any:
 
 def spend_summary(log: Log) -> Any:
     return {
-        "total_spend": cost(log.calls),
+        "total_spend": spent(log.calls),
         "total_requests": len(log.calls),
+        **left_out(log.calls),
         "by_team": costs(log.calls, "team"),
         "by_model": costs(log.calls, "model"),
         "by_app": costs(log.calls, "app_id"),
+        "unpriced_requests_by_team": unpriced(log.calls, "team"),
+        "unpriced_requests_by_model": unpriced(log.calls, "model"),
+        "unpriced_requests_by_app": unpriced(log.calls, "app_id"),
     }
 
 
@@ -112,27 +128,30 @@ def models(log: Log) -> Any:
         {
             "model": model,
             "provider": provider,
-            "total_spend": cost(events),
-            "total_input_tokens": tokens_in(events),
-            "total_output_tokens": tokens_out(events),
-            "total_tokens": tokens_in(events) + tokens_out(events),
-            "avg_cost_per_request": each(cost(events), len(events)),
+            "total_spend": spent(events),
+            **tokens_by_kind(events),
+            "avg_cost_per_request": each(events),
             "request_count": len(events),
+            **left_out(events),
         }
         for (model, provider), events in groups(log.calls, "model", "provider")
     ]
 
 
 def teams(log: Log) -> Any:
-    calls, infra = dict(groups(log.calls, "team")), costs(log.machines, "team")
+    calls, infra, free = dict(groups(log.calls, "team")), costs(log.machines, "team"), unpriced(log.machines, "team")
     return [
         {
             "team": team,
-            "total_spend": cost(calls.get(team, ())),
+            "total_spend": spent(calls.get(team, ())),
             "request_count": len(calls.get(team, ())),
+            **left_out(calls.get(team, ())),
             "by_model": costs(calls.get(team, ()), "model"),
             "by_app": costs(calls.get(team, ()), "app_id"),
+            "unpriced_requests_by_model": unpriced(calls.get(team, ()), "model"),
+            "unpriced_requests_by_app": unpriced(calls.get(team, ()), "app_id"),
             "infra_cost": infra.get(team, Decimal(0)),
+            "infra_unpriced_events": free.get(team, 0),
         }
         for team in [*calls, *(team for team in infra if team not in calls)]
     ]
@@ -142,11 +161,11 @@ def features(log: Log) -> Any:
     return [
         {
             "feature": feature,
-            "total_cost": cost(events),
+            "total_cost": spent(events),
             "request_count": len(events),
-            "avg_cost_per_request": each(cost(events), len(events)),
-            "total_input_tokens": tokens_in(events),
-            "total_output_tokens": tokens_out(events),
+            "avg_cost_per_request": each(events),
+            **tokens_by_kind(events),
+            **left_out(events),
             "primary_model": groups(events, "model")[0][0],
             "primary_team": groups(events, "team")[0][0],
         }
@@ -159,26 +178,24 @@ def feature(log: Log, name: str) -> Any:
     return {
         "feature": name,
         "cost_over_time": [
-            {"day": day, "daily_cost": cost(found), "daily_requests": len(found)} for day, found in by_day(events)
+            {"day": day, "daily_cost": spent(found), "daily_requests": len(found), **left_out(found)}
+            for day, found in by_day(events)
         ],
         "by_model": [
             {
                 "model": model,
-                "total_cost": cost(found),
+                "total_cost": spent(found),
                 "request_count": len(found),
-                "total_input_tokens": tokens_in(found),
-                "total_output_tokens": tokens_out(found),
+                **tokens_by_kind(found),
+                **left_out(found),
             }
             for model, found in groups(events, "model")
         ],
         "by_team": [
-            {"team": team, "total_cost": cost(found), "request_count": len(found)}
+            {"team": team, "total_cost": spent(found), "request_count": len(found), **left_out(found)}
             for team, found in groups(events, "team")
         ],
-        "avg_tokens": {
-            "avg_input_tokens": mean(tokens_in([e]) for e in events),
-            "avg_output_tokens": mean(tokens_out([e]) for e in events),
-        },
+        "avg_tokens": {f"avg_{kind}": mean(e[kind] for e in events if not e["cache_hit"]) for kind in BILLED},
     }
 
 
@@ -186,11 +203,12 @@ def segments(log: Log) -> Any:
     return [
         {
             "customer_tier": tier,
-            "total_cost": cost(events),
+            "total_cost": spent(events),
             "request_count": len(events),
-            "avg_cost_per_request": each(cost(events), len(events)),
+            "avg_cost_per_request": each(events),
+            **left_out(events),
             "by_model": [
-                {"model": model, "spend": cost(found), "request_count": len(found)}
+                {"model": model, "spend": spent(found), "request_count": len(found), **left_out(found)}
                 for model, found in groups(events, "model")
             ],
         }
@@ -206,21 +224,27 @@ def cache(log: Log) -> Any:
             "hits": hits,
             "misses": misses,
             "hit_rate_percent": round(hits * 100 / (hits + misses), 2) if hits + misses else 0.0,
-            "saved_usd": saved(e for e in events if e["cache_hit"]),
+            **_saved(e for e in events if e["cache_hit"]),
+            "hit_tokens": tokens_by_kind(events)["total_hit_tokens"],
         }
 
     by_team = [{"team": team, **row(events)} for team, events in groups(log.calls, "team")]
     counts = Counter(e.get("team", "") for e in log.calls)
-    by_team.sort(key=lambda r: (-r["saved_usd"], -counts[r["team"]], r["team"].encode()))
+    by_team.sort(key=lambda r: (-(r["saved_usd"] or 0), -counts[r["team"]], r["team"].encode()))
     return {**row(log.calls), "by_team": by_team}
+
+
+def _saved(events: Iterable[Event]) -> dict[str, Any]:
+    amount, unknown = savings(events)
+    return {"saved_usd": amount, "unpriced_requests": unknown}
 
 
 def routing(log: Log) -> Any:
     routed = [e for e in log.calls if "routed_to" in e]
     blocked = [e for e in log.calls if e.get("blocked_by") == "rule"]
 
-    def worth(events: Iterable[Event]) -> Decimal:
-        return saved(e for e in events if not e["cache_hit"])
+    def worth(events: Iterable[Event]) -> dict[str, Any]:
+        return _saved(e for e in events if not e["cache_hit"])
 
     rules = {e.get("routing_rule", "") for e in routed + blocked}
     pairs = {(e["routed_from"], e["routed_to"]) for e in routed}
@@ -229,21 +253,21 @@ def routing(log: Log) -> Any:
             "rule": rule,
             "routed": sum(e.get("routing_rule", "") == rule for e in routed),
             "blocked": sum(e.get("routing_rule", "") == rule for e in blocked),
-            "saved_usd": worth(e for e in routed if e.get("routing_rule", "") == rule),
+            **worth(e for e in routed if e.get("routing_rule", "") == rule),
         }
         for rule in rules
     ]
     by_pair = [
-        {"from": before, "to": after, "count": len(found), "saved_usd": worth(found)}
+        {"from": before, "to": after, "count": len(found), **worth(found)}
         for before, after in pairs
         if (found := [e for e in routed if (e["routed_from"], e["routed_to"]) == (before, after)])
     ]
     return {
         "routed": len(routed),
         "blocked": len(blocked),
-        "saved_usd": worth(routed),
-        "by_rule": sorted(by_rule, key=lambda r: (-r["saved_usd"], r["rule"])),
-        "by_pair": sorted(by_pair, key=lambda r: (-r["saved_usd"], r["from"], r["to"])),
+        **worth(routed),
+        "by_rule": sorted(by_rule, key=lambda r: (-(r["saved_usd"] or 0), r["rule"])),
+        "by_pair": sorted(by_pair, key=lambda r: (-(r["saved_usd"] or 0), r["from"], r["to"])),
     }
 
 
@@ -256,19 +280,21 @@ def infrastructure(log: Log) -> Any:
     utilization = []
     for (resource, kind, team), events in gpus.items():
         percents = [Decimal(e["gpu_utilization_pct"]) for e in events if "gpu_utilization_pct" in e]
-        row = {"resource_id": resource, "gpu_type": kind, "cost": cost(events), "team": team}
+        row = {"resource_id": resource, "gpu_type": kind, **_costs(events), "team": team}
         average = round(int(sum(percents) * 10**6) / len(percents) / 10**6, 2) if percents else None
         utilization.append(row | {"avg_utilization": average})
     return {
-        "total_infra_cost": cost(found),
+        **{name.replace("cost", "total_infra_cost"): value for name, value in _costs(found).items()},
         "by_service": [
-            {"service": name, "cost": cost(events), "events": len(events)} for name, events in groups(found, "service")
+            {"service": name, **_costs(events), "events": len(events)} for name, events in groups(found, "service")
         ],
-        "by_team": [
-            {"team": name, "cost": cost(events), "events": len(events)} for name, events in groups(found, "team")
-        ],
+        "by_team": [{"team": name, **_costs(events), "events": len(events)} for name, events in groups(found, "team")],
         "gpu_utilization": sorted(
-            utilization, key=lambda r: (-r["cost"], r["resource_id"], r["gpu_type"], r["team"].encode())
+            utilization, key=lambda r: (-(r["cost"] or 0), r["resource_id"], r["gpu_type"], r["team"].encode())
         ),
-        "daily_trend": [{"date": day, "cost": cost(events)} for day, events in by_day(found)],
+        "daily_trend": [{"date": day, **_costs(events)} for day, events in by_day(found)],
     }
+
+
+def _costs(events: list[Event]) -> dict[str, Any]:
+    return {"cost": spent(events), "unpriced_events": sum(map(is_unpriced, events))}

@@ -8,7 +8,7 @@ from typing import Any
 
 from modeltrack_api.store.sums import Filters
 from modeltrack_api.utc import micros
-from tests.modeltrack_api.queries.log import Event, Log, cost, each, mean, names
+from tests.modeltrack_api.queries.log import Event, Log, cost, each, is_unpriced, left_out, mean, names, spent
 
 
 def sessions(log: Log, filters: Filters, trace_id: str | None, limit: int) -> Any:
@@ -32,8 +32,9 @@ def session_summary(name: str, events: list[Event]) -> dict[str, Any]:
     first, last = min(e["at"] for e in events), max(e["at"] for e in events)
     return {
         "session_id": name,
-        "total_cost": cost(events),
+        "total_cost": spent(events),
         "request_count": len(events),
+        **left_out(events),
         "models": names(events, "model"),
         "duration_seconds": round((last - first) / timedelta(seconds=1), 3),
         "team": names(events, "team"),
@@ -69,7 +70,7 @@ def prompts_of(log: Log) -> dict[str, list[Event]]:
 ORDERS: dict[str, Callable[[list[Event]], Fraction | int]] = {
     "total_cost": lambda events: Fraction(cost(events)),
     "request_count": len,
-    "avg_cost": lambda events: Fraction(cost(events)) / len(events),
+    "avg_cost": lambda events: Fraction(cost(events)) / max(sum(not is_unpriced(e) for e in events), 1),
     "avg_system_tokens": lambda events: Fraction(sum(e["system_prompt_tokens"] for e in events), len(events)),
     "most_repeated": lambda events: ORDERS["avg_system_tokens"](events) * (len(events) - 1),
 }
@@ -84,8 +85,9 @@ def prompts(log: Log, sort_by: str) -> Any:
         {
             "prompt_id": prompt,
             "request_count": len(found),
-            "total_cost": cost(found),
-            "avg_cost_per_request": each(cost(found), len(found)),
+            "total_cost": spent(found),
+            "avg_cost_per_request": each(found),
+            **left_out(found),
             "avg_system_tokens": mean(e["system_prompt_tokens"] for e in found),
             "avg_user_tokens": mean(e["user_prompt_tokens"] for e in found),
             "avg_output_tokens": mean(e["output_tokens"] for e in found),
@@ -98,14 +100,21 @@ def prompts(log: Log, sort_by: str) -> Any:
 
 
 def prompts_summary(log: Log) -> Any:
-    def first(order: str, name: str, value: Callable[[list[Event]], Any]) -> dict[str, Any] | None:
-        return next(({"id": prompt, name: value(found)} for prompt, found in first_prompts(log, order)), None)
+    def first(
+        order: str,
+        name: str,
+        value: Callable[[list[Event]], Any],
+        more: Callable[[list[Event]], dict[str, int]] = lambda _: {},
+    ) -> dict[str, Any] | None:
+        prompts = first_prompts(log, order)
+        return {"id": prompts[0][0], name: value(prompts[0][1]), **more(prompts[0][1])} if prompts else None
 
     return {
         "total_unique_prompts": len(prompts_of(log)),
-        "most_expensive_prompt": first("total_cost", "total_cost", cost),
+        "most_expensive_prompt": first("total_cost", "total_cost", spent, left_out),
         "longest_system_prompt": first(
             "avg_system_tokens", "avg_system_tokens", lambda events: mean(e["system_prompt_tokens"] for e in events)
         ),
         "most_cacheable": first("most_repeated", "request_count", len),
+        **left_out(e for events in prompts_of(log).values() for e in events),
     }

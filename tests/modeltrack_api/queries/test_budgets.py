@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from tests.modeltrack_api.queries.asking import USD, Database, at, calls
+from tests.modeltrack_api.queries.asking import ALL_PRICED, USD, Database, at, calls
 
 TEAM_BUDGET = {"team": "product", "monthly_limit": 1000, "action": "block"}
 
@@ -31,6 +31,7 @@ class TestBudgets:
             "remaining": 900,
             "projected_month_end": Decimal("1133.858267717"),
             "exhausted_on": "2026-04-27",
+            **ALL_PRICED,
         }
         assert (app["app"], app["action"], app["spend"]) == ("chat", "warn", 60)
 

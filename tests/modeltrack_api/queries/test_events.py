@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from modeltrack_api.store.measures import PARTS
 from modeltrack_api.store.sums import Filters
 from modeltrack_api.web.handler import ApiError
-from tests.modeltrack_api.queries.asking import NOW, USD, Asking, Database, at, between, calls, line
+from tests.modeltrack_api.queries.asking import ALL_PRICED, NOW, USD, Asking, Database, at, between, calls, line
 
 
 class TestSessions:
@@ -30,6 +31,7 @@ class TestSessions:
             "app_id": "x",
             "first_seen": "2026-04-01T12:00:00.000000Z",
             "last_seen": "2026-04-03T12:00:00.000000Z",
+            **ALL_PRICED,
         }
         assert short["session_id"] == "short"
         assert [row["session_id"] for row in ask("sessions", trace_id="t1")] == ["long"]
@@ -69,6 +71,17 @@ class TestEvents:
             ],
             "next_cursor": None,
         }
+
+    def test_come_with_the_parts_of_their_tokens_and_what_has_no_price(self, database: Database) -> None:
+        parts = dict(zip(PARTS, (10, 20, 30, 40, 50, 60), strict=True))
+        told = parts | {"unpriced_usage": ["usage.searches", "usage.é"], "prewarm": True}
+        [event] = database(line(at("2026-04-01"), 1, USD, **told))("events")["events"]
+        assert {name: event[name] for name in told} == told
+
+    @pytest.mark.parametrize("value", [None, 7, "x", {}, [], [7, None]], ids=str)
+    def test_a_list_of_paths_that_is_none_is_left_out(self, database: Database, value: Any) -> None:
+        [event] = database(line(at("2026-04-01"), 1, USD, unpriced_usage=value))("events")["events"]
+        assert "unpriced_usage" not in event
 
     def test_pages_skip_and_repeat_nothing_while_events_are_added(self, database: Database) -> None:
         start = at("2026-04-01")

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from modeltrack_api.web.handler import ApiError
-from tests.modeltrack_api.queries.asking import USD, Database, between, calls, money
+from tests.modeltrack_api.queries.asking import ALL_PRICED, USD, Database, between, calls, money
 
 
 def test_teams_carry_infrastructure_costs_beside_their_spend(database: Database) -> None:
@@ -24,7 +24,11 @@ def test_teams_carry_infrastructure_costs_beside_their_spend(database: Database)
         "request_count": 1,
         "by_model": {"m": 1},
         "by_app": {"chat": 1},
+        "unpriced_requests_by_model": {},
+        "unpriced_requests_by_app": {},
         "infra_cost": 7,
+        "infra_unpriced_events": 0,
+        **ALL_PRICED,
     }
     assert (data["team"], data["total_spend"], data["request_count"], data["infra_cost"]) == ("data", 0, 0, 9)
 
@@ -43,7 +47,7 @@ def test_an_unknown_feature_is_not_found_and_one_without_calls_in_the_range_is_e
     assert caught.value.status == 404
     found = ask("feature", between("2026-01-01", "2026-01-31"), name="f")
     assert found["cost_over_time"] == found["by_model"] == found["by_team"] == []
-    assert found["avg_tokens"] == {"avg_input_tokens": 0, "avg_output_tokens": 0}
+    assert set(found["avg_tokens"].values()) == {0}
 
 
 def test_infrastructure_by_service_team_and_day_and_how_gpus_are_used(database: Database) -> None:
@@ -58,23 +62,31 @@ def test_infrastructure_by_service_team_and_day_and_how_gpus_are_used(database: 
             ("2026-04-02", 100 * USD, {"team": "web", "model": "m"}),
         )
     )
+    machine = {"gpu_type": "A100", "team": "ml"}
     assert ask("infrastructure") == {
         "total_infra_cost": 8,
+        "unpriced_events": 1,
         "by_service": [
-            {"service": "GPU", "cost": 6, "events": 3},
-            {"service": "AmazonEC2", "cost": 2, "events": 1},
+            {"service": "GPU", "cost": 6, "events": 3, "unpriced_events": 1},
+            {"service": "AmazonEC2", "cost": 2, "events": 1, "unpriced_events": 0},
         ],
-        "by_team": [{"team": "ml", "cost": 6, "events": 3}, {"team": "web", "cost": 2, "events": 1}],
+        "by_team": [
+            {"team": "ml", "cost": 6, "events": 3, "unpriced_events": 1},
+            {"team": "web", "cost": 2, "events": 1, "unpriced_events": 0},
+        ],
         "gpu_utilization": [
-            {"resource_id": "i-1", "gpu_type": "A100", "avg_utilization": Decimal("37.75"), "cost": 6, "team": "ml"},
-            {"resource_id": "i-2", "gpu_type": "A100", "avg_utilization": None, "cost": 0, "team": "ml"},
+            {"resource_id": "i-1", "avg_utilization": Decimal("37.75"), "cost": 6, "unpriced_events": 0, **machine},
+            {"resource_id": "i-2", "avg_utilization": None, "cost": None, "unpriced_events": 1, **machine},
         ],
-        "daily_trend": [{"date": "2026-04-01", "cost": 3}, {"date": "2026-04-02", "cost": 5}],
+        "daily_trend": [
+            {"date": "2026-04-01", "cost": 3, "unpriced_events": 0},
+            {"date": "2026-04-02", "cost": 5, "unpriced_events": 1},
+        ],
     }
 
 
 def test_streams_and_refusals_are_no_misses_of_the_cache(database: Database) -> None:
-    hit = {"cache_hit": True, "saved_usd": money(2 * USD), "team": "t"}
+    hit = {"cache_hit": True, "saved_usd": money(2 * USD), "team": "t", "input_tokens": 9, "output_tokens": 1}
     ask = database(
         *calls(
             ("2026-04-01", 0, hit),
@@ -92,22 +104,60 @@ def test_streams_and_refusals_are_no_misses_of_the_cache(database: Database) -> 
         2,
     )
     assert found["by_team"] == [
-        {"team": "t", "hits": 1, "misses": 0, "hit_rate_percent": 100, "saved_usd": 2},
-        {"team": "", "hits": 0, "misses": 2, "hit_rate_percent": 0, "saved_usd": 0},
+        {"team": "t", "hits": 1, "misses": 0, "hit_rate_percent": 100, "hit_tokens": 10, **saved(2)},
+        {"team": "", "hits": 0, "misses": 2, "hit_rate_percent": 0, "hit_tokens": 0, **saved(0)},
     ]
+
+
+def saved(usd: int | None, unpriced: int = 0) -> dict[str, int | None]:
+    return {"saved_usd": usd, "unpriced_requests": unpriced}
+
+
+def test_what_a_hit_without_a_known_price_saved_is_not_known(database: Database) -> None:
+    hit = {"cache_hit": True}
+    ask = database(
+        *calls(
+            ("2026-04-01", 0, {"team": "a", **hit}),
+            ("2026-04-01", 0, {"team": "b", **hit}),
+            ("2026-04-01", 0, {"team": "b", "saved_usd": money(USD), **hit}),
+        )
+    )
+    found = ask("cache")
+    assert [
+        (row["team"], row["saved_usd"], row["unpriced_requests"]) for row in (found | {"team": ""}, *found["by_team"])
+    ] == [
+        ("", 1, 2),
+        ("b", 1, 1),
+        ("a", None, 1),
+    ]
+    overview = ask("overview")
+    assert (overview["saved_by_cache"], overview["unpriced_hits"]) == (1, 2)
 
 
 def test_routing_by_rule_and_by_pair_of_models(database: Database) -> None:
     routed = {"routed_from": "opus", "routed_to": "haiku", "routing_rule": "thrift", "saved_usd": money(2 * USD)}
     refused = {"blocked_by": "rule", "routing_rule": "no-opus"}
-    ask = database(*calls(("2026-04-01", 1, routed), ("2026-04-01", 1, routed), ("2026-04-01", 0, refused)))
+    unknown = {"routed_from": "mine", "routed_to": "haiku", "routing_rule": "own"}
+    ask = database(
+        *calls(
+            ("2026-04-01", 1, routed),
+            ("2026-04-01", 1, routed),
+            ("2026-04-01", 0, refused),
+            ("2026-04-01", 1, unknown),
+            ("2026-04-01", 1, {}),
+        )
+    )
     assert ask("routing") == {
-        "routed": 2,
+        "routed": 3,
         "blocked": 1,
-        "saved_usd": 4,
+        **saved(4, 1),
         "by_rule": [
-            {"rule": "thrift", "routed": 2, "blocked": 0, "saved_usd": 4},
-            {"rule": "no-opus", "routed": 0, "blocked": 1, "saved_usd": 0},
+            {"rule": "thrift", "routed": 2, "blocked": 0, **saved(4)},
+            {"rule": "no-opus", "routed": 0, "blocked": 1, **saved(0)},
+            {"rule": "own", "routed": 1, "blocked": 0, **saved(None, 1)},
         ],
-        "by_pair": [{"from": "opus", "to": "haiku", "count": 2, "saved_usd": 4}],
+        "by_pair": [
+            {"from": "opus", "to": "haiku", "count": 2, **saved(4)},
+            {"from": "mine", "to": "haiku", "count": 1, **saved(None, 1)},
+        ],
     }

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.modeltrack_api.queries.asking import NOW, USD, Database, at, calls, line
+from tests.modeltrack_api.queries.asking import ALL_PRICED, NOW, USD, Database, at, calls, line
 
 PROMPT = {"provider": "anthropic", "prompt_hash": "aaaaaaaa"}
 LONG_PROMPT = PROMPT | {
@@ -59,7 +59,7 @@ class TestPrompts:
             ("it is in the cache already", 288, {"input_tokens": 200, "cache_read_tokens": 5000}),
             ("it is too short to be cached", 288, {"system_prompt_tokens": 1000}),
             ("it is used so seldom that writing it costs more than reading it saves", 20, {}),
-            ("the model has no price", 288, {"model": "mine"}),
+            ("the model has no price today", 288, {"model": "mine"}),
             ("the provider is not known", 288, {"provider": "elsewhere"}),
         ],
     )
@@ -91,7 +91,7 @@ class TestPrompts:
         often = ("2026-04-01", 1, {"prompt_hash": "bbbbbbbb", "system_prompt_tokens": 1000})
         found = database(*calls(("2026-04-01", 9, once), often, often, often))("prompts_summary")
         assert found["longest_system_prompt"] == {"id": "aaaaaaaa", "avg_system_tokens": 9000}
-        assert found["most_expensive_prompt"] == {"id": "aaaaaaaa", "total_cost": Decimal("9e-9")}
+        assert found["most_expensive_prompt"] == {"id": "aaaaaaaa", "total_cost": Decimal("9e-9"), **ALL_PRICED}
         assert found["most_cacheable"] == {"id": "bbbbbbbb", "request_count": 3}
 
     def test_of_nothing(self, database: Database) -> None:
@@ -101,4 +101,5 @@ class TestPrompts:
             "longest_system_prompt": None,
             "most_cacheable": None,
             "potential_savings": 0,
+            **ALL_PRICED,
         }

@@ -130,13 +130,30 @@ def test_a_report_has_the_figures_of_its_period(start: Start, slack: FakeSlack, 
         "*Without a known price*\n1 request",
     ]
     assert teams["text"]["text"] == "*Teams*\n• a: $30.00 (75%)\n• b&lt;x&gt;: $10.00 (25%)"
-    assert models["text"]["text"] == "*Models*\n• m1: $30.00 (75%)\n• m2: $10.00 (25%)"
+    assert models["text"]["text"] == "*Models*\n• m1: $30.00 (75%)\n• m2: $10.00 (25%)\n• m3: no known price"
     assert advice["text"]["text"].splitlines() == [
         "*Advice*",
         "• The model m1 takes $30.00, 75% of the spend: savings there count most.",
         "• 1 call was of models without a known price, so not in any sum here: add them to data/pricing.json.",
         "• 1 call was refused, by budgets or rules: see whether their limits are still right.",
     ]
+
+
+def test_a_report_says_that_nothing_is_known_rather_than_0(start: Start, slack: FakeSlack, clock: Clock) -> None:
+    api = start(webhook=slack.url)
+    api.spend(None, at="2026-03-09T10:00:00", team="a", model="mine")
+    api.spend(0, at="2026-03-09T10:00:00", team="a", model="mine", cache_hit=True)
+    api.data("POST", "/api/reports/schedules", DAILY | {"hour": 13}, 201)
+    clock.set("2026-03-10T13:00:00")
+    api.look()
+    api.send()
+    report = next(message for message in slack.arrived if message["text"].startswith("Daily report"))
+    assert report["text"].endswith("no known price for 2 requests on 2026-03-09")
+    texts = [field["text"] for field in report["blocks"][2]["fields"]]
+    assert texts[0] == "*Spend*\nno known price"
+    assert texts[3] == "*Saved by cache and routing*\nno known price"
+    assert "a: no known price" in report["blocks"][3]["text"]["text"]
+    assert "$0.00" not in texts[0] + texts[3]
 
 
 def test_a_reports_advice_begins_with_the_change_that_saves_most(start: Start, slack: FakeSlack, clock: Clock) -> None:

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from modeltrack_api.reports.executive import PERIODS
 from modeltrack_api.store.sums import Filters
 from modeltrack_api.utc import Window, micros
-from tests.modeltrack_api.queries.asking import NOW, USD, Asking, Database, at, line
-from tests.modeltrack_api.queries.log import Log, cost, groups
+from tests.modeltrack_api.queries.asking import ALL_PRICED, NOW, USD, Asking, Database, at, line
+from tests.modeltrack_api.queries.log import Log, cost, groups, is_unpriced, spent
 from tests.modeltrack_api.queries.made_events import FIRST, filters, logs
 from tests.modeltrack_api.queries.recomputed import cache
 from tests.modeltrack_api.reports.reported import LINES, NOBODY, PRODUCT, SEARCH, calls, until
@@ -91,6 +91,21 @@ class TestTrends:
             "cost_efficiency_change_pct": None,
         }
 
+    @pytest.mark.parametrize("days", [("2026-03-20", "2026-03-31"), ("2026-03-31", "2026-03-20")])
+    def test_null_where_one_of_the_two_is_not_known(self, database: Database, days: tuple[str, str]) -> None:
+        ask = database(line(at(days[0]), 1, None), line(at(days[1]), 2, USD))
+        assert ask("executive", until("2026-04-02"), period="weekly")["trends"] == {
+            "spend_change_pct": None,
+            "request_change_pct": 0,
+            "cost_efficiency_change_pct": None,
+        }
+
+    def test_the_cost_of_a_call_is_that_of_calls_with_a_known_price(self, database: Database) -> None:
+        now = [line(at("2026-03-31"), n, nanos) for n, nanos in enumerate((4 * USD, None, None))]
+        found = database(line(at("2026-03-20"), 9, 4 * USD), *now)("executive", until("2026-04-02"), period="weekly")
+        assert found["trends"]["cost_efficiency_change_pct"] == 0
+        assert (found["summary"]["avg_cost_per_request"], found["summary"]["unpriced_requests"]) == (4, 2)
+
     def test_nothing_after_nothing_is_no_change(self, database: Database) -> None:
         trends = database()("executive")["trends"]
         assert trends == {"spend_change_pct": 0, "request_change_pct": 0, "cost_efficiency_change_pct": None}
@@ -111,21 +126,25 @@ class TestParts:
             "unique_features": 2,
             "avg_cost_per_request": 2,
             "cache_hit_rate": Decimal("0.25"),
+            **ALL_PRICED,
         }
         assert found["spend_by_team"] == [
-            {"team": "product", "spend": 6, "requests": 2, "pct_of_total": 75},
-            {"team": "", "spend": 1, "requests": 1, "pct_of_total": 12.5},
-            {"team": "search", "spend": 1, "requests": 1, "pct_of_total": 12.5},
+            {"team": "product", "spend": 6, "requests": 2, "pct_of_total": 75, **ALL_PRICED},
+            {"team": "", "spend": 1, "requests": 1, "pct_of_total": 12.5, **ALL_PRICED},
+            {"team": "search", "spend": 1, "requests": 1, "pct_of_total": 12.5, **ALL_PRICED},
         ]
         assert found["spend_by_model"] == [
-            {"model": "gpt-4o", "spend": 7, "requests": 3, "pct_of_total": 87.5},
-            {"model": "gpt-4o-mini", "spend": 1, "requests": 1, "pct_of_total": 12.5},
+            {"model": "gpt-4o", "spend": 7, "requests": 3, "pct_of_total": 87.5, **ALL_PRICED},
+            {"model": "gpt-4o-mini", "spend": 1, "requests": 1, "pct_of_total": 12.5, **ALL_PRICED},
         ]
-        assert found["spend_by_feature"][0] == {"feature": "chat", "spend": 6, "requests": 2, "avg_cost": 3}
+        assert found["spend_by_feature"][0] == {
+            **{"feature": "chat", "spend": 6, "requests": 2, "avg_cost": 3},
+            **ALL_PRICED,
+        }
         assert found["daily_spend"][-3:] == [
-            {"date": "2026-04-01", "spend": 6, "requests": 1},
-            {"date": "2026-04-02", "spend": 1, "requests": 1},
-            {"date": "2026-04-03", "spend": 1, "requests": 2},
+            {"date": "2026-04-01", "spend": 6, "requests": 1, **ALL_PRICED},
+            {"date": "2026-04-02", "spend": 1, "requests": 1, **ALL_PRICED},
+            {"date": "2026-04-03", "spend": 1, "requests": 2, **ALL_PRICED},
         ]
 
     def test_of_one_team(self, database: Database) -> None:
@@ -188,6 +207,11 @@ class TestAdvice:
                 "2 calls were of models without a known price, so not in any sum here: add them to data/pricing.json.",
             ),
             (
+                [line(at("2026-04-01"), 1, USD, unpriced_usage=["usage.searches"])],
+                "1 call was billed for something without a known price, which no sum here has: see unpriced_usage in"
+                " their events.",
+            ),
+            (
                 [line(at("2026-04-01"), 1, 0, blocked_by="budget")],
                 "1 call was refused, by budgets or rules: see whether their limits are still right.",
             ),
@@ -196,12 +220,23 @@ class TestAdvice:
                 "1 call was answered by the cache, which saved $1.50.",
             ),
             (
+                [line(at("2026-04-01"), 1, 0, cache_hit=True)],
+                "1 call was answered by the cache, which saved an amount that is not known.",
+            ),
+            (
+                [line(at("2026-04-01"), n, None) for n in range(1000)],
+                "The cache answered none of 1,000 calls: see CACHE_ENABLED and CACHE_TTL_SECONDS.",
+            ),
+            (
                 [line(at("2026-04-01"), n, USD // 100) for n in range(1000)],
                 "The cache answered none of 1,000 calls; each that comes again costs about $0.01: see CACHE_ENABLED and"
                 " CACHE_TTL_SECONDS.",
             ),
         ],
-        ids=["growth", "concentration", "nobody's", "unpriced", "refused", "saved by the cache", "no cache"],
+        ids=[
+            *("growth", "concentration", "nobody's", "unpriced", "unpriced in part", "refused", "saved by the cache"),
+            *("saved nobody knows what", "no cache and no price", "no cache"),
+        ],
     )
     def test_recommendations_name_amounts(self, database: Database, lines: list[bytes], expected: str) -> None:
         assert expected in database(*lines)("executive")["recommendations"]
@@ -225,21 +260,21 @@ def test_any_log(lines: list[bytes], chosen: Filters, period: str, day: int) -> 
             exported = ask("executive_export", window, chosen, period=period, format="csv")
         finally:
             ask.close()
-    spent = cost(log.calls)
     summary = found["summary"]
-    assert (summary["total_spend"], summary["total_requests"]) == (spent, len(log.calls))
+    assert (summary["total_spend"], summary["total_requests"]) == (spent(log.calls), len(log.calls))
+    assert summary["unpriced_requests"] == sum(map(is_unpriced, log.calls))
     for label in ("team", "model", "feature"):
         rows = found[f"spend_by_{label}"]
         assert [(row[label], row["spend"], row["requests"]) for row in rows] == [
-            (name, cost(events), len(events)) for name, events in groups(log.calls, label)
+            (name, spent(events), len(events)) for name, events in groups(log.calls, label)
         ]
         assert summary[f"unique_{label}s"] == len({e.get(label, "") for e in log.calls} - {""})
-        assert sum(row.get("pct_of_total", 0) for row in rows) == pytest.approx(
-            100 if spent and label != "feature" else 0, abs=0.05
+        assert sum(row.get("pct_of_total") or 0 for row in rows) == pytest.approx(
+            100 if cost(log.calls) and label != "feature" else 0, abs=0.05
         )
     asked = cache(log)["hits"] + cache(log)["misses"]
     assert float(summary["cache_hit_rate"]) == (round(cache(log)["hits"] / asked, 4) if asked else 0)
     days = Counter(event["at"].date().isoformat() for event in log.calls)
     assert {row["date"]: row["requests"] for row in found["daily_spend"] if row["requests"]} == days
-    assert sum(row["spend"] for row in found["daily_spend"]) == spent
+    assert sum(row["spend"] or 0 for row in found["daily_spend"]) == cost(log.calls)
     assert list(csv.reader(io.StringIO(exported.content.decode(), newline="")))[1][:2] == ["period", "start"]

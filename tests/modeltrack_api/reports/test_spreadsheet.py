@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from modeltrack_api.reports.spreadsheet import as_csv, harmless
 from modeltrack_api.web.handler import Reply
-from tests.modeltrack_api.queries.asking import Database
+from tests.modeltrack_api.queries.asking import ALL_PRICED, Database, at, line
 from tests.modeltrack_api.reports.reported import LINES, calls
 
 
@@ -41,13 +41,23 @@ class TestExport:
                 assert (Decimal(cell) if cell else None) == value
         teams = [row for row in rows if row["section"] == "spend_by_team"]
         assert [
-            (row["name"], Decimal(row["spend_usd"]), int(row["requests"]), Decimal(row["pct_of_total"]))
+            (
+                row["name"],
+                *(Decimal(row[name]) for name in ("spend_usd", "requests", "pct_of_total", *ALL_PRICED)),
+            )
             for row in teams
         ] == [tuple(row.values()) for row in report["spend_by_team"]]
         days = [row for row in rows if row["section"] == "daily_spend"]
         assert sum(Decimal(row["spend_usd"]) for row in days) == report["summary"]["total_spend"]
         texts = [row["value"] for row in rows if row["section"] == "recommendations"]
         assert [text.lstrip("'") for text in texts] == report["recommendations"]
+
+    def test_csv_leaves_a_cell_empty_where_nothing_is_known(self, database: Database) -> None:
+        found = database(line(at("2026-04-01"), 1, None, team="a"))("executive_export", format="csv")
+        rows = list(csv.DictReader(io.StringIO(found.content.decode(), newline="")))
+        [team] = [row for row in rows if row["section"] == "spend_by_team"]
+        assert (team["name"], team["spend_usd"], team["pct_of_total"], team["unpriced_requests"]) == ("a", "", "", "1")
+        assert [row["value"] for row in rows if row["name"] == "total_spend"] == [""]
 
     @pytest.mark.parametrize("begin", ["=", "+", "-", "@", "\t", "\r", "\n", " =", "\t=", "＝", "＠"])  # noqa: RUF001
     def test_no_label_becomes_a_formula(self, database: Database, begin: str) -> None:

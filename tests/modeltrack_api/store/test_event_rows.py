@@ -1,14 +1,17 @@
 """Check what the API makes of lines whose members are missing, or spelled otherwise than ours."""
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
+from addons.ledger.events import CostEvent
 from modeltrack_api.store.connections import Store
 from modeltrack_api.store.event_rows import INSERT_EVENT, EventRows
 from modeltrack_api.store.ingest import Ingest
+from modeltrack_api.store.measures import COUNTS, FLAGS, LABELS, LISTS, MONEY, OPTIONAL, PARTS, TEXTS
 from tests.modeltrack_api.serving import event
 
 
@@ -82,3 +85,9 @@ def test_counts_that_are_floats_are_rounded(store: Store) -> None:
 def test_floats_beyond_measure_are_as_if_they_were_missing(store: Store) -> None:
     line = orjson.dumps(event(input_tokens=1e12, ttft_ms=-1e300))
     assert stored(store, line, "input_tokens", "ttft_ms") == (0, None)
+
+
+def test_every_field_of_a_call_has_its_column() -> None:
+    columns = {*LABELS, *MONEY.values(), *COUNTS, *PARTS, *FLAGS, *OPTIONAL, *TEXTS, *LISTS}
+    made_of_others = {"event_id", "timestamp", "token_summary"}
+    assert {item.name for item in fields(CostEvent)} - columns - made_of_others == set()

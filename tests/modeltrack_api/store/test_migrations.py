@@ -3,11 +3,13 @@
 import hashlib
 import re
 import sqlite3
+from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
+from bench.events import lines
 from modeltrack_api.store.connections import Store, _statements
 from modeltrack_api.store.ingest import Ingest
 from modeltrack_api.store.measures import (
@@ -15,13 +17,17 @@ from modeltrack_api.store.measures import (
     FLAGS,
     GPU_MEASURES,
     LABELS,
+    LISTS,
     MEASURES,
     MONEY,
     OPTIONAL,
+    PARTS,
     PROMPT_MEASURES,
     TEXTS,
 )
 from modeltrack_api.store.schema import MIGRATIONS
+from modeltrack_api.utc import DAY
+from tests.modeltrack_api.serving import append, event
 
 MADE = Path(__file__).parent / "made_by_4e2178a"
 """A database as that commit made it of the log beside it, with alerts, schedules and messages; its version is 2."""
@@ -30,12 +36,16 @@ HASHES = (
     "4e31f5e36e6e0e8d74feeee212d55cc5307c42c59b465d64a9284545f5f6b1ea",
     "ab542d17802d5dfa58e1b340af9968bcdf9362d06b2e1c4c2f252141e45e1ac3",
     "50853e39ce34a18ca168802cff5197efc4793ec8ce55d3e64f9baea785fd9598",
+    "2fc2009749e7a76693a5a5d347f85fe21f8aff335622b8737c6f121bf6f38976",
 )
 """The SHA-256 of each migration that was released."""
 
 COLUMNS = {
     "series": ("id", *LABELS),
-    "events": ("id", "event_id", "ts", "series", *MONEY.values(), *COUNTS, *FLAGS, *OPTIONAL, *TEXTS, "extra"),
+    "events": (
+        *("id", "event_id", "ts", "series", *MONEY.values(), *COUNTS, *PARTS, *FLAGS, *OPTIONAL, *TEXTS, *LISTS),
+        "extra",
+    ),
     "facts": ("id", "start", "series", *MEASURES),
     "hourly": ("start", "series", *MEASURES),
     "daily": ("start", "series", *MEASURES),
@@ -151,10 +161,12 @@ def test_a_database_that_4e2178a_made_gives_the_sums_that_a_new_one_gives(tmp_pa
 def test_a_database_that_4e2178a_made_keeps_what_people_put_in(tmp_path: Path) -> None:
     old = dumped(tmp_path / "old.db")
     tables = (*INPUT, "log_files", "sqlite_sequence")
-    before = {table: old.execute(f"SELECT * FROM {table}").fetchall() for table in tables}
+    columns = {table: ", ".join(name for _, name, *_ in old.execute(f"PRAGMA table_info({table})")) for table in tables}
+    before = {table: old.execute(f"SELECT {columns[table]} FROM {table}").fetchall() for table in tables}
     old.close()
     store = opened(tmp_path / "old.db")
-    assert {table: store.writer.execute(f"SELECT * FROM {table}").fetchall() for table in tables} == before
+    now = {table: store.writer.execute(f"SELECT {columns[table]} FROM {table}").fetchall() for table in tables}
+    assert now == before
     store.close()
 
 
@@ -168,6 +180,49 @@ def test_a_database_of_each_version_opens_with_its_rows_and_sums(tmp_path: Path,
     store.close()
     assert found == (made_anew(tmp_path) if version else {table: [] for table in found})
     assert kept == {table: len(inserts()[table]) if version > 1 else 0 for table in INPUT}
+
+
+def before_unpriced_sums(path: Path, new: Path) -> None:
+    """Make a database of version 3 with the events of a new one, and the sums of them that its migration keeps."""
+    db = sqlite3.connect(path, isolation_level=None)
+    for migration in MIGRATIONS[:3]:
+        for statement in _statements(migration):
+            db.execute(statement)
+    db.execute("ATTACH ? AS new", (str(new),))
+    for table in ("series", "events", "sessions", "session_series"):
+        columns = ", ".join(name for _, name, *_ in db.execute(f"PRAGMA main.table_info({table})"))
+        db.execute(f"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM new.{table}")
+    for table, view, keys in (
+        ("prompts_daily", "prompt_facts", ("prompt_id",)),
+        ("gpus_daily", "gpu_facts", ("resource_id", "gpu_type")),
+    ):
+        keyed = ("start", *keys, "series")
+        measures = [name for _, name, *_ in db.execute(f"PRAGMA main.table_info({table})") if name not in keyed]
+        sums = ", ".join(f"sum({name})" for name in measures)
+        db.execute(
+            f"INSERT INTO main.{table} ({', '.join([*keyed, *measures])})"
+            f" SELECT start / {DAY} * {DAY} AS day, {', '.join(keyed[1:])}, {sums} FROM main.{view}"
+            f" GROUP BY day, {', '.join(keyed[1:])}"
+        )
+    db.execute("PRAGMA user_version = 3")
+    db.close()
+
+
+def test_a_database_without_sums_of_unpriced_calls_gives_those_that_a_new_one_gives(tmp_path: Path) -> None:
+    gpu = {"event_type": "gpu_compute", "service": "ec2", "gpu_type": "h100", "resource_id": "i-1", "model": ""}
+    machines = [event(**gpu, cost_usd=cost, gpu_utilization_pct=50) for cost in (None, None, 2.5)]
+    log = tmp_path / "cost_events.jsonl"
+    log.write_bytes(b"".join(line + b"\n" for line in lines(3000, datetime(2026, 3, 31, tzinfo=UTC), days=5)))
+    append(log, *machines, event(model="mine", cost_usd=None, session_id="s", prompt_hash="0a0b0c0d"))
+    new = opened(tmp_path / "new.db")
+    assert Ingest(new, log).catch_up()
+    expected = contents(new)
+    assert new.writer.execute("SELECT sum(unpriced) FROM sessions").fetchone() > (1,)
+    new.close()
+    before_unpriced_sums(tmp_path / "old.db", tmp_path / "new.db")
+    old = opened(tmp_path / "old.db")
+    assert contents(old) == expected
+    old.close()
 
 
 def test_events_of_a_migrated_database_are_added_to(tmp_path: Path) -> None:
