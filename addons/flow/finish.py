@@ -51,7 +51,9 @@ def finish(core: Core, flow: http.HTTPFlow, call: LLMCall, status: Callable[[], 
 def _count_savings(core: Core, call: LLMCall) -> None:
     """Note what the model rules saved: the tokens' cost with the model asked for, less their real cost."""
     if call.routed_from and not call.cache_hit and call.cost_nanos is not None:
-        full_price = core.cost(call, call.routed_from, call.usage)
+        # What other models added, such as one that drew an image, costs the same either way.
+        passes = tuple(("" if name == call.model else name, part) for name, part in call.priced_usage.extra)
+        full_price = core.cost(call, call.routed_from, replace(call.priced_usage, extra=passes))
         if full_price is not None:
             call.saved_nanos = full_price - call.cost_nanos
             core.counts.routing_savings_nanos += call.saved_nanos
@@ -73,7 +75,7 @@ def _event(call: LLMCall, status: int, now: datetime) -> CostEvent:
         image_input_tokens=usage.image_input_tokens or None,
         image_output_tokens=usage.image_output_tokens or None,
         reasoning_tokens=usage.reasoning_tokens or None,
-        unpriced_usage=usage.unpriced,
+        unpriced_usage=() if call.cache_hit else usage.unpriced,  # a hit costs nothing, whatever is in it
         cost_nanos=call.cost_nanos,
         latency_ms=call.elapsed_ms(),
         ttft_ms=call.ttft_ms,

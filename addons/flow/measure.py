@@ -66,7 +66,7 @@ def measure(core: Core, flow: http.HTTPFlow, call: LLMCall) -> None:
     if model and core.bills_as(call, model):
         call.model = model
     call.cost_nanos = core.cost(call, call.model, usage)
-    if usage.has_parts:
+    if call.usage.has_parts:
         missing = core.prices.without_price(call.provider.name, call.model, usage, core.now())
         call.usage = replace(call.usage, unpriced=(*call.usage.unpriced, *missing))
 

@@ -5,7 +5,7 @@ Between two sizes of a request at which a price changes, a cost is linear in the
 `Rates`, and used where they give the cost that genai-prices gives for a usage with all kinds of tokens.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -83,7 +83,7 @@ class GenaiPrice:
         tiered = [price.tiers for price in vars(prices).values() if isinstance(price, TieredPrices)]
         starts = {0, *(tier.start + 1 for tiers in tiered for tier in tiers)}
         found = [(start, _read(prices, start)) for start in sorted(starts, reverse=True)]
-        probes = [(Usage(start + 2, 3, 5, 18, 7, web_searches=11), rates) for start, rates in found]
+        probes = [(replace(_PROBE, input_tokens=start + 8), rates) for start, rates in found]
         is_linear = all(self.calculated(usage, when) == rates.cost(usage) for usage, rates in probes)
         return tuple(found) if is_linear else ()
 
@@ -96,12 +96,7 @@ class GenaiPrice:
             output_tokens=usage.output_tokens,
             web_searches=usage.web_searches or None,
             storage_searches=usage.file_searches or None,
-            input_audio_tokens=usage.audio_input_tokens + usage.cache_read_audio_tokens or None,
-            cache_audio_read_tokens=usage.cache_read_audio_tokens or None,
-            output_audio_tokens=usage.audio_output_tokens or None,
-            input_image_tokens=usage.image_input_tokens + usage.cache_read_image_tokens or None,
-            cache_image_read_tokens=usage.cache_read_image_tokens or None,
-            output_image_tokens=usage.image_output_tokens or None,
+            **(_parts(usage) if usage.has_parts else {}),
         )
         context = _context(usage)
         try:
@@ -122,6 +117,11 @@ def _read(prices: Prices, total_input_tokens: int) -> Rates:
 
     fee, file_fee = price("web_searches_kcount"), price("storage_searches_kcount")
     parts = {name: found for name, listed_as in _PRICES_OF_PARTS.items() if (found := price(listed_as)) is not None}
+    if listed.get("cache_read_mtok") is None:
+        # Without a price for the cache's tokens, cached audio is no cheaper than other audio.
+        for cached, name in _CACHED_PARTS.items():
+            if name in parts:
+                parts.setdefault(cached, parts[name])
     return Rates(
         input=price("input_mtok") or _NOTHING,
         output=price("output_mtok") or _NOTHING,
@@ -142,6 +142,36 @@ _PRICES_OF_PARTS = {
     "audio_output_tokens": "output_audio_mtok",
     "image_output_tokens": "output_image_mtok",
 }
+
+
+_CACHED_PARTS = {"cache_read_audio_tokens": "audio_input_tokens", "cache_read_image_tokens": "image_input_tokens"}
+
+_PROBE = Usage(
+    *(8, 7, 5, 18, 7),
+    audio_input_tokens=1,
+    image_input_tokens=2,
+    cache_read_audio_tokens=1,
+    cache_read_image_tokens=2,
+    audio_output_tokens=3,
+    image_output_tokens=1,
+    web_searches=11,
+    file_searches=13,
+)
+"""A usage with all kinds of tokens."""
+
+
+def _parts(usage: Usage) -> dict[str, int]:
+    """Return audio and images in genai-prices' terms: those of the input include those of the cache, and a count that
+    is left out is taken for one that is not known.
+    """
+    return {
+        "input_audio_tokens": usage.audio_input_tokens + usage.cache_read_audio_tokens,
+        "cache_audio_read_tokens": usage.cache_read_audio_tokens,
+        "output_audio_tokens": usage.audio_output_tokens,
+        "input_image_tokens": usage.image_input_tokens + usage.cache_read_image_tokens,
+        "cache_image_read_tokens": usage.cache_read_image_tokens,
+        "output_image_tokens": usage.image_output_tokens,
+    }
 
 
 _NOTHING = Decimal(0)

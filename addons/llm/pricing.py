@@ -121,7 +121,7 @@ class Prices:
         """Return nano-USD, not rounded, and without the usage's `extra`; None as `cost` does."""
         price = self.find(provider, model)
         nanos = price.cost(usage, when) if price else None
-        if price and nanos is not None and usage.residency and (more := uplift(provider, model, usage.residency)):
+        if price and nanos is not None and usage.residency and (more := uplift(provider, price.name, usage.residency)):
             tokens = price.cost(replace(usage, web_searches=0, file_searches=0), when)
             nanos = None if tokens is None else nanos + tokens * more
         return nanos
@@ -130,11 +130,17 @@ class Prices:
         """Return which parts of the usage have no price of their own, although those parts always cost more.
 
         Images that are read cost what text costs where no other price is listed, and so do they where they are drawn
-        by a model that draws only. Audio does not.
+        by a model for images. Audio does not.
         """
-        price = self.find(provider, model)
-        rates = price.rates(usage, when) if price else None
-        if rates is None or not usage.has_parts or self.overrides(provider, model):
-            return ()
-        audio = ("audio_input_tokens", "audio_output_tokens", "cache_read_audio_tokens")
-        return tuple(name for name in audio if getattr(usage, name) and name not in rates.parts)
+        found: list[str] = []
+        for name, part in ((model, usage), *((other or model, extra) for other, extra in usage.extra)):
+            price = self.find(provider, name) if part.has_parts else None
+            rates = price.rates(part, when) if price else None
+            if price and rates and isinstance(price, GenaiPrice):
+                draws = "image" in price.name or "image_input_tokens" in rates.parts
+                names = _AUDIO if draws else (*_AUDIO, "image_output_tokens")
+                found += (name for name in names if getattr(part, name) and name not in rates.parts)
+        return tuple(dict.fromkeys(found))
+
+
+_AUDIO = ("audio_input_tokens", "audio_output_tokens", "cache_read_audio_tokens")

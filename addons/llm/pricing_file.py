@@ -54,6 +54,8 @@ class ModelPrice(BaseModel):
             "image_input_tokens": self.image_input,
             "image_output_tokens": self.image_output,
         }
+        if self.cache_read is None:  # then cached audio and images are no cheaper than others, as in genai-prices
+            parts |= {"cache_read_audio_tokens": self.audio_input, "cache_read_image_tokens": self.image_input}
         return Rates(
             input=self.input,
             output=self.output,

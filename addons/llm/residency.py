@@ -62,6 +62,16 @@ def uplift(provider: str, model: str, residency: str) -> Decimal:
     )
 
 
+_ANYWHERE = frozenset({"", "global", "not_available"})
+"""What Anthropic's `inference_geo` says where it is the place that costs nothing more, or where there is no choice.
+Source: https://platform.claude.com/docs/en/manage-claude/data-residency (2026-11-27)."""
+
+
+def is_known(place: str) -> bool:
+    """Tell whether it is known what Anthropic adds to its prices for an answer from this place, if anything."""
+    return place in _ANYWHERE or any(one.provider == "anthropic" and place in one.residencies for one in UPLIFTS)
+
+
 def of_host(host: str) -> str:
     """Return the region of one of OpenAI's regional hosts, "" for any other host."""
     region, _, rest = host.partition(".")

@@ -102,7 +102,8 @@ class Usage:
         """Return the usage with the counts of `extra` added to its own."""
         passes = [self, *(usage for _, usage in self.extra)]
         sums: dict[str, Any] = {name: sum(getattr(one, name) for one in passes) for name in _COUNTS}
-        return replace(self, **sums, extra=())
+        unpriced = tuple(dict.fromkeys(path for one in passes for path in one.unpriced))
+        return replace(self, **sums, unpriced=unpriced, extra=())
 
     def summary(self) -> str:
         return (
@@ -170,11 +171,15 @@ _MODALITIES = frozenset({"audio_input", "image_input", "audio_output_tokens", "i
 
 
 def _parts(counts: Mapping[str, int], usage: Usage) -> dict[str, Any]:
-    """Return the parts that are audio's and images', no more of each than of what it is a part of."""
-    read_audio = min(counts.get("cache_read_audio_tokens", 0), usage.cache_read_tokens)
-    read_image = min(counts.get("cache_read_image_tokens", 0), usage.cache_read_tokens - read_audio)
-    audio = min(max(counts.get("audio_input", 0) - read_audio, 0), usage.input_tokens)
-    image = min(max(counts.get("image_input", 0) - read_image, 0), usage.input_tokens - audio)
+    """Return the parts that are audio's and images', no more of each than of what it is a part of.
+
+    What does not fit into the input at full price was read from the cache, whether or not that is told apart.
+    """
+    all_audio, all_image = counts.get("audio_input", 0), counts.get("image_input", 0)
+    audio = min(max(all_audio - counts.get("cache_read_audio_tokens", 0), 0), usage.input_tokens)
+    image = min(max(all_image - counts.get("cache_read_image_tokens", 0), 0), usage.input_tokens - audio)
+    read_audio = min(all_audio - audio, usage.cache_read_tokens)
+    read_image = min(all_image - image, usage.cache_read_tokens - read_audio)
     audio_output = min(counts.get("audio_output_tokens", 0), usage.output_tokens)
     return {
         "audio_input_tokens": audio,

@@ -13,8 +13,9 @@ import orjson
 from addons.llm.parsing.sse import Event
 from addons.llm.providers.base import Endpoints, Provider, error_type, join
 from addons.llm.request import LLMRequest, messages_of, output_limit, read_request, text_of
-from addons.llm.usage import NOTHING, Estimate, Usage, details, merge, text, tokens_of
-from addons.llm.usage_fields import anthropic, read
+from addons.llm.residency import is_known
+from addons.llm.usage import NOTHING, Estimate, Usage, details, merge, objects, text, tokens_of
+from addons.llm.usage_fields import MOST_NAMED, anthropic, read
 
 _DELTA_TEXT = re.compile(rb'"(?:text|thinking|partial_json)": ?"((?:[^"\\]++|\\.)*+)"')
 _WITHOUT_USAGE = frozenset({"ping", "content_block_start", "content_block_stop"})
@@ -99,6 +100,7 @@ def usage_of(usage: Mapping[str, Any], estimate: Estimate) -> Usage:
     counts = found.counts
     write_1h = counts.get("cache_write_1h_tokens", 0)
     write_both = write_1h + counts.get("cache_write_5m_tokens", 0)
+    place = text(usage.get("inference_geo"))
     output = counts.get("output_tokens", estimate.output_tokens)
     whole = Usage(
         input_tokens=counts.get("input_tokens", estimate.input_tokens),
@@ -110,10 +112,14 @@ def usage_of(usage: Mapping[str, Any], estimate: Estimate) -> Usage:
         service_tier=text(usage.get("service_tier")),
         speed=text(usage.get("speed")),
         web_searches=counts.get("web_searches", 0),
-        residency=text(usage.get("inference_geo")),
-        unpriced=found.unpriced,
+        residency=place,
+        unpriced=found.unpriced if is_known(place) else (*found.unpriced, "inference_geo"),
         estimated="input_tokens" not in counts or "output_tokens" not in counts,
     )
+    if usage.get("iterations"):
+        unknown = (path for item in objects(usage["iterations"]) for path in read(item, anthropic.USAGE).unpriced)
+        named = (f"iterations[].{path}" for path in unknown)
+        whole = replace(whole, unpriced=tuple(dict.fromkeys((*whole.unpriced, *named)))[:MOST_NAMED])
     if passes := _passes(usage):
         # The searches are those of all passes, and so is what nobody knows the price of.
         return replace(NOTHING, web_searches=whole.web_searches, unpriced=whole.unpriced, extra=passes)
@@ -128,7 +134,7 @@ def _passes(usage: Mapping[str, Any]) -> tuple[tuple[str, Usage], ...]:
     model.
     """
     iterations = usage.get("iterations")
-    found = [item for item in iterations if isinstance(item, dict)] if isinstance(iterations, list) else []
+    found = objects(iterations)
     if all(item.get("type") == "message" for item in found) and len({text(item.get("model")) for item in found}) < 2:
         return ()
     shared = {"iterations": None, "server_tool_use": None}
@@ -137,7 +143,8 @@ def _passes(usage: Mapping[str, Any]) -> tuple[tuple[str, Usage], ...]:
     for item in found:
         model = text(item.get("model"))
         speed = None if model else usage.get("speed")
-        passes.append((model, usage_of({**item, **shared, "speed": speed}, Estimate(0, 0))))
+        one = usage_of({**item, **shared, "speed": speed}, Estimate(0, 0))
+        passes.append((model, replace(one, unpriced=())))  # named with the whole
     return tuple(passes)
 
 

@@ -170,16 +170,14 @@ def _converse_usage(usage: Mapping[str, Any], estimate: Estimate) -> Usage:
     """Return the usage that `converse` reports. Its `inputTokens` exclude cache reads and cache writes."""
     found = read(usage, bedrock.CONVERSE)
     counts = found.counts
-    write_1h = sum(
-        read(detail, bedrock.CONVERSE).counts.get("input_tokens", 0)
-        for detail in objects(usage.get("cacheDetails"))
-        if detail.get("ttl") == "1h"
-    )
+    kept = objects(usage.get("cacheDetails"))
+    writes = [(detail.get("ttl"), read(detail, bedrock.CONVERSE).counts.get("input_tokens", 0)) for detail in kept]
+    write_1h = sum(tokens for ttl, tokens in writes if ttl == "1h")
     return Usage(
         input_tokens=counts.get("input_tokens", estimate.input_tokens),
         output_tokens=counts.get("output_tokens", estimate.output_tokens),
         cache_read_tokens=counts.get("cache_read_tokens", 0),
-        cache_write_tokens=max(counts.get("cache_write_tokens", 0), write_1h),
+        cache_write_tokens=max(counts.get("cache_write_tokens", 0), sum(tokens for _, tokens in writes)),
         cache_write_1h_tokens=write_1h,
         unpriced=found.unpriced,
         estimated="input_tokens" not in counts or "output_tokens" not in counts,

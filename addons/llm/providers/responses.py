@@ -112,7 +112,7 @@ def _with_tools(
     usage: Usage, response: Mapping[str, Any], calls: list[dict[str, Any]], tools: Mapping[str, Any]
 ) -> Usage:
     found = read(tools, openai.TOOLS)
-    drawings = [(_image_model(response), tools.get("image_gen"))]
+    drawings: list[tuple[str, Any]] = [(_image_model(response), _image_usage(tools))]
     drawings += [(text(details(call, "svg_usage").get("model")), call.get("svg_usage")) for call in calls]
     passes = [(model, inclusive_usage(read(drawn, openai.USAGE), Estimate(0, 0))) for model, drawn in drawings]
     extra = tuple((model, replace(drawn, estimated=False)) for model, drawn in passes if drawn.total_tokens)
@@ -148,6 +148,15 @@ def _is_search(item: Mapping[str, Any]) -> bool:
 
 def _is_drawing(item: Mapping[str, Any]) -> bool:
     return item.get("type") == "image_generation_call" and item.get("status") != "failed"
+
+
+def _image_usage(tools: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the usage of the image tool. "Output token details … can be omitted": the output is then an image."""
+    usage = details(tools, "image_gen")
+    return {
+        **usage,
+        "output_tokens_details": usage.get("output_tokens_details") or {"image_tokens": usage.get("output_tokens")},
+    }
 
 
 def _image_model(response: Mapping[str, Any]) -> str:

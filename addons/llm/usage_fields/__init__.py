@@ -14,7 +14,7 @@ READ_ELSEWHERE = ""
 _MOST_TOKENS = 2**53
 _DEEPEST = 6
 _MOST_FIELDS = 500
-_MOST_NAMED = 20
+MOST_NAMED = 20
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -42,7 +42,7 @@ def read(usage: object, fields: Fields) -> Found:
     unpriced: list[str] = []
     if isinstance(usage, dict):
         _read_object(usage, "", fields, counts, unpriced)
-    return Found(counts, tuple(dict.fromkeys(unpriced))[:_MOST_NAMED])
+    return Found(counts, tuple(dict.fromkeys(unpriced))[:MOST_NAMED])
 
 
 def _read_object(

@@ -23,8 +23,11 @@ USAGE = Fields(
         "cached_tokens": "cache_read_tokens",  # tool_usage.image_gen
         "prompt_tokens_details.cache_write_tokens": "cache_write_tokens",
         "input_tokens_details.cache_write_tokens": "cache_write_tokens",
-        "input_token_details.cached_tokens_details.audio_tokens": "cache_read_audio_tokens",
-        "input_token_details.cached_tokens_details.image_tokens": "cache_read_image_tokens",
+        **{
+            f"{total}_details.cached_tokens_details.{kind}_tokens": f"cache_read_{kind}_tokens"
+            for total in ("prompt_tokens", "input_tokens", "input_token")  # the last one is realtime's
+            for kind in ("audio", "image")
+        },
         "cached_tokens_details.cached_image_tokens": "cache_read_image_tokens",  # tool_usage.image_gen
         # Audio and images: https://platform.openai.com/docs/pricing has prices of their own for them.
         "prompt_tokens_details.audio_tokens": "audio_input",
@@ -50,6 +53,8 @@ USAGE = Fields(
         "input_tokens_details.text_tokens": _REST,
         "input_token_details.text_tokens": _REST,
         "input_token_details.cached_tokens_details.text_tokens": _REST,
+        "input_tokens_details.cached_tokens_details.text_tokens": _REST,
+        "prompt_tokens_details.cached_tokens_details.text_tokens": _REST,
         "cached_tokens_details.cached_text_tokens": _REST,
         "completion_tokens_details.text_tokens": _REST,
         "output_tokens_details.text_tokens": _REST,

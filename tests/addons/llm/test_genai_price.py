@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from addons.llm.genai_price import GenaiPrice
 from addons.llm.providers import PROVIDERS
 from addons.llm.rates import Rates
-from addons.llm.usage import Usage
+from addons.llm.usage import PARTS, Usage
 
 WHEN = datetime(2026, 11, 24, tzinfo=UTC)
 LISTS = {found.id: found for found in get_snapshot().providers}
@@ -25,14 +25,27 @@ LISTED = {
 SIZES = (0, 1, 99_999, 100_000, 100_001, 128_000, 199_999, 200_000, 200_001, 272_000, 272_001)
 TOKENS = st.integers(0, 400_000) | st.sampled_from(SIZES)
 USAGES = st.builds(
-    lambda counts, write_1h, tier, speed, searches: Usage(
-        *counts, min(counts[3], write_1h), service_tier=tier, speed=speed, web_searches=searches
+    lambda counts, write_1h, tier, speed, searches, parts: Usage(
+        *counts,
+        min(counts[3], write_1h),
+        service_tier=tier,
+        speed=speed,
+        web_searches=searches,
+        file_searches=searches // 2,
+        **dict(
+            zip(
+                PARTS,
+                (counts[at] * share // 8 for at, share in zip((0, 0, 2, 2, 1, 1), parts, strict=True)),
+                strict=True,
+            )
+        ),
     ),
     st.tuples(TOKENS, TOKENS, TOKENS, TOKENS),
     TOKENS,
     st.sampled_from(["", "", "default", "batch", "flex", "priority", "fast"]),
     st.sampled_from(["", "", "standard", "fast"]),
     st.integers(0, 20),
+    st.just((0,) * 6) | st.tuples(*[st.integers(0, 4)] * 6),  # audio and images, in eighths of what they are a part of
 )
 
 
