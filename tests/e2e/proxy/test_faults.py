@@ -29,7 +29,7 @@ FAULTS: dict[str, tuple[int, int]] = {
     "addons.cache:ResponseCache._entry": (200, 200),
     "addons.flow.finish:measure": (200, 200),
     "addons.flow.stream:MeteredStream._meter_events": (200, 200),
-    "addons.cost_logger:parser_of": (200, 200),
+    "addons.cost_logger:passes_in_chunks": (200, 200),
     "addons.cost_logger:metered": (200, 200),
     "addons.flow.finish:_count_savings": (200, 200),
     "addons.flow.headers:clean": (200, 200),
