@@ -4,6 +4,7 @@ ResponseCache does so before it keeps an answer, `finish` before it writes the c
 """
 
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -21,7 +22,7 @@ from addons.llm.plausible import is_plausible, is_small
 from addons.llm.providers import StreamMeter
 from addons.llm.providers.base import error_type
 from addons.llm.providers.bedrock import BEDROCK
-from addons.llm.providers.bedrock_runtime import with_headers
+from addons.llm.providers.bedrock_runtime import USAGE_HEADER, with_headers
 from addons.llm.residency import of_host
 from addons.llm.usage import NOTHING, Usage
 
@@ -63,7 +64,7 @@ def measure(core: Core, flow: http.HTTPFlow, call: LLMCall) -> None:
         usage, model, characters = _Measured(_estimated(call, 0))
     if not _is_plausible(core, call, usage, model):
         logger.warning("an answer reports more tokens than its model can have used, so its usage is estimated")
-        usage = _estimated(call, characters)
+        usage = _estimated(call, characters())
     if usage != NOTHING and (region := of_host(flow.request.data.host)):
         usage = usage.resident(region)
     call.priced_usage = usage
@@ -92,8 +93,8 @@ class _Measured(NamedTuple):
     usage: Usage
     model: str = ""
     """The model that the answer names, "" if none."""
-    characters: int = 0
-    """The length of the text that the model made, as far as it passed."""
+    characters: Callable[[], int] = lambda: 0
+    """Returns the length of the text that the model made, as far as it passed."""
 
 
 def _usage(flow: http.HTTPFlow, call: LLMCall) -> _Measured:
@@ -118,21 +119,21 @@ def _usage(flow: http.HTTPFlow, call: LLMCall) -> _Measured:
         return _Measured(NOTHING)
     if looks_like_events(content):
         return _by_meter(call, read_events(call.wire, content))
-    body = read_body(content)
+    body = read_body(content, counts_stand_elsewhere=USAGE_HEADER in response.headers)
     call.error = call.error or body.error
     if body.error == UNREADABLE:
         return _Measured(_unreadable(call, len(content)))
     usage = body.usage(call.wire, call.estimate())
     if call.provider is BEDROCK:
         usage = with_headers(usage, response.headers)
-    return _Measured(usage, body.model, body.characters)
+    return _Measured(usage, body.model, lambda: body.characters)
 
 
 def _by_meter(call: LLMCall, meter: StreamMeter) -> _Measured:
     call.error = call.error or meter.error
     usage = meter.usage(call.estimate())
     never_began = meter.error and usage.estimated and not meter.model and not meter.text_bytes
-    return _Measured(NOTHING if never_began else usage, meter.model, meter.text_bytes)
+    return _Measured(NOTHING if never_began else usage, meter.model, lambda: meter.text_bytes)
 
 
 def _error_type(content: bytes) -> str:

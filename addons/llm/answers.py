@@ -52,13 +52,15 @@ class Body(NamedTuple):
         """Return the usage that the answer reports; NOTHING where there is none. An unreadable one is not for this."""
         if self.answer is None:
             return NOTHING
-        if not details(self.answer, "usage"):
-            estimate = estimate.seen(self.characters)
-        return wire.usage(self.answer, estimate)
+        usage = wire.usage(self.answer, estimate)
+        return wire.usage(self.answer, estimate.seen(self.characters)) if usage.estimated else usage
 
 
-def read_body(content: bytes) -> Body:
-    """Read a whole body whose status is 2xx. One that is no JSON object is not parsed."""
+def read_body(content: bytes, counts_stand_elsewhere: bool = False) -> Body:
+    """Read a whole body whose status is 2xx. One that is no JSON object is not parsed.
+
+    With `counts_stand_elsewhere`, such as in headers, every object but an error is an answer.
+    """
     if not looks_like_object(content):
         return Body(error=NOT_JSON)
     try:
@@ -68,7 +70,7 @@ def read_body(content: bytes) -> Body:
     if not details(answer, "usage"):
         if answer.get("error") and not any(answer.get(name) for name in _TEXTS):
             return Body(error=error_type(answer) or "error")
-        if _TEXTS.isdisjoint(answer):
+        if _TEXTS.isdisjoint(answer) and not counts_stand_elsewhere:
             return Body(error=NOT_AN_ANSWER)
     return Body(answer)
 
@@ -134,7 +136,8 @@ class WholeAnswer:
 
     @property
     def text_bytes(self) -> int:
-        return self._read().characters
+        body = self._read()
+        return self._size if body.error == UNREADABLE else body.characters
 
     def usage(self, estimate: Estimate) -> Usage:
         body = self._read()
