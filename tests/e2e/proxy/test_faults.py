@@ -22,7 +22,7 @@ FAULTS: dict[str, tuple[int, int]] = {
     "addons.routing:attribute": (500, 500),
     "addons.routing:_read_body": (500, 500),
     "addons.flow.admission:Admission.admit": (503, 503),
-    "addons.flow.admission:Admission._highest_cost": (503, 503),
+    "addons.flow.admission:highest_cost": (503, 503),
     "addons.core:Core.count_others": (503, 503),
     "addons.flow.downgrade:choose": (200, 200),
     "addons.cache:_key": (200, 200),
