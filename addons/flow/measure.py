@@ -106,9 +106,9 @@ def _usage(flow: http.HTTPFlow, call: LLMCall) -> _Measured:
         is_gone = call.error in (CLIENT_DISCONNECTED, PROXY_STOPPED)
         is_billed = is_gone and flow.server_conn.timestamp_tcp_setup is not None
         return _Measured(_estimated(call, 0) if is_billed else NOTHING)
-    if response.raw_content is None and call.error and 200 <= response.status_code < 300:
-        return _Measured(_estimated(call, 0))  # it broke off
     is_answer = 200 <= response.status_code < 300
+    if response.raw_content is None and call.error and is_answer:
+        return _Measured(_estimated(call, 0))  # it broke off
     try:
         content = answer_body(response)
     except ValueError:

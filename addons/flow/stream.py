@@ -16,7 +16,7 @@ from addons.llm.call import LLMCall
 from addons.llm.parsing import decoding, eventstream
 from addons.llm.parsing.decoding import Decoder
 from addons.llm.parsing.eventstream import CorruptStream, EventStreamParser
-from addons.llm.parsing.sniffing import Kind, Sniffer
+from addons.llm.parsing.sniffing import Kind, Sniffer, looks_like_events
 from addons.llm.parsing.sse import EventTooLarge, SSEParser
 
 logger = logging.getLogger(__name__)
@@ -118,6 +118,8 @@ class MeteredStream:
             return self._meter_events(data, is_end)
         except (EventTooLarge, CorruptStream) as error:
             logger.warning("a stream is passed on unread, so its usage is estimated: %s", error)
+            if self._parser and looks_like_events(self._parser.pending):
+                self._has_begun = True
         except Exception as error:
             logger.error("a stream could not be read, so its usage is estimated: %s", describe(error))
             self._has_begun = True
@@ -163,7 +165,10 @@ class MeteredStream:
                 self._parser = SSEParser()
             case Kind.AWS_EVENTS:
                 self._has_begun = True
-                self._parser = EventStreamParser()
+                try:
+                    self._parser = EventStreamParser()
+                except ValueError as error:
+                    raise CorruptStream(str(error)) from error
             case None if is_end:
                 # A stream that ends before its first event was cut short; an answer without a byte is none.
                 self._has_begun = self._content_type in (_SSE, eventstream.CONTENT_TYPE) and not self._sniffer.pending

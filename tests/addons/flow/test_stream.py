@@ -16,6 +16,7 @@ from mitmproxy.test import tutils
 from addons.core import Core
 from addons.cost_logger import CostLogger
 from addons.flow.stream import MeteredStream
+from addons.llm.parsing import eventstream
 from addons.llm.providers.openai import CHAT_COMPLETIONS
 from tests.addons.cores import arrived, started
 from tests.addons.llm.streams import aws_message, sse
@@ -213,6 +214,22 @@ def test_of_a_large_page_or_text_nothing_is_kept(core: Core) -> None:
     for start in (b"<html>", b"no event, and no line ends here "):
         got = answered(core, [start, *[b"x" * 2**20] * 40])
         assert outcome(got) == NOTHING and len(got.content) > 40 * 2**20
+
+
+@pytest.mark.parametrize("start", [b"data: ", b"event: x\r\ndata: "])
+@pytest.mark.parametrize("asks", [True, False])
+def test_a_first_event_that_is_too_large_to_read_is_estimated(core: Core, start: bytes, asks: bool) -> None:
+    chunks = [start, *[b"x" * 2**20] * 17, b"\n\n"]
+    got = answered(core, chunks, asks=asks)
+    assert got.event["usage_estimated"] and "error" not in got.event and got.content == b"".join(chunks)
+
+
+def test_a_stream_of_bedrock_is_estimated_where_botocore_is_missing(
+    core: Core, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(eventstream, "EventStreamBuffer", None)
+    got = answered(core, [aws_message("chunk", b"{}")], eventstream.CONTENT_TYPE, path=INVOKE)
+    assert got.event["usage_estimated"] and "install ModelTrack with its extra `aws`" in caplog.text
 
 
 @pytest.mark.parametrize("count", [4_294_967_295, -5, 5.5, True, "5", 2**60])
