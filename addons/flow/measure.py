@@ -132,8 +132,9 @@ def _usage(flow: http.HTTPFlow, call: LLMCall) -> _Measured:
 def _by_meter(call: LLMCall, meter: StreamMeter) -> _Measured:
     call.error = call.error or meter.error
     usage = meter.usage(call.estimate())
-    never_began = meter.error and usage.estimated and not meter.model and not meter.text_bytes
-    return _Measured(NOTHING if never_began else usage, meter.model, lambda: meter.text_bytes)
+    # All that came is an error: nothing before it, or a last event that says that the model failed.
+    is_none = meter.error and usage.estimated and not meter.text_bytes and (meter.complete or not meter.model)
+    return _Measured(NOTHING if is_none else usage, meter.model, lambda: meter.text_bytes)
 
 
 def _error_type(content: bytes) -> str:

@@ -37,7 +37,7 @@ class Body(NamedTuple):
     answer: Mapping[str, Any] | None = None
     """The provider's answer; None where there is none, or where it cannot be read."""
     error: str = ""
-    """Why there is none: the type of the error that the body is, or NOT_JSON, NOT_AN_ANSWER or UNREADABLE."""
+    """The type of the error that the body is or has in it, or NOT_JSON, NOT_AN_ANSWER or UNREADABLE."""
 
     @property
     def model(self) -> str:
@@ -67,12 +67,13 @@ def read_body(content: bytes, counts_stand_elsewhere: bool = False) -> Body:
         answer = parse_object(content.removeprefix(b"\xef\xbb\xbf"))
     except ValueError:
         return Body(error=UNREADABLE)
+    error = (error_type(answer) or "error") if answer.get("error") else ""
     if not details(answer, "usage"):
-        if answer.get("error") and not any(answer.get(name) for name in _TEXTS):
-            return Body(error=error_type(answer) or "error")
+        if error and not any(answer.get(name) for name in _TEXTS):
+            return Body(error=error)
         if _TEXTS.isdisjoint(answer) and not counts_stand_elsewhere:
             return Body(error=NOT_AN_ANSWER)
-    return Body(answer)
+    return Body(answer, error)
 
 
 def read_events(wire: WireFormat, content: bytes) -> StreamMeter:

@@ -216,6 +216,29 @@ def test_of_a_large_page_or_text_nothing_is_kept(core: Core) -> None:
         assert outcome(got) == NOTHING and len(got.content) > 40 * 2**20
 
 
+@pytest.mark.parametrize(
+    ("usage", "text", "expected"),
+    [
+        (None, False, (0, 0, False, "server_error")),
+        ({"input_tokens": 10, "output_tokens": 0}, False, (10, 0, False, "server_error")),
+        ({"input_tokens": 10, "output_tokens": 5}, True, (10, 5, False, "server_error")),
+    ],
+)
+@pytest.mark.parametrize("stream", [True, False], ids=["stream", "whole"])
+def test_a_failed_response_is_billed_what_it_reports(
+    core: Core, usage: dict[str, int] | None, text: bool, expected: tuple[int, int, bool, str], stream: bool
+) -> None:
+    error = {"code": "server_error", "message": "sorry"}
+    response = {"object": "response", "model": "gpt-4o", "status": "failed", "error": error, "output": []}
+    events: list[dict[str, Any]] = [
+        {"type": "response.created", "response": response | {"error": None}},
+        *([{"type": "response.output_text.delta", "delta": "hello"}] if text else []),
+        {"type": "response.failed", "response": response | {"usage": usage}},
+    ]
+    content = sse(*events) if stream else orjson.dumps(response | {"usage": usage})
+    assert outcome(answered(core, [content], stream=stream, path="/v1/responses")) == expected
+
+
 @pytest.mark.parametrize("start", [b"data: ", b"event: x\r\ndata: "])
 @pytest.mark.parametrize("asks", [True, False])
 def test_a_first_event_that_is_too_large_to_read_is_estimated(core: Core, start: bytes, asks: bool) -> None:
