@@ -14,7 +14,7 @@ from addons.flow.attached import call_of, open_call
 from addons.flow.finish import CLIENT_GONE, finish
 from addons.flow.guard import guarded
 from addons.flow.measure import CLIENT_DISCONNECTED, PROXY_STOPPED, REQUEST_TOO_LARGE
-from addons.flow.stream import metered, parser_of
+from addons.flow.stream import metered, passes_in_chunks
 from addons.flow.stream_options import StreamOptions
 from addons.llm.call import CallState, LLMCall
 from addons.llm.parsing.json_edit import insert_member, replace_member
@@ -59,11 +59,11 @@ class CostLogger:
             return
         is_error = not 200 <= flow.response.status_code < 300  # costs nothing, so even a stream is not metered
         is_providers = call.state is CallState.SENT
-        if is_providers and not is_error and (parser := parser_of(flow.response)):
+        if is_providers and not is_error and passes_in_chunks(call, flow.response):
             # This is set first, so that the stream passes as it comes even if it cannot be metered.
             flow.response.stream = True
             call.meter = call.wire.meter(call.adds_stream_usage)
-            flow.response.stream = metered(call, flow.response, parser, lambda: self._finish(flow, call))
+            flow.response.stream = metered(call, flow.response, lambda: self._finish(flow, call))
 
     @guarded
     def response(self, flow: http.HTTPFlow) -> Awaitable[None] | None:

@@ -4,7 +4,9 @@ ResponseCache does so before it keeps an answer, `finish` before it writes the c
 """
 
 import logging
+from collections.abc import Callable
 from dataclasses import replace
+from typing import NamedTuple
 
 import orjson
 from mitmproxy import http
@@ -12,11 +14,15 @@ from mitmproxy import http
 from addons.core import Core
 from addons.flow.guard import describe
 from addons.flow.headers import header
+from addons.llm.answers import UNREADABLE, estimated, read_body, read_events
 from addons.llm.call import CallState, LLMCall
 from addons.llm.parsing import decoding
+from addons.llm.parsing.sniffing import looks_like_events
+from addons.llm.plausible import is_plausible, is_small
+from addons.llm.providers import StreamMeter
 from addons.llm.providers.base import error_type
 from addons.llm.providers.bedrock import BEDROCK
-from addons.llm.providers.bedrock_runtime import with_headers
+from addons.llm.providers.bedrock_runtime import USAGE_HEADER, with_headers
 from addons.llm.residency import of_host
 from addons.llm.usage import NOTHING, Usage
 
@@ -52,11 +58,14 @@ def measure(core: Core, flow: http.HTTPFlow, call: LLMCall) -> None:
         # A request that broke off in its body was ended by the client, however mitmproxy words it.
         call.error = next(kinds, UPSTREAM_DISCONNECTED if call.request else CLIENT_DISCONNECTED)
     try:
-        usage, model = _usage(flow, call) if is_sent else (NOTHING, "")
+        usage, model, characters = _usage(flow, call) if is_sent else _Measured(NOTHING)
     except Exception as error:
         logger.error("the usage of an answer could not be read, so it is estimated: %s", describe(error))
-        usage, model = _estimated(call, 0), ""
-    if region := of_host(flow.request.data.host):
+        usage, model, characters = _Measured(_estimated(call, 0))
+    if not _is_plausible(core, call, usage, model):
+        logger.warning("an answer reports more tokens than its model can have used, so its usage is estimated")
+        usage = _estimated(call, characters())
+    if usage != NOTHING and (region := of_host(flow.request.data.host)):
         usage = usage.resident(region)
     call.priced_usage = usage
     call.usage = usage.with_extra() if usage.extra else usage
@@ -71,41 +80,74 @@ def measure(core: Core, flow: http.HTTPFlow, call: LLMCall) -> None:
         call.usage = replace(call.usage, unpriced=(*call.usage.unpriced, *missing))
 
 
-def _usage(flow: http.HTTPFlow, call: LLMCall) -> tuple[Usage, str]:
-    """Return the usage, and the model that the answer names ("" if none)."""
+def _is_plausible(core: Core, call: LLMCall, usage: Usage, model: str) -> bool:
+    total = usage.with_extra() if usage.extra else usage
+    if is_small(total):
+        return True
+    prices = (core.prices.find(call.provider.name, name) for name in (model, call.model) if name)
+    windows = [price.context_window for price in prices if price and price.context_window]
+    return is_plausible(total, call.request, max(windows, default=None))
+
+
+class _Measured(NamedTuple):
+    usage: Usage
+    model: str = ""
+    """The model that the answer names, "" if none."""
+    characters: Callable[[], int] = lambda: 0
+    """Returns the length of the text that the model made, as far as it passed."""
+
+
+def _usage(flow: http.HTTPFlow, call: LLMCall) -> _Measured:
     if meter := call.meter:
-        call.error = call.error or meter.error
-        usage = meter.usage(call.estimate())
-        never_began = meter.error and usage.estimated and not meter.model and not meter.text_bytes
-        return (NOTHING if never_began else usage), meter.model
+        return _by_meter(call, meter)
     response = flow.response
     if response is None:
         # When a client hangs up, the provider still reads the prompt and bills it.
         is_gone = call.error in (CLIENT_DISCONNECTED, PROXY_STOPPED)
         is_billed = is_gone and flow.server_conn.timestamp_tcp_setup is not None
-        return (_estimated(call, 0) if is_billed else NOTHING), ""
+        return _Measured(_estimated(call, 0) if is_billed else NOTHING)
+    is_answer = 200 <= response.status_code < 300
+    if response.raw_content is None and call.error and is_answer:
+        return _Measured(_estimated(call, 0))  # it broke off
     try:
         content = answer_body(response)
     except ValueError:
-        call.error = call.error or "unreadable_answer"
-        return _estimated(call, len(response.raw_content or b"")), ""
-    try:
-        answer = orjson.loads(content)
-    except orjson.JSONDecodeError:
-        answer = None
-    if not 200 <= response.status_code < 300:
-        call.error = call.error or error_type(answer) or f"http_{response.status_code}"
-        return NOTHING, ""
-    if not isinstance(answer, dict):
-        call.error = call.error or "answer_is_not_json"
-        return _estimated(call, len(content)), ""
-    model = answer.get("model")
-    usage = call.wire.usage(answer, call.estimate().seen(len(content) if "usage" not in answer else 0))
+        call.error = call.error or UNREADABLE
+        return _Measured(_unreadable(call, len(response.raw_content or b"")) if is_answer else NOTHING)
+    if not is_answer:
+        call.error = call.error or _error_type(content) or f"http_{response.status_code}"
+        return _Measured(NOTHING)
+    if looks_like_events(content):
+        return _by_meter(call, read_events(call.wire, content))
+    body = read_body(content, counts_stand_elsewhere=USAGE_HEADER in response.headers)
+    call.error = call.error or body.error
+    if body.error == UNREADABLE:
+        return _Measured(_unreadable(call, len(content)))
+    usage = body.usage(call.wire, call.estimate())
     if call.provider is BEDROCK:
         usage = with_headers(usage, response.headers)
-    return usage, model if isinstance(model, str) else ""
+    return _Measured(usage, body.model, lambda: body.characters)
+
+
+def _by_meter(call: LLMCall, meter: StreamMeter) -> _Measured:
+    call.error = call.error or meter.error
+    usage = meter.usage(call.estimate())
+    # All that came is an error: nothing before it, or a last event that says that the model failed.
+    is_none = meter.error and usage.estimated and not meter.text_bytes and (meter.complete or not meter.model)
+    return _Measured(NOTHING if is_none else usage, meter.model, lambda: meter.text_bytes)
+
+
+def _error_type(content: bytes) -> str:
+    try:
+        return error_type(orjson.loads(content))
+    except orjson.JSONDecodeError:
+        return ""
 
 
 def _estimated(call: LLMCall, characters: int) -> Usage:
     estimate = call.estimate().seen(characters)
     return Usage(input_tokens=estimate.input_tokens, output_tokens=estimate.output_tokens, estimated=True)
+
+
+def _unreadable(call: LLMCall, size: int) -> Usage:
+    return estimated(call.estimate(), size, call.request.max_output_tokens if call.request else 0)

@@ -40,8 +40,8 @@ class EventStreamParser:
         except (ParserError, LookupError, struct.error, UnicodeDecodeError) as error:
             raise CorruptStream(f"not an AWS event stream: {type(error).__name__}") from error
 
-    def flush(self) -> bytes:
-        return b""
+    def last(self) -> None:
+        """Return None: a message that is not complete cannot be read."""
 
 
 def is_available() -> bool:

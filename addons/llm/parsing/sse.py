@@ -7,7 +7,10 @@ bytes that it came from. Format: WHATWG HTML, section 9.2 (https://html.spec.wha
 import re
 from typing import NamedTuple
 
+import orjson
+
 _BOM = b"\xef\xbb\xbf"
+_NO_NAMES = frozenset({"", "message"})  # an event without a name is a `message` by the standard
 _CR = ord("\r")  # a number, because `b"\r" in chunk` takes ten times as long
 # The form that providers nearly always send. It is only tried while the stream has had no \r.
 _USUAL = re.compile(rb"(?:event: ?+([^\n]*+)\n)?data: ?+([^\n]*+)\n\n")
@@ -28,6 +31,20 @@ class Event(NamedTuple):
     r"""The `data:` lines joined by b"\n"."""
     raw: bytes
     """The bytes of the block, with the blank line that ends it."""
+
+
+def kind_of(event: Event) -> str:
+    """Return the kind of an event: its name or, where a server sends none or calls all of them `message`, the `type`
+    in its data.
+    """
+    if event.name not in _NO_NAMES or not event.data.startswith(b"{"):
+        return event.name
+    try:
+        content = orjson.loads(event.data)
+    except orjson.JSONDecodeError:
+        return event.name
+    kind = content.get("type")
+    return kind if isinstance(kind, str) else event.name
 
 
 class SSEParser:
@@ -79,6 +96,15 @@ class SSEParser:
         tail = bytes(self._pending)
         self._reset()
         return tail
+
+    def last(self) -> Event | None:
+        """Return as an event what `flush` would return, since the blank line at a stream's end may be missing.
+
+        Return None where nothing is left.
+        """
+        is_start = self._at_start
+        tail = self.flush()
+        return Event(*_fields(tail.removeprefix(_BOM) if is_start else tail), tail) if tail else None
 
     def _next_event(self, buffer: bytes, start: int) -> Event | None:
         if not self._has_cr and (match := _USUAL.match(buffer, start)):

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from addons.llm.parsing.sse import Event
+from addons.llm.parsing.sse import Event, kind_of
 from addons.llm.providers.base import Endpoints, Provider, error_type, join
 from addons.llm.request import LLMRequest, messages_of, output_limit, read_request, text_of
 from addons.llm.residency import is_known
@@ -31,10 +31,11 @@ class AnthropicMeter:
         self._has_final_output = False
 
     def read(self, event: Event) -> bool:
-        if event.name == "content_block_delta":
+        kind = kind_of(event)
+        if kind == "content_block_delta":
             if match := _DELTA_TEXT.search(event.data):
                 self.text_bytes += len(match[1])
-        elif event.name not in _WITHOUT_USAGE and event.data:
+        elif kind not in _WITHOUT_USAGE and event.data:
             self._read_json(event.data)
         return True
 

@@ -29,14 +29,21 @@ class NotConfigured(ValueError):
 class StreamMeter(Protocol):
     """Read the usage in one streamed answer, event by event: server-sent events, or those of AWS's event stream."""
 
-    model: str
-    """The model that the answer names, "" until it does."""
-    complete: bool
-    """Whether the stream's own last event has come."""
-    error: str
-    """The type of an error that the provider sent in the stream, "" where it sent none."""
-    text_bytes: int
-    """The UTF-8 bytes of the answer's text so far, for an estimate."""
+    @property
+    def model(self) -> str:
+        """Return the model that the answer names, "" until it does."""
+
+    @property
+    def complete(self) -> bool:
+        """Return whether the stream's own last event has come."""
+
+    @property
+    def error(self) -> str:
+        """Return the type of an error that the provider sent in the stream, "" where it sent none."""
+
+    @property
+    def text_bytes(self) -> int:
+        """Return the UTF-8 bytes of the answer's text so far, for an estimate."""
 
     def read(self, event: Event) -> bool:
         """Read an event, and return whether it is forwarded to the client."""

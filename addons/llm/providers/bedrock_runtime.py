@@ -144,6 +144,9 @@ def _for_boto(body: dict[str, Any]) -> dict[str, Any]:
     return {**body, "__type": body["error"]["type"], "message": body["error"]["message"]}
 
 
+USAGE_HEADER = "x-amzn-bedrock-input-token-count"
+
+
 def with_headers(usage: Usage, headers: Mapping[str, str]) -> Usage:
     """Return the usage with what the headers of an `invoke` answer add to it.
 

@@ -23,7 +23,7 @@ _DELTA_TEXT = re.compile(rb'"(?:content|arguments|refusal|reasoning_content|text
 _MODEL = re.compile(rb'"model": ?"([^"\\]{1,256})"')
 # Text of the answer cannot match these: quotes in a JSON string are escaped.
 _CITATION = b'"url_citation"'
-_HAS_USAGE_OR_ERROR = re.compile(rb'"(?:usage|error)"\s*+:\s*+\{')
+_HAS_USAGE_OR_ERROR = re.compile(rb'"(?:usage"\s*+:\s*+\{|error"\s*+:\s*+[{"])')
 
 
 class OpenAIMeter:

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from addons.llm.parsing.sse import Event
+from addons.llm.parsing.sse import Event, kind_of
 from addons.llm.providers.base import error_type, openai_error
 from addons.llm.request import LLMRequest, messages_of, output_limit, read_request, text_of
 from addons.llm.usage import Estimate, Usage, details, inclusive_usage, objects, text
@@ -30,16 +30,17 @@ class ResponsesMeter:
         self._response: Mapping[str, Any] = {}
 
     def read(self, event: Event) -> bool:
-        if event.name.endswith(".delta"):
+        kind = kind_of(event)
+        if kind.endswith(".delta"):
             if match := _DELTA_TEXT.search(event.data):
                 self.text_bytes += len(match[1])
-        elif event.name in FINAL or event.name in (CREATED, "error"):
+        elif kind in FINAL or kind in (CREATED, "error"):
             try:
                 content = orjson.loads(event.data)
             except orjson.JSONDecodeError:
                 return True
             if isinstance(content, dict):
-                self.read_content(event.name, content)
+                self.read_content(kind, content)
         return True
 
     def read_content(self, name: str, content: Mapping[str, Any]) -> None:

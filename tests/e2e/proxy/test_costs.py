@@ -106,7 +106,7 @@ def test_an_event_says_all_about_its_call(proxy: Proxy) -> None:
     [
         ("usage=0", False, {"usage_estimated": True, "status_code": 200}),
         ("usage=0", True, {"usage_estimated": True, "status_code": 200}),
-        ("garbage=1", False, {"usage_estimated": True, "error": "answer_is_not_json"}),
+        ("garbage=1", False, {"cost_usd": 0, "error": "answer_is_not_json", "usage_estimated": None}),
         ("status=500", False, {"cost_usd": 0, "error": "api_error", "status_code": 500}),
         ("status=429", True, {"cost_usd": 0, "error": "api_error", "status_code": 429}),
         ("hangup=0", False, {"cost_usd": 0, "error": "upstream_disconnected", "status_code": 502}),
