@@ -29,6 +29,10 @@ class ResponsesMeter:
         self.text_bytes = 0
         self._response: Mapping[str, Any] = {}
 
+    @property
+    def finished(self) -> bool:
+        return self.complete
+
     def read(self, event: Event) -> bool:
         if event.name.endswith(".delta"):
             if match := _DELTA_TEXT.search(event.data):
