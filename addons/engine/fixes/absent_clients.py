@@ -96,9 +96,11 @@ class Absences:
     def begin(self, server: Http1Server) -> Absence | None:
         """Note that a client has closed its side; None where that is to be its end, as in mitmproxy."""
         core, client = self.core, server.context.client
-        proxyserver = ctx.master.addons.get("proxyserver") if core and not core.failure else None
+        if core is None or core.failure or client.id in self._all or not hasattr(ctx, "master"):
+            return None
+        proxyserver = ctx.master.addons.get("proxyserver")
         handler = proxyserver.connections.get(client.id) if proxyserver else None
-        if core is None or handler is None or client.id in self._all:
+        if handler is None:
             return None
         absence = Absence(server, handler)
         if not absence.stream or not abandoned.leave(core, absence.stream.flow):
