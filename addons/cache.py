@@ -12,10 +12,12 @@ from addons.core import Core
 from addons.flow.attached import call_of, open_call
 from addons.flow.guard import guarded
 from addons.flow.headers import put
-from addons.flow.measure import answer_body, measure
+from addons.flow.measure import CLIENT_DISCONNECTED, answer_body, measure
+from addons.flow.replies import refuse
 from addons.ledger.money import format_usd
 from addons.llm.cache_key import cache_key, key_headers
 from addons.llm.call import CallState, LLMCall
+from addons.llm.denial import Denial
 from addons.llm.usage import Usage
 
 CACHE_HEADER = "X-ModelTrack-Cache"
@@ -23,6 +25,11 @@ SAVINGS_HEADER = "X-ModelTrack-Cache-Savings"
 
 _KEPT_HEADERS = frozenset({b"content-type", b"request-id", b"x-request-id", b"openai-version", b"openai-processing-ms"})
 _ENTRY_OVERHEAD = 2048  # bytes that the objects around an answer take
+_LEFT = Denial(
+    503,
+    CLIENT_DISCONNECTED,
+    "The client closed its side while it waited for an identical call, which failed. The call has not been made.",
+)
 _LEADER_SECONDS = 600  # as long as the SDKs wait for an answer
 
 
@@ -97,7 +104,11 @@ class ResponseCache:
     async def _follow(self, flow: http.HTTPFlow, call: LLMCall, leader: asyncio.Future[Entry | None]) -> None:
         entry = await self._answer_of(leader)
         self.counts.cache_coalesced += entry is not None
-        if call.cache_key and open_call(flow):  # the client may have gone while we waited
+        if not call.cache_key or not open_call(flow):
+            return  # the client has gone while we waited
+        if entry is None and call.error == CLIENT_DISCONNECTED:
+            refuse(flow, call, _LEFT)  # nobody may be there to read the answer, so none is bought
+        else:
             self._decide(flow, call, call.cache_key, entry)
 
     def _decide(self, flow: http.HTTPFlow, call: LLMCall, key: bytes, entry: Entry | None) -> None:
@@ -157,7 +168,7 @@ class ResponseCache:
         if response is None or response.status_code != 200 or response.stream:
             return None
         measure(self.core, flow, call)
-        if call.usage.estimated or call.error or not call.usage.total_tokens:
+        if call.usage.estimated or call.error not in ("", CLIENT_DISCONNECTED) or not call.usage.total_tokens:
             return None
         headers = tuple(field for field in response.headers.fields if field[0].lower() in _KEPT_HEADERS)
         return Entry(answer_body(response), headers, call.usage, call.model, call.cost_nanos)

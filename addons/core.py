@@ -32,6 +32,7 @@ from addons.llm.model_limits.memory import RefusedDowngrades
 from addons.llm.model_rules import RoutingFile
 from addons.llm.pricing import Prices
 from addons.llm.pricing_file import PricingFile
+from addons.llm.speeds import Speeds
 from addons.llm.usage import Usage
 from addons.settings import Settings
 
@@ -57,6 +58,10 @@ class Counts:
     unpriced_usage: int = 0
     """Calls that used something without a known price, so that their cost leaves it out."""
     untracked: int = 0
+    abandoned: int = 0
+    """Calls whose client closed its side, or was gone, before the end of the answer."""
+    abandoned_now: int = 0
+    """Those of them whose answer is still being read."""
     cache_hits: int = 0
     cache_misses: int = 0
     cache_coalesced: int = 0
@@ -90,6 +95,7 @@ class Core:
         self.experience = Experience()
         self.counts = Counts()
         self.refused_downgrades = RefusedDowngrades()
+        self.speeds = Speeds()
         self.started = time.monotonic()
         self.ready = asyncio.Event()
         self.failure = "ModelTrack has not been configured yet"

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable
 
 import orjson
@@ -13,10 +14,12 @@ from addons.core import Core
 from addons.flow.attached import call_of, open_call
 from addons.flow.finish import CLIENT_GONE, finish
 from addons.flow.guard import guarded
+from addons.flow.headers import header
 from addons.flow.measure import CLIENT_DISCONNECTED, PROXY_STOPPED, REQUEST_TOO_LARGE
 from addons.flow.stream import metered, passes_in_chunks
 from addons.flow.stream_options import StreamOptions
 from addons.llm.call import CallState, LLMCall
+from addons.llm.parsing import decoding
 from addons.llm.parsing.json_edit import insert_member, replace_member
 
 logger = logging.getLogger(__name__)
@@ -41,15 +44,17 @@ class CostLogger:
             return
         if call.state is CallState.OPEN:  # else it was logged while it waited, as where the proxy stops
             call.state = CallState.SENT
+            call.sent = time.monotonic()
         body, call.body = call.body, {}  # nothing reads it from here on, and a large one would only take memory
         if not call.is_stream or call.fixed == "signed_request":
             return
         # A stream is metered as it passes, so it should come uncompressed.
         flow.request.headers["Accept-Encoding"] = "identity"
         options = self._options.wanted(flow, call, body)
-        if options and not call.fixed and call.provider.takes_stream_options(flow.request.path.partition("?")[2]):
+        if options and call.provider.takes_stream_options(flow.request.path.partition("?")[2]):
             write = replace_member if "stream_options" in body else insert_member
-            flow.request.content = write(flow.request.raw_content or b"", "stream_options", orjson.dumps(options))
+            content = _uncompressed(flow.request, self.core.settings.max_request_bytes)
+            flow.request.content = write(content, "stream_options", orjson.dumps(options))
             call.adds_stream_usage = True
 
     @guarded
@@ -96,6 +101,15 @@ class CostLogger:
     def _finish(self, flow: http.HTTPFlow, call: LLMCall) -> None:
         """Settle a call and write its one event; calling this again changes nothing."""
         finish(self.core, flow, call, lambda: _status(flow, call))
+
+
+def _uncompressed(request: http.Request, limit: int) -> bytes:
+    """Return the request's body without its Content-Encoding, and take that out of the head."""
+    raw = request.raw_content or b""
+    encoding = header(request.headers, b"content-encoding")
+    content = decoding.decode_body(raw, encoding, limit) if encoding else raw
+    request.headers.pop("Content-Encoding", None)
+    return content
 
 
 def _give_up(flows: list[http.HTTPFlow]) -> None:

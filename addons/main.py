@@ -12,6 +12,7 @@ from addons.budget import Budgets  # noqa: E402
 from addons.cache import ResponseCache  # noqa: E402
 from addons.core import Core  # noqa: E402
 from addons.cost_logger import CostLogger  # noqa: E402
+from addons.engine.fixes.absent_clients import AbsentClients  # noqa: E402
 from addons.engine.fixes.chunks import Chunks  # noqa: E402
 from addons.engine.fixes.json_errors import JsonErrors  # noqa: E402
 from addons.engine.fixes.websocket_layer import WebSocketLayer  # noqa: E402
@@ -44,6 +45,7 @@ addons = [
     JsonErrors(core),
     Chunks(core),
     WebSocketLayer(core),
+    AbsentClients(core),
     Inspector(core, status.all_stats, cache.clear),
     FastDispatch(),
 ]

@@ -192,6 +192,13 @@ class Settings:
         whole(1024, 512 * 2**20),
         "Size of the largest request body, in bytes; a larger one gets 413.",
     )
+    abandoned_seconds: int = setting(
+        "ABANDONED_SECONDS",
+        600,
+        whole(0, 86400),
+        "How long an answer is read on after its client has gone, in seconds, so that it is billed as the provider"
+        " reports it and can be given to a client that asks again. 0 hangs up at once.",
+    )
     tunnel_other_hosts: str = setting(
         "TUNNEL_OTHER_HOSTS",
         "loopback",

@@ -69,6 +69,7 @@ class StatusPages:
             "untracked_requests": counts.untracked,
             "stream_options_refused": counts.options_refused,
             "in_flight": len(core.live),
+            "abandoned": {"now": counts.abandoned_now, "total": counts.abandoned},
             "reserved_usd": usd(core.ledger.reserved_nanos),
             "uptime_seconds": round(time.monotonic() - core.started, 1),
             "budgets": [standing.to_json() for standing in core.ledger.all_standings()],
@@ -121,6 +122,7 @@ class StatusPages:
             "unpriced_requests": ("Calls of models without a known price.", counts.unpriced),
             "unpriced_usage_requests": ("Calls whose cost leaves out something that they used.", counts.unpriced_usage),
             "untracked_requests": ("Calls on untracked routes, passed on without being metered.", counts.untracked),
+            "abandoned_requests": ("Calls whose client left before the end of the answer.", counts.abandoned),
             "cache_hits": ("Calls answered from the cache.", counts.cache_hits),
             "cache_misses": ("Calls that the cache had no answer for.", counts.cache_misses),
             "cache_savings_usd": ("Cost in USD that cache hits saved.", counts.cache_savings_nanos / NANOS_PER_USD),
@@ -131,6 +133,7 @@ class StatusPages:
             yield CounterMetricFamily(f"modeltrack_{name}", text, value)
         gauges = {
             "in_flight_requests": ("Calls being handled.", len(core.live)),
+            "abandoned_requests_now": ("Calls whose answer is read on without their client.", counts.abandoned_now),
             "reserved_usd": ("USD reserved for calls being handled.", core.ledger.reserved_nanos / NANOS_PER_USD),
             "cache_entries": ("Answers in the cache.", entries),
             "cache_bytes": ("Memory that cached answers take.", size),

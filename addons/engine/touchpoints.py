@@ -64,6 +64,21 @@ DISPATCH = (
     _known("mitmproxy.addonmanager:traverse", "bad3d9f88bdf9269"),
     _known("mitmproxy.addonmanager:safecall", "f2052c18340e99b0"),
 )
+ABSENT_CLIENTS = (
+    _known("mitmproxy.proxy.layers.http._http1:Http1Connection.wait", "c99d0494a840a2b6"),
+    _known("mitmproxy.proxy.layers.http._http1:Http1Connection._handle_event", "2ac8db3e43ae743f"),
+    _known("mitmproxy.proxy.layers.http._http1:Http1Connection.mark_done", "dc5ed395ce4f0763"),
+    _known("mitmproxy.proxy.layers.http._http1:Http1Server.send", "cc218a1337c0f5cf"),
+    _known("mitmproxy.proxy.layers.http._http1:Http1Server.mark_done", "94fd7ea388c88671"),
+    _known("mitmproxy.proxy.layers.http:HttpLayer._handle_event", "6ba31883cc7a06b3"),
+    _known("mitmproxy.proxy.layers.http:HttpLayer.event_to_child", "1095f6e1581d1780"),
+    _known("mitmproxy.proxy.layers.http:HttpStream.handle_protocol_error", "59fc3b2eeeabf63a"),
+    _known("mitmproxy.proxy.server:ConnectionHandler.handle_client", "01f1b7cc991c4711"),
+    _known("mitmproxy.proxy.server:ConnectionHandler.handle_connection", "95c3f93e9824e527"),
+    _known("mitmproxy.proxy.server:ConnectionHandler.drain_writers", "6b57434604561e3e"),
+    _known("mitmproxy.proxy.server:ConnectionHandler.server_event", "a2b42657ebe8bf6d"),
+    _known("mitmproxy.proxy.server:ConnectionHandler.close_connection", "c0d10cc05dd65b80"),
+)
 CONNECTIONS = (
     _known("mitmproxy.proxy.server:ConnectionHandler.server_event", "a2b42657ebe8bf6d"),
     _known("mitmproxy.proxy.server:ConnectionHandler.hook_task", "9ac7970160526268"),
@@ -117,6 +132,7 @@ ERROR_WORDINGS = (
 """They word the errors by which a call is told to have been ended by its client. Only the tests check them."""
 
 FUNCTIONS = {
+    "addons/engine/fixes/absent_clients.py": ABSENT_CLIENTS,
     "addons/engine/fixes/chunks.py": CHUNKS,
     "addons/engine/fixes/json_errors.py": JSON_ERRORS,
     "addons/engine/fixes/websocket_layer.py": WEBSOCKET_LAYER,
@@ -170,6 +186,20 @@ NAMES = {
     "addons/cost_logger.py": (
         Name("mitmproxy.addonmanager:AddonManager.trigger", "(self, event)"),
         Name("mitmproxy.proxy.layers.http._hooks:HttpErrorHook", "(flow)"),
+    ),
+    "addons/engine/fixes/absent_clients.py": (
+        Name("mitmproxy.addons.proxyserver:Proxyserver.connections"),
+        Name("mitmproxy.proxy.commands:RequestWakeup", "(delay)"),
+        Name("mitmproxy.proxy.events:Wakeup", "(command)"),
+        Name("mitmproxy.proxy.layers.http:HttpLayer.streams"),
+        Name("mitmproxy.proxy.layers.http:HttpStream.response_body_buf"),
+        Name("mitmproxy.proxy.layers.http._events:ResponseHeaders"),
+        Name("mitmproxy.proxy.layers.http._http1:Http1Connection.passthrough"),
+        Name("mitmproxy.proxy.layers.http._http1:Http1Connection.state"),
+        Name("mitmproxy.proxy.server:ConnectionHandler.client"),
+        Name("mitmproxy.proxy.server:ConnectionHandler.transports"),
+        Name("mitmproxy.proxy.server:ConnectionIO.writer"),
+        Name("mitmproxy.utils.asyncio_utils:create_task", "(coro, *, name, keep_ref, client=None)"),
     ),
     "addons/engine/fixes/chunks.py": (Name("h11._receivebuffer:ReceiveBuffer"),),
     "addons/engine/fixes/json_errors.py": (Name("mitmproxy.version:MITMPROXY"),),

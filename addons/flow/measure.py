@@ -4,6 +4,7 @@ ResponseCache does so before it keeps an answer, `finish` before it writes the c
 """
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
@@ -36,6 +37,9 @@ REQUEST_TOO_LARGE = "request_too_large"
 # being connected to has no capital. Every other message is about the provider.
 _CLIENTS_ERRORS = {"client disconnected": CLIENT_DISCONNECTED, "request body exceeds ": REQUEST_TOO_LARGE}
 
+_ENDED_HERE = frozenset({CLIENT_DISCONNECTED, PROXY_STOPPED})
+"""The errors of calls that the proxy may have ended, so that the model had made more than was seen."""
+
 _MAX_ANSWER_BYTES = 512 * 2**20
 
 
@@ -57,6 +61,9 @@ def measure(core: Core, flow: http.HTTPFlow, call: LLMCall) -> None:
         kinds = (kind for start, kind in _CLIENTS_ERRORS.items() if message.startswith(start))
         # A request that broke off in its body was ended by the client, however mitmproxy words it.
         call.error = next(kinds, UPSTREAM_DISCONNECTED if call.request else CLIENT_DISCONNECTED)
+    asked, seconds = call.model, time.monotonic() - (call.sent or call.started)
+    if is_sent and call.error in _ENDED_HERE and not _is_over(flow, call):
+        call.ran_tokens = core.speeds.tokens(call.provider.name, asked, seconds)
     try:
         usage, model, characters = _usage(flow, call) if is_sent else _Measured(NOTHING)
     except Exception as error:
@@ -78,6 +85,21 @@ def measure(core: Core, flow: http.HTTPFlow, call: LLMCall) -> None:
     if call.usage.has_parts:
         missing = core.prices.without_price(call.provider.name, call.model, usage, core.now())
         call.usage = replace(call.usage, unpriced=(*call.usage.unpriced, *missing))
+    if not usage.estimated:
+        choices = call.request.choices if call.request else 1
+        core.speeds.learn(call.provider.name, asked, call.usage.output_tokens // choices, seconds)
+
+
+def _is_over(flow: http.HTTPFlow, call: LLMCall) -> bool:
+    """Tell whether the model had ended its answer, so that all of its text has passed."""
+    if call.meter:
+        return call.meter.finished or call.meter.complete
+    return flow.response is not None and flow.response.raw_content is not None
+
+
+def is_accepted(flow: http.HTTPFlow) -> bool:
+    """Tell whether the provider has accepted the call: nothing is billed before the head of its answer says so."""
+    return flow.response is not None and 200 <= flow.response.status_code < 300
 
 
 def _is_plausible(core: Core, call: LLMCall, usage: Usage, model: str) -> bool:
@@ -102,11 +124,8 @@ def _usage(flow: http.HTTPFlow, call: LLMCall) -> _Measured:
         return _by_meter(call, meter)
     response = flow.response
     if response is None:
-        # When a client hangs up, the provider still reads the prompt and bills it.
-        is_gone = call.error in (CLIENT_DISCONNECTED, PROXY_STOPPED)
-        is_billed = is_gone and flow.server_conn.timestamp_tcp_setup is not None
-        return _Measured(_estimated(call, 0) if is_billed else NOTHING)
-    is_answer = 200 <= response.status_code < 300
+        return _Measured(NOTHING)
+    is_answer = is_accepted(flow)
     if response.raw_content is None and call.error and is_answer:
         return _Measured(_estimated(call, 0))  # it broke off
     try:

@@ -96,6 +96,10 @@ class LLMCall:
     """Nano-USD that the cache or a model rule saved."""
 
     state: CallState = CallState.OPEN
+    sent: float = 0.0
+    """When the call was ready to be sent, in seconds of the monotonic clock; 0.0 before."""
+    ran_tokens: int = 0
+    """The output that the model usually makes in the time that the call ran, for a call that the proxy ended."""
     meter: StreamMeter | None = None
     ttft_ms: int | None = None
     """Time to the first token, in milliseconds."""
@@ -148,8 +152,12 @@ class LLMCall:
         """Return the tokens to assume for an answer that does not report them, before any of it has arrived.
 
         The proxy does not see an answer that is made in the background, so its output is assumed to be all that was
-        reserved.
+        reserved. A call that was ended here may have made what the model makes in that time, in each of its choices.
         """
-        if self.request is None:
+        request = self.request
+        if request is None:
             return Estimate(0, 0)
-        return Estimate(self.request.input_tokens, self.request.max_output_tokens if self.request.background else 0)
+        if request.background:
+            return Estimate(request.input_tokens, request.max_output_tokens)
+        made, is_limited = self.ran_tokens * request.choices, request.limits_output or request.prewarm
+        return Estimate(request.input_tokens, min(made, request.max_output_tokens) if is_limited else made)

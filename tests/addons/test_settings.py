@@ -64,6 +64,7 @@ BAD_VALUES = [
     ("MODELTRACK_DEFAULT_TEAM", "a\nb"),
     ("UNKNOWN_MODEL_PRICE", "ignore"),
     ("BUDGET_FAILURE_MODE", "ajar"),
+    ("ABANDONED_SECONDS", "-1"),
     ("TUNNEL_OTHER_HOSTS", "some"),
     ("STREAM_USAGE", "never"),
     ("CACHE_ENABLED", "maybe"),

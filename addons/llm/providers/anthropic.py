@@ -25,6 +25,7 @@ class AnthropicMeter:
     def __init__(self) -> None:
         self.model = ""
         self.complete = False
+        self.finished = False
         self.error = ""
         self.text_bytes = 0
         self._usage: dict[str, Any] = {}
@@ -50,6 +51,7 @@ class AnthropicMeter:
             self.model = text(message.get("model"))
             merge(self._usage, message.get("usage"))
         elif kind == "message_delta" or kind == "message_stop":
+            self.finished = True
             # These counts are cumulative, so they replace those of message_start; fields that are missing here stay.
             reported = details(content, "usage")
             if not self._has_final_output and type(reported.get("output_tokens")) is int:
@@ -66,7 +68,7 @@ class AnthropicMeter:
             # message_start only counts the first tokens; the text that came after them is estimated.
             so_far = read(reported, anthropic.USAGE).counts.get("output_tokens", 0)
             reported["output_tokens"] = None
-            estimate = estimate._replace(output_tokens=max(so_far, tokens_of(self.text_bytes)))
+            estimate = estimate._replace(output_tokens=max(estimate.output_tokens, so_far, tokens_of(self.text_bytes)))
         return usage_of(reported, estimate)
 
 

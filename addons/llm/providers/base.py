@@ -45,6 +45,10 @@ class StreamMeter(Protocol):
     def text_bytes(self) -> int:
         """Return the UTF-8 bytes of the answer's text so far, for an estimate."""
 
+    @property
+    def finished(self) -> bool:
+        """Tell whether the generation is over: a stop reason has come, and only the usage may still follow."""
+
     def read(self, event: Event) -> bool:
         """Read an event, and return whether it is forwarded to the client."""
 

@@ -56,6 +56,7 @@ class InvokeMeter(AnthropicMeter):
             self._read_metrics(metrics)
         if not kind:
             self.text_bytes += characters(content)  # an event of a model that is not Anthropic's
+            self.finished = self.finished or bool(content.get("stop_reason") or "messageStop" in content)
         done = self.complete
         super().read(Event(kind if isinstance(kind, str) else "", inner, b""))
         self.complete = done  # message_stop may come before, or with, the metrics
@@ -78,6 +79,7 @@ class ConverseMeter:
     def __init__(self) -> None:
         self.model = ""
         self.complete = False
+        self.finished = False
         self.error = ""
         self.text_bytes = 0
         self._usage: Mapping[str, Any] = {}
@@ -86,6 +88,8 @@ class ConverseMeter:
         if event.name == "contentBlockDelta":
             if match := _DELTA_TEXT.search(event.data):
                 self.text_bytes += len(match[1])
+        elif event.name == "messageStop":
+            self.finished = True
         elif event.name == "metadata":
             try:
                 self._usage = details(orjson.loads(event.data), "usage")

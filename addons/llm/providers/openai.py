@@ -23,6 +23,7 @@ _DELTA_TEXT = re.compile(rb'"(?:content|arguments|refusal|reasoning_content|text
 _MODEL = re.compile(rb'"model": ?"([^"\\]{1,256})"')
 # Text of the answer cannot match these: quotes in a JSON string are escaped.
 _CITATION = b'"url_citation"'
+_HAS_FINISHED = re.compile(rb'"finish_reason"\s*+:\s*+"')
 _HAS_USAGE_OR_ERROR = re.compile(rb'"(?:usage"\s*+:\s*+\{|error"\s*+:\s*+[{"])')
 
 
@@ -30,6 +31,7 @@ class OpenAIMeter:
     def __init__(self, hide_usage: bool) -> None:
         self.model = ""
         self.complete = False
+        self.finished = False
         self.error = ""
         self.text_bytes = 0
         self._hide_usage = hide_usage
@@ -47,6 +49,8 @@ class OpenAIMeter:
         for match in _DELTA_TEXT.finditer(data):
             self.text_bytes += len(match[1])
         self._has_citation = self._has_citation or _CITATION in data
+        if not self.finished and _HAS_FINISHED.search(data):
+            self.finished = True
         return not _HAS_USAGE_OR_ERROR.search(data) or self._read_json(data)
 
     def _read_json(self, data: bytes) -> bool:

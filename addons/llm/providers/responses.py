@@ -29,6 +29,10 @@ class ResponsesMeter:
         self.text_bytes = 0
         self._response: Mapping[str, Any] = {}
 
+    @property
+    def finished(self) -> bool:
+        return self.complete
+
     def read(self, event: Event) -> bool:
         kind = kind_of(event)
         if kind.endswith(".delta"):

@@ -22,7 +22,12 @@ def changed(make_proxy: START, change: str, program: str = "mitmdump", *args: st
 
 @pytest.mark.parametrize(
     ("fix", "program"),
-    [("chunks", "mitmdump"), ("JSON errors", "mitmdump"), ("WebSocket layer", "mitmweb")],
+    [
+        ("chunks", "mitmdump"),
+        ("JSON errors", "mitmdump"),
+        ("WebSocket layer", "mitmweb"),
+        ("absent clients", "mitmdump"),
+    ],
 )
 def test_a_fix_that_does_not_fit_ends_the_start_in_one_line(make_proxy: START, fix: str, program: str) -> None:
     page = ["--set", "web_open_browser=false", "--set", "web_port=0"] if program == "mitmweb" else []

@@ -12,7 +12,8 @@ _CHANGES = {
     "JSON errors": (_http1, "make_error_response"),
     "WebSocket layer": (websocket.WebsocketLayer, "relay_messages"),
     "dispatch": (addonmanager.AddonManager, "trigger_event"),
-    "connections": (server.ConnectionHandler, "server_event"),
+    "absent clients": (server.ConnectionHandler, "handle_connection"),
+    "connections": (server.ConnectionHandler, "hook_task"),
 }
 
 if found := _CHANGES.get(os.environ["CHANGE"]):

@@ -7,8 +7,10 @@ import pytest
 from mitmproxy import version
 from mitmproxy.proxy.layers import websocket
 from mitmproxy.proxy.layers.http import _http1, _http2
+from mitmproxy.proxy.server import ConnectionHandler
 
 from addons.core import Core
+from addons.engine.fixes.absent_clients import AbsentClients
 from addons.engine.fixes.chunks import Chunks
 from addons.engine.fixes.json_errors import JsonErrors
 from addons.engine.fixes.websocket_layer import WebSocketLayer
@@ -24,6 +26,8 @@ def core() -> Core:
 @pytest.mark.parametrize(
     ("fix", "owner", "name", "value"),
     [
+        (AbsentClients, _http1.Http1Connection, "_handle_event", lambda self, event: iter([])),
+        (AbsentClients, ConnectionHandler, "handle_client", lambda self: None),
         (Chunks, _http1, "make_body_reader", lambda size: None),
         (Chunks, _http1, "ChunkedReader", dict),
         (JsonErrors, _http2, "format_error", lambda status, message: b""),
@@ -58,7 +62,7 @@ def test_it_refuses_in_one_line_and_changes_nothing(
     assert f"{name} has fingerprint " in message and ", expected " in message and "\n" not in message
 
 
-@pytest.mark.parametrize("fix", [Chunks, JsonErrors, WebSocketLayer])
+@pytest.mark.parametrize("fix", [AbsentClients, Chunks, JsonErrors, WebSocketLayer])
 def test_a_release_that_nobody_has_tried_is_as_good_where_its_functions_are_the_same(
     fix: type[Fix], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
