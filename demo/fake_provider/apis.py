@@ -41,9 +41,10 @@ def find_api(path: str) -> tuple[Api, str] | None:
 def charged_as(path_model: str, asked: str, answered: str) -> str:
     """Return the model that a call is charged as: what ran, if that has a price, and else what was asked for.
 
-    Bedrock charges by the id in the path, of which the answer names only a part.
+    Bedrock charges by the id that was asked for, of which the answer names only a part.
     """
-    return listed(path_model, answered, asked) or path_model or answered or asked
+    bedrock_id = path_model or (asked if "anthropic." in asked else "")
+    return listed(bedrock_id, answered, asked) or path_model or answered or asked
 
 
 def is_known(request: ReceivedRequest) -> bool:

@@ -114,6 +114,7 @@ class Books:
                 "nanos": entry.nanos(now),
                 "output_tokens": entry.generated(now),
                 "streamed": entry.streamed,
+                "open": entry.ended is None,
                 "finished": entry.finished,
             }
             for entry in entries
