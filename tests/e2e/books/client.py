@@ -12,7 +12,6 @@ import httpx2
 from tests.e2e.books.plan import Call, Case
 
 _TIMEOUT = 60.0
-_LAST_CHUNK = b"\r\n0\r\n\r\n"
 
 
 class Caller:
@@ -65,7 +64,7 @@ class Caller:
 
 async def _leave(call: Call, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Send a request, and return when its client leaves."""
-    head = f"POST {call.path} HTTP/1.1\r\nHost: proxy\r\nContent-Length: {len(call.body)}\r\n"
+    head = f"POST {call.path} HTTP/1.1\r\nHost: proxy\r\nConnection: close\r\nContent-Length: {len(call.body)}\r\n"
     head += "".join(f"{name}: {value}\r\n" for name, value in call.headers.items())
     body = call.body[: len(call.body) // 2] if call.stage == "in the request" else call.body
     writer.write(head.encode() + b"\r\n" + body)
@@ -87,7 +86,7 @@ async def _leave(call: Call, reader: asyncio.StreamReader, writer: asyncio.Strea
                     await _read_to_end(reader)
         case "at the end":
             seen = await reader.readuntil(b"\r\n\r\n")
-            while not (call.form.is_over(seen) or seen.endswith(_LAST_CHUNK)) and (chunk := await reader.read(65536)):
+            while not call.form.is_over(seen) and (chunk := await reader.read(65536)):
                 seen += chunk
 
 

@@ -111,6 +111,7 @@ FEATURES = (
     Feature("plain", weight=8),
     Feature("tool", _TALK, told(tool=1), weight=4),
     Feature("reasoning", _TALK, told(reasoning=(30, 120)), _REASONING, weight=6),
+    Feature("long reasoning", _TALK, told(reasoning=(300, 500), input_tokens=(60, 90)), _REASONING),
     Feature("cache read", _TALK, told(cache_read=(1, 50_000)), cut="first"),
     Feature("5m writes", _CLAUDES, told(cache_write=(1, 9000), cache_read=(0, 900)), cut="first"),
     Feature("1h writes", (_MESSAGES, _CONVERSE), _one_hour, cut="first"),

@@ -82,7 +82,7 @@ class _Draft:
         }
         headers |= {"X-ModelTrack-Team": team} if team else {}
         if self.feature.packs:
-            content = gzip.compress(content)
+            content = gzip.compress(content, mtime=0)
             headers["Content-Encoding"] = "gzip"
         return Call(path.replace("{model}", model), headers, content, trace, form)
 
@@ -90,10 +90,7 @@ class _Draft:
 def _text(rng: Random, tokens: int) -> str:
     """Return a text of about as many tokens, as English has them: 4 characters a token, more or less."""
     wanted = round(tokens * 4 * rng.uniform(0.93, 1.07))
-    words = [SECRET]
-    while sum(map(len, words)) + len(words) < wanted:
-        words.append(rng.choice(_WORDS))
-    return " ".join(words)
+    return " ".join([SECRET, *rng.choices(_WORDS, k=wanted // 3)])[:wanted]
 
 
 def _draft(rng: Random, fits: Callable[[Format, Feature, bool], bool] = lambda *_: True) -> _Draft:
@@ -104,9 +101,9 @@ def _draft(rng: Random, fits: Callable[[Format, Feature, bool], bool] = lambda *
         if forms:
             form = rng.choice(forms)
             break
-    prompt_tokens = rng.randint(200, 800)
-    settings: dict[str, Any] = {"input_tokens": prompt_tokens, "output_tokens": rng.randint(30, 120), "pace": PACE}
-    settings |= feature.settings(rng)
+    settings: dict[str, Any] = {"input_tokens": rng.randint(200, 800), "output_tokens": rng.randint(30, 120)}
+    settings |= {"pace": PACE} | feature.settings(rng)
+    prompt_tokens = min(settings["input_tokens"], 800)  # a long one is in the settings alone
     visible = settings["output_tokens"]
     settings["output_tokens"] += settings.get("reasoning", 0)  # it comes before the text, and is output too
     settings["chunks"] = rng.randint(4, 12)
@@ -188,8 +185,8 @@ def _failing(rng: Random, number: int, marker: str) -> Case:
 def _cached(rng: Random, number: int, marker: str) -> Case:
     """Plan identical calls, one after the other or at the same time."""
     draft, together = _draft(rng, _is_whole), rng.random() < 0.5
-    told = {"delay": 0.3} if together else {}
-    calls = tuple(draft.call(f"{marker}-{n}", marker, **told) for n in range(rng.randint(2, 4)))
+    delay = 0.3 if together else 0
+    calls = tuple(draft.call(f"{marker}-{n}", marker, delay=delay) for n in range(rng.randint(2, 4)))
     kind = f"{draft.form.name}, identical, {'together' if together else 'in turn'}"
     return Case(number, kind, marker, calls, together, accepted=1)
 
@@ -246,9 +243,9 @@ def plan(seed: int, calls: int) -> Iterator[Case]:
 
 BUDGETS = {
     "budgets": [
-        {"team": "product", "monthly_limit": 100_000, "action": "block"},
+        {"team": "product", "monthly_limit": 10**9, "action": "block"},
         {"team": SPENT, "monthly_limit": 0.000001, "action": "block"},
-        {"team": THRIFTY, "monthly_limit": 100_000, "action": "warn"},
+        {"team": THRIFTY, "monthly_limit": 10**9, "action": "warn"},
     ]
 }
 RULES = {
