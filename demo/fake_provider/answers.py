@@ -62,7 +62,7 @@ class Reply:
     marker: str = ""
     """A word that the books repeat beside what the call cost."""
     pace: float = 0.0
-    """The tokens that a stream's output grows by in a second, hidden reasoning included; 0: it is there at once."""
+    """The tokens that the output grows by in a second, hidden reasoning included; 0: it is there at once."""
     reasoning: int = 0
     """The part of the output that is hidden reasoning, and comes before the text."""
     tail: float = 0.0

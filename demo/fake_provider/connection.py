@@ -154,7 +154,7 @@ class Connection(asyncio.Protocol):
             answer = Whole(200, content, headers=tuple(api.headers(reply)))
         # It is charged whole, whether or not anybody waits for it.
         entry = enter() if is_accepted and reply.hangup != 0 else None
-        if reply.delay or reply.hold or reply.hangup >= 0:
+        if reply.delay or reply.pace or reply.hold or reply.hangup >= 0:
             self._start(self._sender.late(answer, reply, entry))
         else:
             self._sender.whole(answer, reply, entry)

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from demo.fake_provider.answers import Api, Final, Generated, Reply, arguments, pieces, text_of
+from demo.fake_provider.answers import Api, Generated, Reply, arguments, pieces, text_of
 
 _USAGE = frozenset({"completed", "incomplete", "failed"})
 
@@ -88,9 +88,6 @@ def response_parts(model: str, reply: Reply) -> Iterator[dict[str, Any]]:
     more: dict[str, Any] = {} if reply.tool else {"content_index": 0, "logprobs": []}
     parts: list[dict[str, Any]] = [{"type": "response.created", "response": response(model, reply, "in_progress")}]
     parts += [{"type": f"{kind}.delta", **item, "delta": text, **more} for text in pieces(reply)]
-    if reply.tail:
-        whole = {"arguments": arguments(reply), "name": "fake"} if reply.tool else {"text": text_of(reply), **more}
-        parts += [{"type": f"{kind}.done", **item, **whole}]
     parts += [{"type": f"response.{reply.outcome}", "response": response(model, reply)}]
     for number, part in enumerate(parts):
         yield part | {"sequence_number": number}
@@ -98,9 +95,8 @@ def response_parts(model: str, reply: Reply) -> Iterator[dict[str, Any]]:
 
 def _events(model: str, reply: Reply, body: dict[str, Any]) -> Iterator[bytes]:
     for part in response_parts(model, reply):
-        kind = part["type"]
-        event = b"event: %b\ndata: %b\n\n" % (kind.encode(), orjson.dumps(part))
-        yield Generated(event) if kind.endswith(".delta") else Final(event) if kind.endswith(".done") else event
+        event = b"event: %b\ndata: %b\n\n" % (part["type"].encode(), orjson.dumps(part))
+        yield Generated(event) if part["type"].endswith(".delta") else event
 
 
 RESPONSES = Api(response, _events)

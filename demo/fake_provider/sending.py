@@ -61,8 +61,10 @@ class Sender:
         self._end(entry)
 
     async def late(self, answer: Whole, reply: Reply, entry: Entry | None) -> None:
+        """Send an answer once it has been generated, if it is one that was accepted."""
         self._entry = entry
-        await asyncio.sleep(reply.delay)
+        generating = entry.output_tokens / reply.pace if entry and reply.pace else 0
+        await asyncio.sleep(reply.delay + generating)
         if reply.hold:
             await self._wait_for_release()
         if reply.hangup < 0:

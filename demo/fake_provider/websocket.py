@@ -6,6 +6,7 @@ Each `response.create` is answered as the `X-Fake` header of the upgrade says, o
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -106,6 +107,9 @@ class ResponsesSocket:
             if reply.hangup == 0:
                 self._transport.abort()
                 return
+            if body.get("generate") is False:  # Codex's prewarm: the input is read, and nothing is written
+                reply = replace(reply, text="", characters=0, tool=0, output_tokens=0, reasoning=0)
+                reply = replace(reply, web_searches=0, shown_searches=-1, drawn=0, drawn_from=0)
             asked = str(body.get("model"))
             entry = self._books.enter("websocket", charged_as("", asked, reply.model), reply, streamed=True)
             try:

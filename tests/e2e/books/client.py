@@ -2,16 +2,19 @@
 
 import asyncio
 import contextlib
+import json
 import random
 import socket
 import struct
 from collections.abc import Iterable
 
 import httpx2
+from websockets.asyncio.client import connect
 
-from tests.e2e.books.plan import Call, Case
+from tests.e2e.books.drafts import Call, Case
 
 _TIMEOUT = 60.0
+_FINAL = ("response.completed", "error")
 
 
 class Caller:
@@ -34,6 +37,9 @@ class Caller:
 
             async def work() -> None:
                 for case in waiting:
+                    if case.on_a_socket:
+                        await self._talk(case)
+                        continue
                     if case.together:
                         await asyncio.gather(*(self._call(client, call) for call in case.calls))
                         continue
@@ -41,6 +47,19 @@ class Caller:
                         await self._call(client, call)
 
             await asyncio.gather(*(work() for _ in range(self._at_once)))
+
+    async def _talk(self, case: Case) -> None:
+        """Make the calls of a case one after the other on a WebSocket."""
+        first = case.calls[0]
+        url = f"ws://127.0.0.1:{self._port}{first.path}"
+        try:
+            async with asyncio.timeout(_TIMEOUT), connect(url, additional_headers=first.headers, proxy=None) as talk:
+                for call in case.calls:
+                    await talk.send(call.body.decode())
+                    while json.loads(await talk.recv())["type"] not in _FINAL:
+                        pass
+        except TimeoutError:
+            self.stuck.append(first.trace)
 
     async def _call(self, client: httpx2.AsyncClient, call: Call) -> None:
         try:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from tests.e2e.books.plan import Case
+from tests.e2e.books.drafts import Case
 
 Record = Mapping[str, Any]
 

@@ -83,7 +83,7 @@ _ON_BEDROCK = (
     "us.anthropic.claude-opus-4-6-v1",
 )
 _CHAT_END = b'"finish_reason":"'
-_MESSAGES_END, _RESPONSES_END = b"message_delta", b'.done"'
+_MESSAGES_END, _RESPONSES_END = b"message_delta", b'"response.completed"'
 _BEDROCK = "/bedrock/model/{model}"
 _DEPLOYMENT = "/azure/openai/deployments/{model}/chat/completions?api-version=2025-04-01-preview"
 

@@ -12,7 +12,8 @@ import pytest
 from demo.fake_provider.server import FakeProvider
 from tests.e2e.books.client import Caller
 from tests.e2e.books.compare import compare
-from tests.e2e.books.plan import BUDGETS, RULES, Case, case, plan
+from tests.e2e.books.drafts import Case
+from tests.e2e.books.plan import BUDGETS, RULES, case, plan
 from tests.e2e.conftest import Proxy, until
 from tests.e2e.providers.bedrock.clients import NO_AWS
 

@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from tests.e2e.books.compare import compare
+from tests.e2e.books.drafts import Case
 from tests.e2e.books.features import FEATURES
 from tests.e2e.books.formats import FORMATS
-from tests.e2e.books.plan import Case, case, plan
+from tests.e2e.books.plan import case, plan
 
 SEED = 1
 PLANNED = list(plan(SEED, 2000))
@@ -31,7 +32,16 @@ def test_a_run_of_two_thousand_calls_has_everything_in_it() -> None:
         "in mid stream",
         "at the end",
     }
-    scenarios = ("wrong credential", "again after a", "in turn", "together", "asks again", "budget spent", "downgraded")
+    scenarios = (
+        "wrong credential",
+        "again after a",
+        "in turn",
+        "together",
+        "asks again",
+        "budget spent",
+        "downgraded",
+        "on a socket",
+    )
     wanted = [*(f"{form.name}, " for form in FORMATS), *(f", {item.name}," for item in FEATURES), *scenarios]
     assert [name for name in wanted if name not in kinds] == []
 
