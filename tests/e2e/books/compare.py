@@ -32,18 +32,22 @@ class Comparison:
         charged = sum(charged for _, _, charged in self.estimated)
         return Decimal(billed - charged) / charged if charged else Decimal(0)
 
-    def message(self, seed: int) -> str:
-        """Return what is wrong, and how to see it again; "" where nothing is."""
+    def message(self, seed: int, *, is_whole: bool = True) -> str:
+        """Return what is wrong, and how to see it again; "" where nothing is.
+
+        `is_whole` says that the estimates are enough for their sum to mean something.
+        """
         lines = [f"  call {case.number} ({case.kind}): {problem}" for case, problem in self.problems[:_DETAILED]]
         if len(self.problems) > _DETAILED:
             kinds = Counter(case.kind.partition(", ")[2] for case, _ in self.problems)
             lines += [f"  all {len(self.problems)}:", *(f"    {n:4} {kind}" for kind, n in sorted(kinds.items()))]
-        if abs(self.difference) > _MOST_DIFFERENCE:
+        if is_whole and abs(self.difference) > _MOST_DIFFERENCE:
             lines.append(f"  the estimates are {self.difference:+.1%} off the books:")
             lines += [f"    call {c.number} ({c.kind}): billed {b}, in the books {n}" for c, b, n in self.estimated]
         if not lines:
             return ""
-        again = f"BOOKS_SEED={seed} BOOKS_ONLY={','.join(str(case.number) for case, _ in self.problems) or 'all'}"
+        numbers = ",".join(str(case.number) for case, _ in self.problems)
+        again = f"BOOKS_SEED={seed}" + (f" BOOKS_ONLY={numbers}" if numbers else "")
         head = f"seed {seed}: the bill is not the provider's ({self.exact} cases are exact, {len(self.problems)} wrong)"
         return "\n".join([head, *lines, f"again: {again} .venv/bin/python -m pytest -q tests/e2e/books"])
 
