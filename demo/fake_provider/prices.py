@@ -10,7 +10,8 @@ from decimal import Decimal
 from typing import NamedTuple
 
 _US_RESIDENCY = Decimal("1.1")
-"""The factor on all token prices where Anthropic runs a call in the US only, from Claude 4.6 on.
+_WITH_RESIDENCY = frozenset({"claude-sonnet-4-6", "claude-opus-4-6", "claude-opus-4-8"})
+"""The models whose token prices have this factor where Anthropic runs a call in the US only: those from Claude 4.6 on.
 
 Source: https://platform.claude.com/docs/en/about-claude/pricing#data-residency-pricing.
 """
@@ -135,7 +136,7 @@ def charge(model: str, used: Used) -> int | None:
         (used.audio_output, price.audio_output or price.output),
     ]
     tokens = sum((count * Decimal(per_million) for count, per_million in items), Decimal(0))
-    if used.residency == "us":
+    if used.residency == "us" and name in _WITH_RESIDENCY:
         tokens *= _US_RESIDENCY
     tool = _PRICES[_DRAWS_WITH]
     tokens += used.drawing_input * Decimal(tool.input) + used.drawn * Decimal(tool.output)

@@ -53,6 +53,7 @@ def books(fake: FakeProvider) -> list[dict[str, Any]]:
         ),
         (RESPONSES, "gpt-5", "drawn_from=50,drawn=4160", 169_900_000),  # 1000 at 1.25, 200 at 10, 50 at 5, 4160 at 40
         (MESSAGES, "claude-sonnet-4-6", "geo=us", 6_600_000),  # a tenth more
+        (MESSAGES, "claude-haiku-4-5", "geo=us", 2_000_000),
         (MESSAGES, "claude-opus-4-6", "geo=us,web_searches=3", 41_000_000),  # 11,000 and three searches at 0.01
         (MESSAGES, "claude-sonnet-4-5", "input_tokens=200000", 603_000_000),
         (MESSAGES, "claude-sonnet-4-5", "input_tokens=200001", 1_204_506_000),

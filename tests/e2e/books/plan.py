@@ -168,7 +168,7 @@ BUDGETS = {
     "budgets": [
         {"team": "product", "monthly_limit": 10**9, "action": "block"},
         {"team": SPENT, "monthly_limit": 0.000001, "action": "block"},
-        {"team": THRIFTY, "monthly_limit": 10**9, "action": "warn"},
+        {"team": THRIFTY, "monthly_limit": 0.000001, "action": "warn"},
     ]
 }
 RULES = {
@@ -176,7 +176,7 @@ RULES = {
         {
             "name": f"cheaper {cheaper}",
             "trigger": "budget_percent_above",
-            "threshold": 0,
+            "threshold": 50,
             "from_models": [dear],
             "to_model": cheaper,
             "provider": provider,
