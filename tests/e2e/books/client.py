@@ -14,6 +14,8 @@ from websockets.asyncio.client import connect
 from tests.e2e.books.drafts import Call, Case
 
 _TIMEOUT = 60.0
+_ARRIVAL = 0.2
+"""The seconds after which what was sent has been read; a reset before would throw it away, as if it had not been sent."""
 _FINAL = ("response.completed", "error")
 
 
@@ -90,7 +92,7 @@ async def _leave(call: Call, reader: asyncio.StreamReader, writer: asyncio.Strea
     await writer.drain()
     match call.stage:
         case "in the request":
-            await asyncio.sleep(0.05)  # so that the proxy has seen it
+            await asyncio.sleep(_ARRIVAL)
         case "half-closes":
             writer.write_eof()
             await _read_to_end(reader)
@@ -116,7 +118,8 @@ async def _read_to_end(reader: asyncio.StreamReader) -> None:
 
 def _hang_up(writer: asyncio.StreamWriter, call: Call) -> None:
     """Close the connection: every other client resets it, as one that is killed does."""
-    if random.Random(call.trace).random() < 0.5:
+    is_early = call.stage == "before the head" and call.leaves_after < _ARRIVAL
+    if not is_early and random.Random(call.trace).random() < 0.5:
         raw = writer.get_extra_info("socket")
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()

@@ -19,7 +19,8 @@ SPENT, THRIFTY = "spent", "thrifty"
 _TAIL = 0.5
 _WAIT = 0.5
 """The seconds before an answer for which a client does not wait."""
-_PATIENCE = 0.2
+_PATIENCE = 0.3
+"""The longest that such a client waits. The proxy may still be connecting to the provider when it leaves."""
 
 
 def _stages(draft: Draft) -> list[Stage]:
@@ -43,7 +44,7 @@ def _single(rng: Random, number: int, marker: str) -> Case:
     told: dict[str, Any] = {}
     leaves_after = 0.0
     if stage == "before the head":
-        told, leaves_after = {"delay": _WAIT}, _PATIENCE
+        told, leaves_after = {"delay": _WAIT}, rng.uniform(0, _PATIENCE)
     elif stage == "at the end":
         told = {"tail": _TAIL}
     elif stage == "in mid stream":
