@@ -15,7 +15,7 @@ from tests.e2e.books.drafts import Call, Case
 
 _TIMEOUT = 60.0
 _ARRIVAL = 0.2
-"""The seconds after which what was sent has been read; a reset before would throw it away, as if it had not been sent."""
+"""The seconds after which what was sent has been read: an earlier reset throws it away, as if it had not been sent."""
 _FINAL = ("response.completed", "error")
 
 
