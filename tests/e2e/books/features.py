@@ -145,7 +145,7 @@ FEATURES = (
     Feature("dated", (_MESSAGES,), told(model="claude-sonnet-4-6-20260218"), ("claude-sonnet-4-6",)),
     Feature("dated", _GPTS, told(model="gpt-4o-mini-2024-07-18"), ("gpt-4o", "gpt-4o-mini")),
     Feature("packed answer", _SSE, told(gzip=1)),
-    Feature("packed request", _SSE, packs=True, estimated=True),
+    Feature("packed request", _SSE, packs=True),
     Feature("asks for usage", ("chat", "legacy"), body={"stream_options": {"include_usage": True}}, streams=(True,)),
     Feature("usage in delta", (_INVOKE,), told(cache_read=(1, 9000), cache_write=(1, 900), late="delta"),
             streams=(True,), cut="nowhere"),
