@@ -19,7 +19,7 @@ from tests.e2e.providers.bedrock.clients import NO_AWS
 
 _SEED = int(os.environ.get("BOOKS_SEED", "1"))
 _CALLS = int(os.environ.get("BOOKS_CALLS", "2000"))
-_AT_ONCE = int(os.environ.get("BOOKS_AT_ONCE", "32"))
+_AT_ONCE = int(os.environ.get("BOOKS_AT_ONCE", "48"))
 _ONLY, _KIND = os.environ.get("BOOKS_ONLY", ""), os.environ.get("BOOKS_KIND", "")
 _DEPLOYMENTS = {"prod-chat": "gpt-4o", "prod-mini": "gpt-4o-mini"}
 
