@@ -19,6 +19,7 @@ TESTS = (
     "tests/addons/engine",
     *(f"tests/addons/{name}" for name in ("inspecting", "test_cost_logger.py", "test_tunnels.py", "test_signing.py")),
     "tests/e2e/websocket",
+    "tests/e2e/books",
     *(f"tests/e2e/proxy/test_{name}.py" for name in ("streams", "bad_input", "connect", "tunnels")),
     *(f"tests/e2e/operations/test_{name}.py" for name in ("start", "fast_dispatch", "other_mitmproxy")),
 )

@@ -1,4 +1,4 @@
-"""Define the settings of the fake provider's answers, and write Anthropic's answers, errors and other answers."""
+"""Define the settings of the fake provider's answers; write errors, and answers of paths that are not metered."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
@@ -59,6 +59,38 @@ class Reply:
     """The name of a model that gets a 404, as if there were none."""
     outcome: str = "completed"
     """The status of a response in the Responses API: `completed`, `incomplete` or `failed`."""
+    marker: str = ""
+    """A word that the books repeat beside what the call cost."""
+    pace: float = 0.0
+    """The tokens that the output grows by in a second, hidden reasoning included; 0: it is there at once."""
+    reasoning: int = 0
+    """The part of the output that is hidden reasoning, and comes before the text."""
+    tail: float = 0.0
+    """The time between the event that says why a stream ends and the one that reports its usage."""
+    characters: int = 0
+    """The length of the text, which is then repeated or cut; 0: it is as it is."""
+    tool: int = 0
+    """1: the answer is a call of a tool, with the text among its arguments."""
+    audio_input: int = 0
+    """The part of `input_tokens` that is audio."""
+    audio_output: int = 0
+    """The part of `output_tokens` that is audio."""
+    image_input: int = 0
+    """The part of `input_tokens` that is images."""
+    drawn: int = 0
+    """The image tokens that a tool of the Responses API drew."""
+    drawn_from: int = 0
+    """The tokens of the text that the tool was given."""
+    shown_searches: int = -1
+    """The web searches that the output of a response lists, where it differs from `web_searches`; -1: all."""
+    geo: str = ""
+    """Where Anthropic ran the call: `us`, `global`; "": the answer does not say."""
+    late: str = ""
+    """Where alone a stream of `invoke` reports the cache's tokens: `delta`, `stop` or `metrics`; "": at its start."""
+    refuses: str = ""
+    """The field of the request's body that makes the answer a 400."""
+    odd: str = ""
+    """How the answer differs from a usual one: see `oddities.KINDS`."""
 
     def changed(self, settings: dict[str, str]) -> "Reply":
         """Return a copy with these settings. Raises ValueError for an unknown name or a value of the wrong type."""
@@ -72,6 +104,14 @@ class Reply:
         return self.changed(dict(pair.split("=", 1) for pair in text.split(",") if pair)) if text else self
 
 
+class Generated(bytes):
+    """An event of a stream that brings a piece of the answer: it is not sent before its tokens have been generated."""
+
+
+class Final(bytes):
+    """The event of a stream that says why it ends. What comes after it is only the usage."""
+
+
 class Api(NamedTuple):
     """Hold the functions that write the answers of one API."""
 
@@ -82,69 +122,31 @@ class Api(NamedTuple):
     content_type: str = "text/event-stream; charset=utf-8"
     """The Content-Type of a stream."""
     always_streams: bool = False
+    has_output: bool = True
     headers: Callable[[Reply], list[str]] = lambda reply: []
     """Writes further headers of an answer that is no stream."""
 
 
-def _anthropic_usage(reply: Reply) -> dict[str, Any]:
-    usage: dict[str, Any] = {
-        "input_tokens": reply.input_tokens,
-        "cache_creation_input_tokens": reply.cache_write,
-        "cache_read_input_tokens": reply.cache_read,
-        "cache_creation": {
-            "ephemeral_5m_input_tokens": reply.cache_write - reply.cache_write_1h,
-            "ephemeral_1h_input_tokens": reply.cache_write_1h,
-        },
-        "output_tokens": reply.output_tokens,
-        "service_tier": reply.service_tier or "standard",
-    }
-    usage |= {"speed": reply.speed} if reply.speed else {}
-    usage |= {"server_tool_use": {"web_search_requests": reply.web_searches}} if reply.web_searches else {}
-    if reply.compaction:
-        cache = {"cache_creation_input_tokens": 0, "cache_read_input_tokens": 0}
-        counts = [("compaction", reply.compaction, 0), ("message", reply.input_tokens, reply.output_tokens)]
-        usage["iterations"] = [{"type": t, "input_tokens": i, "output_tokens": o, **cache} for t, i, o in counts]
-    return usage
+def text_of(reply: Reply) -> str:
+    """Return the answer's text, at the length that the settings ask for."""
+    wanted = reply.characters
+    return (f"{reply.text} " * (wanted // (len(reply.text) + 1) + 1))[:wanted] if wanted else reply.text
 
 
 def pieces(reply: Reply) -> list[str]:
-    size = -(-len(reply.text) // max(reply.chunks, 1)) or 1
-    return [reply.text[at : at + size] for at in range(0, len(reply.text), size)]
+    """Return the parts in which a stream brings the text, or the arguments of the tool that it calls."""
+    text = arguments(reply) if reply.tool else text_of(reply)
+    size = -(-len(text) // max(reply.chunks, 1)) or 1
+    return [text[at : at + size] for at in range(0, len(text), size)]
 
 
-def anthropic_message(model: str, reply: Reply) -> dict[str, Any]:
-    message: dict[str, Any] = {
-        "id": "msg_fake",
-        "type": "message",
-        "role": "assistant",
-        "model": model,
-        "content": [{"type": "text", "text": reply.text}],
-        "stop_reason": "end_turn",
-        "stop_sequence": None,
-    }
-    return message | ({"usage": _anthropic_usage(reply)} if reply.usage else {})
-
-
-def anthropic_events(model: str, reply: Reply, body: dict[str, Any]) -> Iterator[bytes]:
-    def event(kind: str, **content: Any) -> bytes:
-        return b"event: %b\ndata: %b\n\n" % (kind.encode(), orjson.dumps({"type": kind, **content}))
-
-    start = anthropic_message(model, reply) | {"content": [], "stop_reason": None}
-    if reply.usage:
-        start["usage"] |= {"output_tokens": min(reply.output_tokens, 1)}
-    yield event("message_start", message=start)
-    yield event("content_block_start", index=0, content_block={"type": "text", "text": ""})
-    yield event("ping")
-    for piece in pieces(reply):
-        yield event("content_block_delta", index=0, delta={"type": "text_delta", "text": piece})
-    yield event("content_block_stop", index=0)
-    usage = {"usage": {"output_tokens": reply.output_tokens}} if reply.usage else {}
-    yield event("message_delta", delta={"stop_reason": "end_turn", "stop_sequence": None}, **usage)
-    yield event("message_stop")
+def arguments(reply: Reply) -> str:
+    """Return the arguments of the call of a tool, which are JSON."""
+    return orjson.dumps({"text": text_of(reply)}).decode()
 
 
 def error(is_anthropic: bool, status: int, message: str) -> dict[str, Any]:
-    kind = {529: "overloaded_error", 404: "not_found_error"}.get(status, "api_error")
+    kind = {401: "authentication_error", 529: "overloaded_error", 404: "not_found_error"}.get(status, "api_error")
     if is_anthropic:
         return {"type": "error", "error": {"type": kind, "message": message}, "request_id": "req_fake"}
     return {"error": {"message": message, "type": kind, "param": None, "code": None}}

@@ -9,7 +9,8 @@ from typing import Any
 
 import orjson
 
-from demo.fake_provider.answers import Api, Reply, anthropic_events, anthropic_message, pieces
+from demo.fake_provider import anthropic
+from demo.fake_provider.answers import Api, Final, Generated, Reply, pieces, text_of
 
 _EVENT_STREAM = "application/vnd.amazon.eventstream"
 _STRING = 7  # the type of a header whose value is a string
@@ -35,8 +36,8 @@ def _event(kind: str, content: dict[str, Any]) -> bytes:
 
 def _invoke(model: str, reply: Reply) -> dict[str, Any]:
     if match := _ANTHROPIC_ID.search(model):
-        return anthropic_message(match[1], reply)
-    return {"generation": reply.text, "stop_reason": "stop"}
+        return anthropic.message(match[1], reply)
+    return {"generation": text_of(reply), "stop_reason": "stop"}
 
 
 def _counts(reply: Reply) -> list[str]:
@@ -44,17 +45,32 @@ def _counts(reply: Reply) -> list[str]:
     return [f"x-amzn-bedrock-{side}-token-count: {n}" for side, n in counts.items() if reply.usage]
 
 
-def _contents(model: str, reply: Reply, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    if match := _ANTHROPIC_ID.search(model):
-        contents = (orjson.loads(e.partition(b"data: ")[2]) for e in anthropic_events(match[1], reply, body))
-        yield from (content for content in contents if content["type"] != "ping")
-    else:
-        yield from ({"generation": text, "stop_reason": None} for text in pieces(reply))
-        yield {"generation": "", "stop_reason": "stop"}
+def _contents(model: str, reply: Reply, body: dict[str, Any]) -> Iterator[tuple[type[bytes], dict[str, Any]]]:
+    """Yield what the frames of a stream of `invoke` hold, and what kind of event each is."""
+    if not (match := _ANTHROPIC_ID.search(model)):
+        yield from ((Generated, {"generation": text, "stop_reason": None}) for text in pieces(reply))
+        yield Final, {"generation": "", "stop_reason": "stop"}
+        return
+    for event in anthropic.events(match[1], reply, body):
+        content = orjson.loads(event.partition(b"data: ")[2])
+        if content["type"] != "ping":
+            yield type(event), _moved(content, reply) if reply.late and reply.usage else content
+
+
+def _moved(content: dict[str, Any], reply: Reply) -> dict[str, Any]:
+    """Return an event of a stream that reports the cache's tokens only where `Reply.late` says."""
+    cache = {"cache_creation_input_tokens": reply.cache_write, "cache_read_input_tokens": reply.cache_read}
+    if content["type"] == "message_start":
+        message = content["message"]
+        usage = {name: count for name, count in message["usage"].items() if not name.startswith("cache_")}
+        return content | {"message": message | {"usage": usage}}
+    if content["type"] == f"message_{reply.late}":
+        return content | {"usage": content.get("usage", {}) | cache}
+    return content
 
 
 def _invoke_events(model: str, reply: Reply, body: dict[str, Any]) -> Iterator[bytes]:
-    for content in _contents(model, reply, body):
+    for kind, content in _contents(model, reply, body):
         if (content.get("type") == "message_stop" or content.get("stop_reason")) and reply.usage:
             content["amazon-bedrock-invocationMetrics"] = {
                 "inputTokenCount": reply.input_tokens,
@@ -62,23 +78,29 @@ def _invoke_events(model: str, reply: Reply, body: dict[str, Any]) -> Iterator[b
                 "cacheReadInputTokenCount": reply.cache_read,
                 "cacheWriteInputTokenCount": reply.cache_write,
             }
-        yield _event("chunk", {"bytes": base64.b64encode(orjson.dumps(content)).decode()})
+        yield kind(_event("chunk", {"bytes": base64.b64encode(orjson.dumps(content)).decode()}))
 
 
 def _converse_usage(reply: Reply) -> dict[str, Any]:
-    return {
+    usage: dict[str, Any] = {
         "inputTokens": reply.input_tokens,
         "outputTokens": reply.output_tokens,
-        "totalTokens": reply.input_tokens + reply.output_tokens,
+        "totalTokens": reply.input_tokens + reply.output_tokens + reply.cache_read + reply.cache_write,
         "cacheReadInputTokens": reply.cache_read,
         "cacheWriteInputTokens": reply.cache_write,
     }
+    written = {"1h": reply.cache_write_1h, "5m": reply.cache_write - reply.cache_write_1h}
+    if details := [{"ttl": ttl, "inputTokens": count} for ttl, count in written.items() if count]:
+        usage["cacheDetails"] = details
+    return usage
 
 
 def _converse(model: str, reply: Reply) -> dict[str, Any]:
+    text = text_of(reply)
+    called = {"toolUse": {"toolUseId": "tooluse_fake", "name": "fake", "input": {"text": text}}}
     answer = {
-        "output": {"message": {"role": "assistant", "content": [{"text": reply.text}]}},
-        "stopReason": "end_turn",
+        "output": {"message": {"role": "assistant", "content": [called if reply.tool else {"text": text}]}},
+        "stopReason": "tool_use" if reply.tool else "end_turn",
         "metrics": {"latencyMs": 1},
     }
     return answer | ({"usage": _converse_usage(reply)} if reply.usage else {})
@@ -87,9 +109,10 @@ def _converse(model: str, reply: Reply) -> dict[str, Any]:
 def _converse_events(model: str, reply: Reply, body: dict[str, Any]) -> Iterator[bytes]:
     yield _event("messageStart", {"role": "assistant"})
     for text in pieces(reply):
-        yield _event("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": text}})
+        delta = {"toolUse": {"input": text}} if reply.tool else {"text": text}
+        yield Generated(_event("contentBlockDelta", {"contentBlockIndex": 0, "delta": delta}))
     yield _event("contentBlockStop", {"contentBlockIndex": 0})
-    yield _event("messageStop", {"stopReason": "end_turn"})
+    yield Final(_event("messageStop", {"stopReason": "tool_use" if reply.tool else "end_turn"}))
     if reply.usage:
         yield _event("metadata", {"usage": _converse_usage(reply), "metrics": {"latencyMs": 1}})
 

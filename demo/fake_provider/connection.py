@@ -1,43 +1,21 @@
 """Serve one connection to the fake provider: read the requests, and answer each as its `Reply` says."""
 
 import asyncio
-import gzip
-import json
-import re
-import zlib
 from collections import deque
-from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
-from urllib.parse import unquote
 
 import orjson
 
-from demo.fake_provider import bedrock, openai
-from demo.fake_provider.answers import Api, Reply, anthropic_events, anthropic_message, error, other
-from demo.fake_provider.messages import ReceivedRequest, head, split_body, split_head
+from demo.fake_provider import responses
+from demo.fake_provider.answers import Api, Reply, error, other
+from demo.fake_provider.apis import charged_as, find_api, is_known, read_body
+from demo.fake_provider.books import Books, Entry
+from demo.fake_provider.messages import ReceivedRequest, split_body, split_head
+from demo.fake_provider.oddities import NOT_ACCEPTED, no_answer, reported
 from demo.fake_provider.refusals import refusal
+from demo.fake_provider.sending import Sender, Whole
 from demo.fake_provider.websocket import ResponsesSocket, accept
-
-# The end of the path decides, and the first pattern that matches; the model may be in the path.
-_APIS: list[tuple[re.Pattern[str], Api]] = [
-    (re.compile(r"/v1/messages$"), Api(anthropic_message, anthropic_events)),
-    (re.compile(r"/chat/completions$"), openai.CHAT),
-    (re.compile(r"/responses$"), openai.RESPONSES),
-    (re.compile(r"/embeddings$"), openai.EMBEDDINGS),
-    (re.compile(r"/completions$"), openai.COMPLETIONS),
-    (re.compile(r"/model/([^/]+)/invoke$"), bedrock.INVOKE),
-    (re.compile(r"/model/([^/]+)/invoke-with-response-stream$"), bedrock.INVOKE_STREAM),
-    (re.compile(r"/model/([^/]+)/converse$"), bedrock.CONVERSE),
-    (re.compile(r"/model/([^/]+)/converse-stream$"), bedrock.CONVERSE_STREAM),
-]
-
-
-def _find_api(path: str) -> tuple[Api, str] | None:
-    """Return the API of a path and the model that the path names, "" where it names none; None for other paths."""
-    for pattern, api in _APIS:
-        if match := pattern.search(path):
-            return api, unquote(match[1]) if pattern.groups else ""
-    return None
 
 
 class Provider(Protocol):
@@ -46,6 +24,7 @@ class Provider(Protocol):
     record: bool
     defaults: Reply
     recorded: deque[ReceivedRequest]
+    books: Books
     connections: "set[Connection]"
 
     def control(self, method: str, path: str, body: bytes) -> tuple[int, Any]: ...
@@ -68,10 +47,12 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
+        self._sender = Sender(transport, self._provider.books, self._provider.wait_for_release)
         self._provider.connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._provider.connections.discard(self)
+        self._sender.lost()
         if self._task:
             self._task.cancel()
         if self._socket:
@@ -90,7 +71,8 @@ class Connection(asyncio.Protocol):
             while not self._task and not self._socket and (request := self._parse()):
                 self._answer(request)
         except ValueError as problem:
-            self._send_json(400, {"error": str(problem)}, close=True)
+            self._sender.closes = True
+            self._sender.json(400, {"error": str(problem)})
 
     def _parse(self) -> ReceivedRequest | None:
         """Return the next request, None while it is not complete."""
@@ -110,54 +92,72 @@ class Connection(asyncio.Protocol):
     def _answer(self, request: ReceivedRequest) -> None:
         provider = self._provider
         path = request.path.partition("?")[0]
-        self._close = (request.header("connection") or "").lower() == "close"
-        if path.startswith("/_fake/"):
+        self._sender.closes = (request.header("connection") or "").lower() == "close"
+        if path.startswith(("/_fake/", "/__books")):
             status, answer = provider.control(request.method, path, request.body)
-            self._send_json(status, answer)
+            self._sender.json(status, answer)
             return
         if provider.record:
             provider.recorded.append(request)
         is_anthropic = "/messages" in path or request.header("anthropic-version") is not None
         try:
             reply = provider.defaults.told(request.header("x-fake") or "")
-            body = _parsed(request.body) if request.method == "POST" else {}
-            if not isinstance(body, dict):
-                raise ValueError("the body is not a JSON object")
+            body = read_body(request) if request.method == "POST" else {}
+            if reply.refuses in body:
+                raise ValueError(f"unknown field {reply.refuses!r}")
         except ValueError as problem:
-            self._send_json(400, error(is_anthropic, 400, str(problem)))
+            self._sender.json(400, error(is_anthropic, 400, str(problem)))
             return
+        if not is_known(request):
+            reply = replace(reply, status=401)
         key = request.header("sec-websocket-key")
         if key and request.method == "GET" and reply.status == 200 and path.endswith("/responses"):
             self._upgrade(request, key, reply)
             return
-        found = _find_api(path) if request.method == "POST" else None
-        if not found and request.method == "GET" and path.endswith("/responses/resp_fake"):
-            self._send_json(200, openai.response(reply.model or "gpt-4o", reply))
-            return
-        if not found:
-            self._send_json(*other(path, is_anthropic, reply))
-            return
-        api, path_model = found
-        model = reply.model or path_model or str(body.get("model"))
-        if reply.absent and reply.absent in (path_model, body.get("model")):
-            self._send_json(404, error(is_anthropic, 404, f"model: {reply.absent}"))
-            return
-        if reply.strict and (message := refusal(path_model or str(body.get("model")), body)):
-            self._send_json(400, error(is_anthropic, 400, message))
-            return
-        if api is openai.RESPONSES and body.get("background") is True:
-            reply = openai.in_background(reply)
-        streams = api.always_streams or body.get("stream") is True
-        if streams and api.events and reply.status == 200 and not reply.garbage:
-            self._start(self._stream(api.events(model, reply, body), reply, api.content_type))
-            return
-        answer = api.answer(model, reply) if reply.status == 200 else error(is_anthropic, reply.status, "told to fail")
-        headers = api.headers(reply) if reply.status == 200 else []
-        content = b"<p>This is not JSON</p>" if reply.garbage else orjson.dumps(answer)
-        if reply.delay or reply.hold or reply.hangup >= 0:
-            self._start(self._late(content, reply, headers))
+        found = find_api(path) if request.method == "POST" else None
+        if found:
+            self._answer_call(path, *found, body, reply, is_anthropic)
+        elif request.method == "GET" and path.endswith("/responses/resp_fake"):
+            self._sender.json(200, responses.response(reply.model or "gpt-4o", reply))
         else:
-            self._send(reply.status, content, reply, headers)
+            self._sender.json(*other(path, is_anthropic, reply))
+
+    def _answer_call(
+        self, path: str, api: Api, path_model: str, body: dict[str, Any], reply: Reply, is_anthropic: bool
+    ) -> None:
+        asked = path_model or str(body.get("model"))
+        model = reply.model or asked
+        if reply.absent and reply.absent in (path_model, body.get("model")):
+            self._sender.json(404, error(is_anthropic, 404, f"model: {reply.absent}"))
+            return
+        if reply.strict and (message := refusal(asked, body)):
+            self._sender.json(400, error(is_anthropic, 400, message))
+            return
+        if api is responses.RESPONSES and body.get("background") is True:
+            reply = responses.in_background(reply)
+        streams = api.events is not None and (api.always_streams or body.get("stream") is True)
+        is_accepted = reply.status == 200 and not reply.garbage and reply.odd not in NOT_ACCEPTED
+
+        def enter() -> Entry:
+            charged = charged_as(path_model, asked, reply.model)
+            return self._provider.books.enter(path, charged, reply, streamed=streams, has_output=api.has_output)
+
+        if streams and api.events and is_accepted:
+            self._start(self._sender.stream(api.events(model, reported(reply), body), api.content_type, reply, enter))
+            return
+        if reply.status != 200:
+            answer = Whole(reply.status, orjson.dumps(error(is_anthropic, reply.status, "told to fail")))
+        elif reply.odd in NOT_ACCEPTED:
+            answer = Whole(200, *no_answer(reply.odd))
+        else:
+            content = b"<p>This is not JSON</p>" if reply.garbage else orjson.dumps(api.answer(model, reported(reply)))
+            answer = Whole(200, content, headers=tuple(api.headers(reply)))
+        # It is charged whole, whether or not anybody waits for it.
+        entry = enter() if is_accepted and reply.hangup != 0 else None
+        if reply.delay or reply.pace or reply.hold or reply.hangup >= 0:
+            self._start(self._sender.late(answer, reply, entry))
+        else:
+            self._sender.whole(answer, reply, entry)
 
     def _upgrade(self, request: ReceivedRequest, key: str, reply: Reply) -> None:
         def record(message: bytes) -> None:
@@ -165,7 +165,9 @@ class Connection(asyncio.Protocol):
                 self._provider.recorded.append(ReceivedRequest("MESSAGE", request.path, request.headers, message))
 
         self.transport.write(accept(key))
-        self._socket = ResponsesSocket(self.transport, reply, record, self._provider.wait_for_release)
+        self._socket = ResponsesSocket(
+            self.transport, reply, record, self._provider.wait_for_release, self._provider.books
+        )
         data = bytes(self._buffer)
         self._buffer.clear()
         self._socket.feed(data)
@@ -180,72 +182,3 @@ class Connection(asyncio.Protocol):
             self.transport.abort()
         elif not self.transport.is_closing():
             self._next()
-
-    async def _late(self, content: bytes, reply: Reply, headers: list[str]) -> None:
-        await asyncio.sleep(reply.delay)
-        if reply.hold:
-            await self._provider.wait_for_release()
-        if reply.hangup < 0:
-            self._send(reply.status, content, reply, headers)
-            return
-        if reply.hangup:
-            self.transport.write(head(reply.status, f"Content-Length: {len(content)}") + content[: len(content) // 2])
-            await asyncio.sleep(0.05)  # so that the half arrives before the reset does
-        self.transport.abort()
-
-    async def _stream(self, events: Iterator[bytes], reply: Reply, content_type: str) -> None:
-        if reply.delay:
-            await asyncio.sleep(reply.delay)
-        if reply.hangup == 0:
-            self.transport.abort()
-            return
-        encoding = ["Content-Encoding: gzip"] if reply.gzip else []
-        pack = zlib.compressobj(wbits=31) if reply.gzip else None
-        begin = head(200, "Transfer-Encoding: chunked", *encoding, content_type=content_type)
-        for number, event in enumerate(events, 1):
-            if number == reply.corrupt:
-                event = event[:-1] + bytes([event[-1] ^ 1])
-            if pack:
-                event = pack.compress(event) + pack.flush(zlib.Z_SYNC_FLUSH)
-            self.transport.write(begin + b"%x\r\n%b\r\n" % (len(event), event))
-            begin = b""
-            if number == reply.hangup:
-                await asyncio.sleep(0.05)
-                self.transport.abort()
-                return
-            if number == reply.hold:
-                await self._provider.wait_for_release()
-            if reply.gap:
-                await asyncio.sleep(reply.gap)
-        rest = pack.flush() if pack else b""
-        self.transport.write((b"%x\r\n%b\r\n" % (len(rest), rest) if rest else b"") + b"0\r\n\r\n")
-        if self._close:
-            self.transport.close()
-
-    def _send(
-        self,
-        status: int,
-        content: bytes,
-        reply: Reply | None = None,
-        headers: Sequence[str] = (),
-        close: bool = False,
-    ) -> None:
-        encoding = []
-        if reply and reply.gzip:
-            content = gzip.compress(content, 1, mtime=0)
-            encoding = ["Content-Encoding: gzip"]
-        self.transport.write(head(status, f"Content-Length: {len(content)}", *encoding, *headers) + content)
-        if close or self._close:
-            self.transport.close()
-
-    _close = False
-
-    def _send_json(self, status: int, answer: Any, close: bool = False) -> None:
-        self._send(status, orjson.dumps(answer), close=close)
-
-
-def _parsed(body: bytes) -> Any:
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return json.loads(body)  # it accepts half of a surrogate pair, which orjson refuses

@@ -65,6 +65,8 @@ def _unchunk(buffer: bytearray, at: int) -> tuple[bytes, int] | None:
 
 
 def head(status: int, *headers: str, content_type: str = "application/json") -> bytes:
-    lines = [f"HTTP/1.1 {status} {_REASONS.get(status, 'Status')}", f"Content-Type: {content_type}"]
+    """Return the head of an answer; it has no Content-Type where that is ""."""
+    lines = [f"HTTP/1.1 {status} {_REASONS.get(status, 'Status')}"]
+    lines += [f"Content-Type: {content_type}"] if content_type else []
     lines += ["request-id: req_fake", "x-request-id: req_fake", *headers]
     return "\r\n".join([*lines, "\r\n"]).encode()

@@ -3,6 +3,9 @@
 Its answers follow the settings in `Reply`, which are set at start, through POST /_fake/defaults, or for one request by
 its header `X-Fake: output_tokens=7,delay=0.5`. It is a raw asyncio protocol, so that it does not limit a benchmark.
 
+GET /__books tells what it has charged for each call that it accepted, by a price list of its own. DELETE /__books
+begins new books.
+
     python -m demo.fake_provider --port 9999 --gap 0.02
 """
 
@@ -10,6 +13,7 @@ import asyncio
 import base64
 import ssl
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict
@@ -18,6 +22,7 @@ from typing import Any, Self
 import orjson
 
 from demo.fake_provider.answers import Reply
+from demo.fake_provider.books import Books
 from demo.fake_provider.connection import Connection
 from demo.fake_provider.messages import ReceivedRequest
 
@@ -38,6 +43,7 @@ class FakeProvider:
         self.url = ""
         self._port = port
         self.recorded: deque[ReceivedRequest] = deque(maxlen=_KEPT_REQUESTS)
+        self.books = Books(time.monotonic)
         self._held: list[asyncio.Future[None]] = []
         self.connections: set[Connection] = set()
 
@@ -46,8 +52,9 @@ class FakeProvider:
         return list(self.recorded)
 
     def clear(self) -> None:
-        """Forget the recorded requests, and let held requests go on."""
+        """Forget the recorded requests and the books, and let held requests go on."""
         self.recorded.clear()
+        self.books.clear()
         self.release()
 
     def release(self) -> None:
@@ -82,6 +89,11 @@ class FakeProvider:
                 self._release()
             case "POST", "/_fake/reset":
                 self.recorded.clear()
+                self.books.clear()
+            case "GET", "/__books":
+                return 200, self.books.report()
+            case "DELETE", "/__books":
+                self.books.clear()
             case "POST", "/_fake/defaults":
                 try:
                     self.defaults = self.defaults.changed({k: str(v) for k, v in orjson.loads(body).items()})

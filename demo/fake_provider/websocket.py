@@ -5,7 +5,8 @@ Each `response.create` is answered as the `X-Fake` header of the upgrade says, o
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -14,7 +15,9 @@ from wsproto.events import CloseConnection, Message, Ping, TextMessage
 from wsproto.utilities import generate_accept_token
 
 from demo.fake_provider.answers import Reply, error
-from demo.fake_provider.openai import response_parts
+from demo.fake_provider.apis import charged_as
+from demo.fake_provider.books import Books
+from demo.fake_provider.responses import response_parts
 
 
 def accept(key: str) -> bytes:
@@ -32,11 +35,13 @@ class ResponsesSocket:
         reply: Reply,
         record: Callable[[bytes], None],
         wait_for_release: Callable[[], Awaitable[None]],
+        books: Books,
     ) -> None:
         self._transport = transport
         self._reply = reply
         self._record = record
         self._wait_for_release = wait_for_release
+        self._books = books
         self._connection = Connection(ConnectionType.SERVER)
         self._message: list[Any] = []
         self._lanes: dict[str, asyncio.Lock] = {}
@@ -102,16 +107,27 @@ class ResponsesSocket:
             if reply.hangup == 0:
                 self._transport.abort()
                 return
-            for number, part in enumerate(response_parts(reply.model or str(body.get("model")), reply), 1):
-                self._send(part | lane)
-                if number == reply.hangup:
-                    await asyncio.sleep(0.05)  # so that it arrives before the reset does
-                    self._transport.abort()
-                    return
-                if number == reply.hold:
-                    await self._wait_for_release()
-                if reply.gap:
-                    await asyncio.sleep(reply.gap)
+            if body.get("generate") is False:  # Codex's prewarm: the input is read, and nothing is written
+                reply = replace(reply, text="", characters=0, tool=0, output_tokens=0, reasoning=0)
+                reply = replace(reply, web_searches=0, shown_searches=-1, drawn=0, drawn_from=0)
+            asked = str(body.get("model"))
+            entry = self._books.enter("websocket", charged_as("", asked, reply.model), reply, streamed=True)
+            try:
+                await self._send_parts(response_parts(reply.model or asked, reply), reply, lane)
+            finally:
+                self._books.end(entry, finished=not self._transport.is_closing())
+
+    async def _send_parts(self, parts: Iterator[dict[str, Any]], reply: Reply, lane: dict[str, str]) -> None:
+        for number, part in enumerate(parts, 1):
+            self._send(part | lane)
+            if number == reply.hangup:
+                await asyncio.sleep(0.05)  # so that it arrives before the reset does
+                self._transport.abort()
+                return
+            if number == reply.hold:
+                await self._wait_for_release()
+            if reply.gap:
+                await asyncio.sleep(reply.gap)
 
     def _send_error(self, message: str, status: int = 400, **lane: str) -> None:
         self._send({"type": "error", "status": status, **error(False, status, message), **lane})

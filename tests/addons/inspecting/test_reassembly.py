@@ -9,15 +9,14 @@ from addons.inspecting.reassembly import of_stream
 from addons.inspecting.transcript import ERROR, REFUSAL, TEXT, THINKING, TOOL_CALL, Message, Part
 from addons.llm.parsing.eventstream import EventStreamParser
 from addons.llm.parsing.sse import Event, SSEParser
-from demo.fake_provider import bedrock, openai
-from demo.fake_provider.answers import Api, Reply, anthropic_events, anthropic_message
+from demo.fake_provider import anthropic, bedrock, openai, responses
+from demo.fake_provider.answers import Api, Reply
 
-ANTHROPIC = Api(anthropic_message, anthropic_events)
 APIS = {
-    "anthropic": ANTHROPIC,
+    "anthropic": anthropic.MESSAGES,
     "chat": openai.CHAT,
     "legacy": openai.COMPLETIONS,
-    "responses": openai.RESPONSES,
+    "responses": responses.RESPONSES,
     "converse": bedrock.CONVERSE_STREAM,
     "invoke": bedrock.INVOKE_STREAM,
 }

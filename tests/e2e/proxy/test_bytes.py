@@ -48,7 +48,8 @@ def test_a_body_reaches_the_provider_byte_for_byte(proxy: Proxy, fake: FakeProvi
 
 def test_a_compressed_body_reaches_the_provider_as_it_was_and_is_metered(proxy: Proxy, fake: FakeProvider) -> None:
     body = gzip.compress(BODY, mtime=0)
-    post_bytes(proxy.url + "/v1/messages", body, **{"Content-Encoding": "gzip", "X-ModelTrack-App": "gz"})
+    headers = {"Content-Encoding": "gzip", "X-ModelTrack-App": "gz", "X-ModelTrack-No-Cache": "1"}
+    post_bytes(proxy.url + "/v1/messages", body, **headers)
     [received] = fake.requests
     assert received.body == body
     [event] = proxy.events(app_id="gz")
