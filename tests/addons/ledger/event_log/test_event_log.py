@@ -188,4 +188,5 @@ def test_two_processes_do_not_mix_their_lines_and_lose_none_when_killed(path: Pa
     events = [parse_line(line) for line, _ in read_lines(path)]
     for writer in (1, 2):
         assert [found["n"] for found in events if found and found["writer"] == writer] == list(range(2000))
-    assert len(events) == 4000
+    # A process that opens the log in the middle of another's write sees a torn line, and mends it with a blank one.
+    assert all(found for line, _ in read_lines(path) if line.strip() for found in [parse_line(line)])

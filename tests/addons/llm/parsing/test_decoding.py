@@ -45,7 +45,7 @@ def test_a_body_cut_anywhere_is_decoded(encoding: str) -> None:
     ("encoding", "packed"),
     [
         ("deflate", raw_deflate(BODY * 2)),
-        ("gzip", gzip.compress(BODY) * 2),
+        ("gzip", gzip.compress(BODY, mtime=0) * 2),
         ("zstd", ENCODERS["zstd"](BODY) * 2),
     ],
 )
