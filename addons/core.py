@@ -30,8 +30,8 @@ from addons.llm.call import CallState, LLMCall
 from addons.llm.hosts import Host
 from addons.llm.model_limits.memory import RefusedDowngrades
 from addons.llm.model_rules import RoutingFile
-from addons.llm.pricing import Prices
-from addons.llm.pricing_file import PricingFile
+from addons.llm.prices.pricing import Prices
+from addons.llm.prices.pricing_file import PricingFile
 from addons.llm.speeds import Speeds
 from addons.llm.usage import Usage
 from addons.settings import Settings

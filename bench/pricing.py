@@ -8,7 +8,7 @@ import timeit
 from datetime import UTC, datetime
 from functools import partial
 
-from addons.llm.pricing import Prices
+from addons.llm.prices.pricing import Prices
 from addons.llm.usage import Usage
 
 _CALLS = [

@@ -14,8 +14,8 @@ from addons.ledger.budgets import BudgetsFile
 from addons.ledger.events import LOG_NAME
 from addons.ledger.validation import parse_model
 from addons.ledger.watched import WatchedFile, Watcher
-from addons.llm.pricing import Prices
-from addons.llm.pricing_file import PricingFile
+from addons.llm.prices.pricing import Prices
+from addons.llm.prices.pricing_file import PricingFile
 from modeltrack_api.settings import ApiSettings
 from modeltrack_api.store.connections import Store, held
 from modeltrack_api.store.follow import Follower

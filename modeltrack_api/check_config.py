@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from addons.ledger.budgets import BudgetsFile
 from addons.ledger.validation import InvalidFile, parse_model
 from addons.llm.model_rules import RoutingFile
-from addons.llm.pricing_file import PricingFile
+from addons.llm.prices.pricing_file import PricingFile
 from addons.settings import DEFAULT_DATA_DIR, DIRECTORY
 from modeltrack_api.collector.teams import NamespaceMap
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from addons.ledger.budgets import Budget
 from addons.ledger.events import CostEvent, InfraEvent
 from addons.llm.model_rules import RoutingFile, Rule
-from addons.llm.pricing import ModelPrice
+from addons.llm.prices.pricing import ModelPrice
 from addons.llm.providers import PROVIDERS
 from addons.settings import MITMPROXY_SETTINGS, SETTINGS
 from modeltrack_api import settings as api_settings

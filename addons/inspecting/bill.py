@@ -1,4 +1,4 @@
-"""Split a cost into lines, by the prices that `addons.llm.pricing` works it out with."""
+"""Split a cost into lines, by the prices that `addons.llm.prices.pricing` works it out with."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -6,8 +6,8 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from addons.ledger.money import NANOS_PER_USD
-from addons.llm.pricing import Prices
-from addons.llm.rates import Rates
+from addons.llm.prices.pricing import Prices
+from addons.llm.prices.rates import Rates
 from addons.llm.usage import BUCKETS, PARTS, Usage
 
 SEARCHES, FILE_SEARCHES = "web searches", "file searches"

@@ -1,6 +1,6 @@
 """The models that have a price, at each provider.
 
-Prices come from where calls are priced, `addons.llm.pricing`: genai-prices, or pricing.json where it names the model.
+Prices come from where calls are priced, `addons.llm.prices`: genai-prices, or pricing.json where it names the model.
 """
 
 import threading
@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 from genai_prices.data_snapshot import get_snapshot
 
-from addons.llm.pricing import Prices
-from addons.llm.pricing_file import PricingFile
+from addons.llm.prices.pricing import Prices
+from addons.llm.prices.pricing_file import PricingFile
+from addons.llm.prices.rates import Rates
 from addons.llm.providers import PROVIDERS, Provider
-from addons.llm.rates import Rates
 from modeltrack_api.prices.families import Family, family_of
 
 

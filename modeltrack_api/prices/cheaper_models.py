@@ -11,7 +11,7 @@ from heapq import nlargest
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from addons.llm.pricing import Prices
+from addons.llm.prices.pricing import Prices
 from addons.llm.usage import Usage
 from modeltrack_api.amounts import about
 from modeltrack_api.prices.catalogue import CATALOGUE, Listed, Models

@@ -8,8 +8,8 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from addons.llm.pricing import Price
-from addons.llm.rates import Rates
+from addons.llm.prices.pricing import Price
+from addons.llm.prices.rates import Rates
 
 _LONGEST_NAME = 256
 

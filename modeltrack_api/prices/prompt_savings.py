@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from addons.llm.rates import Rates
+from addons.llm.prices.rates import Rates
 from addons.llm.usage import Usage
 from modeltrack_api.amounts import WORTH_IT, about
 from modeltrack_api.prices.cheaper_models import CheaperModels

@@ -38,7 +38,7 @@ FAULTS: dict[str, tuple[int, int]] = {
     "addons.cost_logger:_status": (200, 200),
     "addons.flow.finish:_event": (200, 200),
     "addons.flow.measure:_usage": (200, 200),
-    "addons.llm.pricing:Prices.cost": (503, 503),
+    "addons.llm.prices.pricing:Prices.cost": (503, 503),
 }
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from addons.llm.pricing_file import PricingFile
+from addons.llm.prices.pricing_file import PricingFile
 from modeltrack_api.web.handler import ApiError
 from tests.modeltrack_api.queries.asking import ALL_PRICED, NOW, USD, Asking, Database, line
 

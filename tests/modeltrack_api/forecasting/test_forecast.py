@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from addons.llm.pricing_file import PricingFile
+from addons.llm.prices.pricing_file import PricingFile
 from modeltrack_api.store.sums import Filters
 from tests.modeltrack_api.queries.asking import ALL_PRICED, NOW, USD, Asking, Database, line
 from tests.modeltrack_api.queries.log import Log, by_day, cost, spent

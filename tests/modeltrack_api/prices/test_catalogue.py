@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-from addons.llm.pricing import Prices
-from addons.llm.pricing_file import PricingFile
+from addons.llm.prices.pricing import Prices
+from addons.llm.prices.pricing_file import PricingFile
 from addons.llm.providers import PROVIDERS
 from addons.llm.usage import Usage
 from modeltrack_api.prices.catalogue import CATALOGUE, Catalogue

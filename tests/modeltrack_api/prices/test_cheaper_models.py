@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from addons.llm.pricing import Prices
-from addons.llm.pricing_file import PricingFile
+from addons.llm.prices.pricing import Prices
+from addons.llm.prices.pricing_file import PricingFile
 from addons.llm.usage import Usage
 from modeltrack_api.prices.catalogue import CATALOGUE, Catalogue
 from modeltrack_api.prices.cheaper_models import CheaperModels, Switch

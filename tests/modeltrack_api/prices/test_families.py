@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import pytest
 from genai_prices.types import ModelInfo
 
-from addons.llm.genai_price import GenaiPrice
-from addons.llm.pricing import Prices
-from addons.llm.pricing_file import PricingFile
+from addons.llm.prices.genai_price import GenaiPrice
+from addons.llm.prices.pricing import Prices
+from addons.llm.prices.pricing_file import PricingFile
 from modeltrack_api.prices.catalogue import CATALOGUE
 from modeltrack_api.prices.families import family
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from addons.llm.pricing import Prices
-from addons.llm.pricing_file import PricingFile
+from addons.llm.prices.pricing import Prices
+from addons.llm.prices.pricing_file import PricingFile
 from addons.llm.providers.anthropic import MESSAGES
 from addons.llm.providers.bedrock_runtime import CONVERSE
 from addons.llm.providers.openai import CHAT_COMPLETIONS

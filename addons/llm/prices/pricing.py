@@ -14,10 +14,10 @@ from typing import Any
 from genai_prices.data_snapshot import get_snapshot
 from genai_prices.types import Provider as PriceList
 
-from addons.llm.genai_price import GenaiPrice
-from addons.llm.pricing_file import ModelPrice, OwnPrice, PricingFile
+from addons.llm.prices.genai_price import GenaiPrice
+from addons.llm.prices.pricing_file import ModelPrice, OwnPrice, PricingFile
+from addons.llm.prices.rates import Rates
 from addons.llm.providers import PROVIDERS
-from addons.llm.rates import Rates
 from addons.llm.residency import uplift
 from addons.llm.usage import NOTHING, Usage
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from addons.llm.rates import FILE_SEARCH_FEE, SEARCH_FEE, Rates
+from addons.llm.prices.rates import FILE_SEARCH_FEE, SEARCH_FEE, Rates
 from addons.llm.usage import Usage
 
 PerMillion = Annotated[Decimal, Field(ge=0, le=10**9, allow_inf_nan=False)]

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from addons.llm import pricing
-from addons.llm.pricing import Prices
-from addons.llm.pricing_file import PricingFile
+from addons.llm.prices import pricing
+from addons.llm.prices.pricing import Prices
+from addons.llm.prices.pricing_file import PricingFile
 from addons.llm.usage import Usage
 
 WHEN = datetime(2026, 11, 24, tzinfo=UTC)

@@ -9,9 +9,9 @@ from genai_prices.types import ClauseEquals, ConditionalPrice, ModelInfo, ModelP
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from addons.llm.genai_price import GenaiPrice
+from addons.llm.prices.genai_price import GenaiPrice
+from addons.llm.prices.rates import Rates
 from addons.llm.providers import PROVIDERS
-from addons.llm.rates import Rates
 from addons.llm.usage import PARTS, Usage
 
 WHEN = datetime(2026, 11, 24, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""Hold the price of a model's tokens in one form, wherever it comes from: see `addons.llm.pricing`."""
+"""Hold the price of a model's tokens in one form, wherever it comes from: see `addons.llm.prices.pricing`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -12,10 +12,10 @@ import orjson
 import pytest
 
 from addons.ledger.money import NANOS_PER_USD
-from addons.llm.genai_price import GenaiPrice
 from addons.llm.parsing.sse import Event
-from addons.llm.pricing import Prices
-from addons.llm.pricing_file import PricingFile
+from addons.llm.prices.genai_price import GenaiPrice
+from addons.llm.prices.pricing import Prices
+from addons.llm.prices.pricing_file import PricingFile
 from addons.llm.providers.anthropic import MESSAGES
 from addons.llm.providers.base import WireFormat
 from addons.llm.providers.bedrock_runtime import CONVERSE, CONVERSE_STREAM, INVOKE_STREAM

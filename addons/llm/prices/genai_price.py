@@ -15,7 +15,7 @@ from genai_prices.types import ModelPrice as Prices
 from genai_prices.types import Provider as PriceList
 
 from addons.ledger.money import NANOS_PER_USD
-from addons.llm.rates import FILE_SEARCH_FEE, SEARCH_FEE, Rates
+from addons.llm.prices.rates import FILE_SEARCH_FEE, SEARCH_FEE, Rates
 from addons.llm.usage import Usage
 
 
