@@ -11,11 +11,9 @@ from collections.abc import Iterable
 import httpx2
 from websockets.asyncio.client import connect
 
-from tests.e2e.books.drafts import Call, Case
+from tests.e2e.books.drafts import ARRIVAL, Call, Case
 
 _TIMEOUT = 60.0
-_ARRIVAL = 0.2
-"""The seconds after which what was sent has been read: an earlier reset throws it away, as if it had not been sent."""
 _FINAL = ("response.completed", "error")
 
 
@@ -92,7 +90,7 @@ async def _leave(call: Call, reader: asyncio.StreamReader, writer: asyncio.Strea
     await writer.drain()
     match call.stage:
         case "in the request":
-            await asyncio.sleep(_ARRIVAL)
+            await asyncio.sleep(ARRIVAL)
         case "half-closes":
             writer.write_eof()
             await _read_to_end(reader)
@@ -118,8 +116,7 @@ async def _read_to_end(reader: asyncio.StreamReader) -> None:
 
 def _hang_up(writer: asyncio.StreamWriter, call: Call) -> None:
     """Close the connection: every other client resets it, as one that is killed does."""
-    is_early = call.stage == "before the head" and call.leaves_after < _ARRIVAL
-    if not is_early and random.Random(call.trace).random() < 0.5:
+    if random.Random(call.trace).random() < 0.5:
         raw = writer.get_extra_info("socket")
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()

@@ -15,6 +15,8 @@ Stage = Literal[
     "stays", "half-closes", "in the request", "before the head", "after the head", "in mid stream", "at the end"
 ]
 
+ARRIVAL = 0.2
+"""The seconds after which what was sent has been read: an earlier reset may throw it away, as if it had not been sent."""
 PACE = 100.0
 """The tokens that the provider generates in a second."""
 _WORDS = ("the", "proxy", "counts", "each", "token", "of", "what", "a", "provider", "says", "and", "asks", "nobody")
@@ -44,6 +46,8 @@ class Case:
     on_a_socket: bool = False
     """Whether the calls are made on one WebSocket."""
     may_be_estimated: bool = False
+    may_vanish: bool = False
+    """Whether the proxy may never see the call."""
     accepted: int | None = None
     """How many of the calls the provider accepts; None: at most each once."""
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
-from tests.e2e.books.drafts import PACE, Case, Draft, Stage, draw
+from tests.e2e.books.drafts import ARRIVAL, PACE, Case, Draft, Stage, draw
 from tests.e2e.books.features import Feature
 from tests.e2e.books.formats import Format
 from tests.e2e.conftest import KEY
@@ -44,7 +44,7 @@ def _single(rng: Random, number: int, marker: str) -> Case:
     told: dict[str, Any] = {}
     leaves_after = 0.0
     if stage == "before the head":
-        told, leaves_after = {"delay": _WAIT}, rng.uniform(0, _PATIENCE)
+        told, leaves_after = {"delay": _WAIT}, rng.uniform(0.02, _PATIENCE)
     elif stage == "at the end":
         told = {"tail": _TAIL}
     elif stage == "in mid stream":
@@ -58,6 +58,7 @@ def _single(rng: Random, number: int, marker: str) -> Case:
         marker,
         (replace(call, stage=stage, leaves_after=leaves_after),),
         may_be_estimated=is_cut or draft.feature.estimated,
+        may_vanish=stage == "before the head" and leaves_after < ARRIVAL,
     )
 
 
