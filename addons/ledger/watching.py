@@ -63,8 +63,10 @@ class WatchingThread(FileSystemEventHandler):
         self._stopping.set()
         self._wake.set()
         if self._observer and self._observer.is_alive():
-            self._observer.stop()
-            self._observer.join(_OBSERVER_SECONDS)
+            # In a thread of its own, since watchdog waits for its own threads without a limit.
+            ending = threading.Thread(target=self._observer.stop, name="watchdog-stop", daemon=True)
+            ending.start()
+            ending.join(_OBSERVER_SECONDS)
         if self._thread.is_alive():
             self._thread.join(self._stop_seconds)
 

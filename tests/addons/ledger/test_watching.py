@@ -162,3 +162,19 @@ def test_a_change_that_comes_while_watching_stops_is_no_error(tmp_path: Path, ca
     stopped = InotifyEmitter(EventQueue(), ObservedWatch(str(tmp_path), recursive=False))
     stopped.queue_events(0)
     assert not caplog.records
+
+
+def test_a_watchdog_that_does_not_end_holds_up_the_stop_for_a_moment_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("addons.ledger.watching._OBSERVER_SECONDS", 0.01)
+    released = threading.Event()
+    watcher = Watcher([], Changes())
+    watcher.start()
+    assert watcher._observer
+    stop = watcher._observer.stop
+    monkeypatch.setattr(watcher._observer, "stop", lambda: released.wait(30) and stop())
+    watcher.stop()
+    assert not released.is_set()
+    released.set()
+    watcher._observer.join(10)
