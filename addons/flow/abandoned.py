@@ -17,7 +17,7 @@ MOST_CALLS = 1000
 MOST_BYTES = 256 * 2**20
 """Memory for the answers of these calls, in bytes. When they take more, the largest is given up."""
 CONNECT_SECONDS = 5.0
-"""How long a provider may still be connected to for a client that has closed its side."""
+"""How long a provider may still be connected to for a client that has closed its side, or is gone."""
 
 
 def leave(core: Core, flow: http.HTTPFlow) -> bool:
@@ -48,8 +48,8 @@ def hangs_up(core: Core, flow: http.HTTPFlow, seconds: float, *, is_gone: bool, 
         return is_gone  # nothing has been sent, so nothing is lost
     response = flow.response
     if response is None:
-        is_connected = flow.server_conn.timestamp_tcp_setup is not None
-        return not is_connected and (is_gone or seconds >= CONNECT_SECONDS)
+        # Not at once, though the client is gone: the connection would be made, and the request sent, before it ends.
+        return flow.server_conn.timestamp_tcp_setup is None and seconds >= CONNECT_SECONDS
     if response.stream:
         return is_gone and not (call.meter and call.meter.finished)
     return is_accepted(flow) and _is_spent(core, call)

@@ -16,7 +16,7 @@ Stage = Literal[
 ]
 
 ARRIVAL = 0.2
-"""The seconds after which what was sent has been read: an earlier reset may throw it away, as if it had not been sent."""
+"""The seconds after which what was sent has been read: an earlier reset may throw it away, as if it was never sent."""
 PACE = 100.0
 """The tokens that the provider generates in a second."""
 _WORDS = ("the", "proxy", "counts", "each", "token", "of", "what", "a", "provider", "says", "and", "asks", "nobody")
