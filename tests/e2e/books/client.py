@@ -87,12 +87,13 @@ async def _leave(call: Call, reader: asyncio.StreamReader, writer: asyncio.Strea
     head += "".join(f"{name}: {value}\r\n" for name, value in call.headers.items())
     body = call.body[: len(call.body) // 2] if call.stage == "in the request" else call.body
     writer.write(head.encode() + b"\r\n" + body)
+    if call.stage == "half-closes":
+        writer.write_eof()  # at once: whoever closes its side in the middle of a stream counts as gone
     await writer.drain()
     match call.stage:
         case "in the request":
             await asyncio.sleep(ARRIVAL)
         case "half-closes":
-            writer.write_eof()
             await _read_to_end(reader)
         case "before the head":
             await asyncio.sleep(call.leaves_after)
