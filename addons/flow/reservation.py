@@ -2,8 +2,9 @@
 
 from addons.core import Core
 from addons.flow.measure import CLIENT_DISCONNECTED
-from addons.ledger.experience import Kind
+from addons.ledger.experience import MOST_GROWTH, Kind
 from addons.llm.call import LLMCall
+from addons.llm.request import LLMRequest
 from addons.llm.usage import Usage
 
 
@@ -35,13 +36,41 @@ def learn(core: Core, call: LLMCall) -> None:
         return
     if call.error not in ("", CLIENT_DISCONNECTED):
         return
-    expected = Usage(input_tokens=request.input_tokens, output_tokens=usage.output_tokens)
-    excess = call.cost_nanos - (core.cost(call, call.model, expected) or 0)
-    estimated = 0
-    if excess > 0:
-        estimated = core.cost(call, call.model, Usage(input_tokens=request.input_tokens)) or 0
     output = None if request.limits_output else -(-usage.output_tokens // request.choices)
+    excess, estimated = usage.input_tokens - request.input_tokens, request.input_tokens
+    if not (_is_plain(usage) and excess < estimated * MOST_GROWTH):
+        excess, estimated = _excess(core, call, request)
     core.experience.add(_kind(call), excess, estimated, output)
+
+
+def _is_plain(usage: Usage) -> bool:
+    """Tell whether all of the input has one price, so that tokens say how much more it cost than was estimated."""
+    return not (
+        usage.cache_read_tokens
+        or usage.cache_write_tokens
+        or usage.web_searches
+        or usage.file_searches
+        or usage.residency
+        or usage.speed
+        or usage.has_parts
+        or usage.service_tier not in _USUAL_TIERS
+    )
+
+
+_USUAL_TIERS = frozenset({"", "standard", "default"})
+
+
+def _excess(core: Core, call: LLMCall, request: LLMRequest) -> tuple[int, int]:
+    """Return what the call cost more than was estimated of its input, and that estimate, in nano-USD.
+
+    The estimate is 0 where there was no excess, since nobody needs it then.
+    """
+    assert call.cost_nanos is not None
+    expected = Usage(input_tokens=request.input_tokens, output_tokens=call.usage.output_tokens)
+    excess = call.cost_nanos - (core.cost(call, call.model, expected) or 0)
+    if excess <= 0:
+        return excess, 0
+    return excess, core.cost(call, call.model, Usage(input_tokens=request.input_tokens)) or 0
 
 
 def _kind(call: LLMCall) -> Kind:

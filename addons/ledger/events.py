@@ -164,9 +164,8 @@ _CALL_FIELDS, _INFRA_FIELDS = ((_fields(kind, True), _fields(kind, False)) for k
 
 def _line(event: CostEvent | InfraEvent, always: _Fields, others: _Fields) -> bytes:
     members: dict[str, Any] = dict(zip(always.names, always.values(event), strict=True))
-    for name, value in zip(others.names, others.values(event), strict=True):
-        if value or type(value) in _NUMBERS:
-            members[name] = value
+    values = zip(others.names, others.values(event), strict=True)
+    members |= {name: value for name, value in values if value or type(value) in _NUMBERS}
     members["timestamp"] = rfc3339(event.timestamp)
     for written in _MONEY.values():
         if (nanos := members.get(written)) is not None:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 _WINDOW = 32
 _PERCENT = 95
 _MOST_KINDS = 2048
-_MOST_GROWTH = 8
+MOST_GROWTH = 8
 """How many times its estimate an input may cost more because of what is in the body: a token has at least one byte, of
 which the estimate takes four for a token, and to write one to a cache costs twice its price at most. What cost more was
 not in the body, such as a conversation that the provider keeps, the results of its tools, or their fees: it does not
@@ -96,13 +96,14 @@ class Experience:
     def add(self, kind: Kind, excess: int, estimated: int, output_tokens: int | None) -> None:
         """Learn from a call that ended.
 
-        `estimated` is the estimated cost of its input, and `excess` what it cost more than that and its output, in
-        nano-USD. Only an excess above 0 is compared with the estimate. `output_tokens` are those of each of its
+        `estimated` is the estimated cost of its input, and `excess` what it cost more than that and its output, both in
+        nano-USD; or both in tokens where the excess is less than MOST_GROWTH times the estimate, since only their ratio
+        counts then. Only an excess above 0 is compared with the estimate. `output_tokens` are those of each of its
         answers, None where the request limited them.
         """
         calls = self._calls.pop(kind, None) or _Calls()
         self._calls[kind] = calls
-        grows = 0 < excess < estimated * _MOST_GROWTH
+        grows = 0 < excess < estimated * MOST_GROWTH
         calls.growth.add(_PARTS + -(-excess * _PARTS // estimated) if grows else _PARTS)
         calls.extra.add(0 if grows else excess)
         if output_tokens is not None:

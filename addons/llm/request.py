@@ -23,7 +23,7 @@ _MOST_CHOICES = 128
 """The most choices that OpenAI gives to one prompt: https://platform.openai.com/docs/api-reference/chat/create."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # frozen, it would take 2 us more to make
 class LLMRequest:
     """Hold what a request asks for. Its token counts are estimates: see `size_of` for the input's."""
 
