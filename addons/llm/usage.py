@@ -103,7 +103,7 @@ class Usage:
         passes = [self, *(usage for _, usage in self.extra)]
         sums: dict[str, Any] = {name: sum(getattr(one, name) for one in passes) for name in _COUNTS}
         unpriced = tuple(dict.fromkeys(path for one in passes for path in one.unpriced))
-        return replace(self, **sums, unpriced=unpriced, extra=())
+        return replace(self, **sums, unpriced=unpriced, estimated=any(one.estimated for one in passes), extra=())
 
     def summary(self) -> str:
         return (
@@ -201,16 +201,19 @@ def tokens_of(characters: int) -> int:
     return -(-characters // CHARACTERS_PER_TOKEN)
 
 
-def merge(usage: dict[str, Any], later: object) -> None:
+_DEEPEST_MERGED = 8
+
+
+def merge(usage: dict[str, Any], later: object, depth: int = 1) -> None:
     """Add what a later event of the stream reports.
 
     Its counts are totals so far, which never fall: some servers report 0 in the end, after they have said more. What is
-    missing or null in it stays as it was.
+    missing or null in it stays as it was. Objects deeper than any provider's are replaced, not merged.
     """
     for name, value in later.items() if isinstance(later, dict) else ():
         before = usage.get(name)
-        if isinstance(value, dict) and isinstance(before, dict):
+        if isinstance(value, dict) and isinstance(before, dict) and depth < _DEEPEST_MERGED:
             usage[name] = before = dict(before)
-            merge(before, value)
+            merge(before, value, depth + 1)
         elif value is not None and not (type(value) is int and type(before) is int and value < before):
             usage[name] = value

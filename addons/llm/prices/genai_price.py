@@ -105,6 +105,17 @@ class GenaiPrice:
             return None
 
 
+def has_price_of_calls(model: ModelInfo) -> bool:
+    """Tell whether tokens or requests of a model have a price, or nothing of it does, as it is free.
+
+    Some models are billed by the hour or by the character alone: what their tokens cost is not known, and not 0.
+    """
+    versions = model.prices if isinstance(model.prices, list) else [model.prices]
+    listed = [vars(getattr(one, "prices", one)) for one in versions]
+    units = {name.rpartition("_")[2] for prices in listed for name, price in prices.items() if price is not None}
+    return not units or not units.isdisjoint(("mtok", "kcount"))
+
+
 def _read(prices: Prices, total_input_tokens: int) -> Rates:
     """Read a model's prices for requests of this size, as genai-prices applies them: where one kind of input tokens has
     no price of its own, that of the next wider kind holds.

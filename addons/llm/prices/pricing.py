@@ -14,7 +14,7 @@ from typing import Any
 from genai_prices.data_snapshot import get_snapshot
 from genai_prices.types import Provider as PriceList
 
-from addons.llm.prices.genai_price import GenaiPrice
+from addons.llm.prices.genai_price import GenaiPrice, has_price_of_calls
 from addons.llm.prices.pricing_file import ModelPrice, OwnPrice, PricingFile
 from addons.llm.prices.rates import Rates
 from addons.llm.providers import PROVIDERS
@@ -102,7 +102,7 @@ class Prices:
         if price_list is None:
             price_list = self._lists[provider] = snapshot.find_provider(model, _PRICE_IDS[provider], None)
         found = price_list.find_model(model, all_providers=snapshot.providers)
-        return GenaiPrice(model, found, price_list) if found else None
+        return GenaiPrice(model, found, price_list) if found and has_price_of_calls(found) else None
 
     def rates(self, provider: str, model: str, when: datetime) -> Rates | None:
         """Return the prices of short calls in the standard tier; None for a model without a price."""

@@ -17,7 +17,7 @@ from addons.llm.parsing.sse import Event
 from addons.llm.providers.anthropic import AnthropicMeter, Messages
 from addons.llm.request import LLMRequest, characters, output_limit
 from addons.llm.usage import Estimate, Usage, details, merge, objects
-from addons.llm.usage_fields import bedrock, read
+from addons.llm.usage_fields import MOST_NAMED, bedrock, read
 
 _ANTHROPICS_NAMES = {
     "input_tokens": "input_tokens",
@@ -173,20 +173,26 @@ def with_headers(usage: Usage, headers: Mapping[str, str]) -> Usage:
     return Usage(input_tokens=inputs, output_tokens=reported("output") or 0, **cached)
 
 
+_TIMES_KEPT = (None, "5m", "1h")
+"""For how long cache writes with a known price are kept; five minutes where it is not said."""
+
+
 def _converse_usage(usage: Mapping[str, Any], estimate: Estimate) -> Usage:
     """Return the usage that `converse` reports. Its `inputTokens` exclude cache reads and cache writes."""
     found = read(usage, bedrock.CONVERSE)
     counts = found.counts
-    kept = objects(usage.get("cacheDetails"))
-    writes = [(detail.get("ttl"), read(detail, bedrock.CONVERSE).counts.get("input_tokens", 0)) for detail in kept]
+    kept = [(detail.get("ttl"), read(detail, bedrock.CONVERSE)) for detail in objects(usage.get("cacheDetails"))]
+    writes = [(ttl, detail.counts.get("input_tokens", 0)) for ttl, detail in kept]
     write_1h = sum(tokens for ttl, tokens in writes if ttl == "1h")
+    unknown = [f"cacheDetails[].{path}" for _, detail in kept for path in detail.unpriced]
+    unknown += ["cacheDetails[].ttl"] if any(tokens and ttl not in _TIMES_KEPT for ttl, tokens in writes) else []
     return Usage(
         input_tokens=counts.get("input_tokens", estimate.input_tokens),
         output_tokens=counts.get("output_tokens", estimate.output_tokens),
         cache_read_tokens=counts.get("cache_read_tokens", 0),
         cache_write_tokens=max(counts.get("cache_write_tokens", 0), sum(tokens for _, tokens in writes)),
         cache_write_1h_tokens=write_1h,
-        unpriced=found.unpriced,
+        unpriced=tuple(dict.fromkeys((*found.unpriced, *unknown)))[:MOST_NAMED] if unknown else found.unpriced,
         estimated="input_tokens" not in counts or "output_tokens" not in counts,
     )
 

@@ -14,7 +14,7 @@ from addons.llm.parsing.sse import Event, kind_of
 from addons.llm.providers.base import error_type, openai_error
 from addons.llm.request import LLMRequest, messages_of, output_limit, read_request, text_of
 from addons.llm.usage import Estimate, Usage, details, inclusive_usage, objects, text
-from addons.llm.usage_fields import openai, read
+from addons.llm.usage_fields import MOST_NAMED, openai, read
 
 _DELTA_TEXT = re.compile(rb'"delta": ?"((?:[^"\\]++|\\.)*+)"')
 CREATED = "response.created"
@@ -123,12 +123,13 @@ def _with_tools(
     extra = tuple((model, replace(drawn, estimated=False)) for model, drawn in passes if drawn.total_tokens)
     unknown = (f"output[].{kind}" for kind in _WITHOUT_PRICE if any(call.get("type") == kind for call in calls))
     undrawn = ["output[].image_generation_call"] if not extra and any(map(_is_drawing, calls)) else []
-    more = sum((drawn.unpriced for _, drawn in extra), ())
+    more = (path for _, drawn in extra for path in drawn.unpriced)
+    unpriced = (*usage.unpriced, *(f"tool_usage.{path}" for path in found.unpriced), *unknown, *undrawn, *more)
     return replace(
         usage,
         web_searches=found.counts.get("web_searches", sum(map(_is_search, calls))),
         file_searches=sum(call.get("type") == "file_search_call" for call in calls),
-        unpriced=(*usage.unpriced, *(f"tool_usage.{path}" for path in found.unpriced), *more, *unknown, *undrawn),
+        unpriced=tuple(dict.fromkeys(unpriced))[:MOST_NAMED],
         extra=extra,
     )
 

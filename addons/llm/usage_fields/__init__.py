@@ -15,6 +15,8 @@ _MOST_TOKENS = 2**53
 _DEEPEST = 6
 _MOST_FIELDS = 500
 MOST_NAMED = 20
+_ESTIMATED = frozenset({"input", "output", "input_tokens", "output_tokens"})
+"""Counts that are estimated where they are missing."""
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -31,9 +33,13 @@ class Fields(NamedTuple):
 
 class Found(NamedTuple):
     counts: dict[str, int]
-    """The counts as they were reported. One that is missing, or makes no sense, is missing here."""
+    """The counts as they were reported. One that is missing, or makes no sense, is missing here.
+
+    Of two fields that report the same count, the larger one holds: gateways that know both of OpenAI's spellings fill
+    one, and leave 0 in the other.
+    """
     unpriced: tuple[str, ...] = ()
-    """The paths of other numbers that are not 0 and may bear on the price."""
+    """The paths of other numbers that are not 0 and may bear on the price, and of counts that make no sense."""
 
 
 def read(usage: object, fields: Fields) -> Found:
@@ -60,7 +66,10 @@ def _read_object(
                 if value and path not in fields.free:
                     unpriced.append(_shown(path))
             elif kind is int and 0 <= value <= _MOST_TOKENS:
-                counts[count] = counts[count] + value if prefix.endswith("[].") and count in counts else value
+                if counts.get(count, -1) < value:
+                    counts[count] = value
+            elif count not in _ESTIMATED:
+                unpriced.append(_shown(path))
         elif kind is dict or kind is list:
             path = prefix + name
             if fields.counts.get(path) == READ_ELSEWHERE or path in fields.free:

@@ -23,7 +23,10 @@ from addons.llm.usage_fields import READ_ELSEWHERE, Fields, bedrock, read
 from addons.llm.usage_fields import anthropic as of_anthropic
 from addons.llm.usage_fields import openai as of_openai
 
-FIELDS = Fields(counts={"a": "in", "b.c": "cached", "skipped": READ_ELSEWHERE}, free={"total": "a sum", "b.free": ""})
+FIELDS = Fields(
+    counts={"a": "in", "other": "in", "input": "input", "b.c": "cached", "skipped": READ_ELSEWHERE},
+    free={"total": "a sum", "b.free": ""},
+)
 
 
 @pytest.mark.parametrize(
@@ -36,10 +39,13 @@ FIELDS = Fields(counts={"a": "in", "b.c": "cached", "skipped": READ_ELSEWHERE}, 
         ({"list": [{"x": 1}, {"x": 2}, 3, "four"]}, {}, ("list[].x",)),
         ({"seconds": 1.5}, {}, ("seconds",)),
         ({"skipped": {"x": 1}}, {}, ()),
-        ({"a": -1}, {}, ()),
-        ({"a": 1.0}, {}, ()),
+        ({"a": -1}, {}, ("a",)),
+        ({"a": 1.0}, {}, ("a",)),
         ({"a": True}, {}, ()),
-        ({"a": 2**60}, {}, ()),
+        ({"a": 2**60}, {}, ("a",)),
+        ({"input": -1}, {}, ()),
+        ({"a": 5, "other": 0}, {"in": 5}, ()),
+        ({"other": 0, "a": 5}, {"in": 5}, ()),
         ({"what did I ask?": 1, "x" * 65: 1}, {}, ("?",)),
         ({"b": {"c": {"c": {"c": {"c": {"c": {"c": {"c": 1}}}}}}}}, {}, ("b.c.c.c.c.c.*",)),
         (None, {}, ()),

@@ -56,6 +56,15 @@ def test_the_price_of_an_unknown_model_is_not_known_rather_than_nothing(model: s
 MINE = {"provider": "openai", "model": "my-ft", "input": 2.0, "output": 8.0, "cache_read": 0.5, "cache_write": 2.5}
 
 
+@pytest.mark.parametrize("model", ["whisper-1", "tts-1", "gpt-live-1", "gpt-transcribe"])
+def test_tokens_of_a_model_that_is_billed_by_time_or_characters_have_no_known_price(model: str) -> None:
+    assert cost("openai", model, Usage(1000, 200)) is None
+
+
+def test_a_model_that_is_free_costs_nothing() -> None:
+    assert cost("azure", "phi-4-reasoning:free", Usage(1000, 200)) == 0
+
+
 def test_pricing_json_adds_a_model() -> None:
     # 100 * 2 + 10 * 8 + 1000 * 0.5 + 40 * 2.5 = 880 USD per million tokens
     assert cost("openai", "my-ft", Usage(100, 10, 1000, 40, 4), [MINE]) == 880_000

@@ -124,3 +124,20 @@ def test_the_headers_add_the_caches_tokens_that_the_body_leaves_out() -> None:
     reported = Usage(10, 4, cache_write_tokens=5, cache_write_1h_tokens=5)
     found = with_headers(reported, {PREFIX + name: value for name, value in headers.items()})
     assert found == Usage(10, 4, 3, 5, 5)
+
+
+@pytest.mark.parametrize(
+    ("detail", "unpriced"),
+    [
+        ({"ttl": "5m", "inputTokens": 7}, ()),
+        ({"inputTokens": 7}, ()),
+        ({"ttl": "24h", "inputTokens": 7}, ("cacheDetails[].ttl",)),
+        ({"ttl": "24h", "inputTokens": 0}, ()),
+        ({"ttl": "1h", "inputTokens": 7, "newTokens": 3}, ("cacheDetails[].newTokens",)),
+    ],
+)
+def test_cache_writes_of_a_kind_without_a_known_price_are_named(
+    detail: dict[str, Any], unpriced: tuple[str, ...]
+) -> None:
+    usage = {"inputTokens": 1, "outputTokens": 2, "cacheWriteInputTokens": 7, "cacheDetails": [detail]}
+    assert CONVERSE.usage({"usage": usage}, GUESS).unpriced == unpriced
