@@ -12,7 +12,7 @@ from addons.core import Core
 from addons.flow.attached import call_of, open_call
 from addons.flow.guard import guarded
 from addons.flow.headers import put
-from addons.flow.measure import CLIENT_DISCONNECTED, answer_body, measure
+from addons.flow.measure import CLIENT_DISCONNECTED, answer_body, has_failed, measure
 from addons.flow.replies import refuse
 from addons.ledger.money import format_usd
 from addons.llm.cache_key import cache_key, key_headers
@@ -168,7 +168,7 @@ class ResponseCache:
         if response is None or response.status_code != 200 or response.stream:
             return None
         measure(self.core, flow, call)
-        if call.usage.estimated or call.error not in ("", CLIENT_DISCONNECTED) or not call.usage.total_tokens:
+        if call.usage.estimated or has_failed(call) or not call.usage.total_tokens:
             return None
         headers = tuple(field for field in response.headers.fields if field[0].lower() in _KEPT_HEADERS)
         return Entry(answer_body(response), headers, call.usage, call.model, call.cost_nanos)

@@ -14,12 +14,10 @@ from addons.core import Core
 from addons.flow.attached import call_of, open_call
 from addons.flow.finish import CLIENT_GONE, finish
 from addons.flow.guard import guarded
-from addons.flow.headers import header
-from addons.flow.measure import CLIENT_DISCONNECTED, PROXY_STOPPED, REQUEST_TOO_LARGE
+from addons.flow.measure import CLIENT_DISCONNECTED, PROXY_STOPPED, REQUEST_TOO_LARGE, decoded_body, is_accepted
 from addons.flow.stream import metered, passes_in_chunks
 from addons.flow.stream_options import StreamOptions
 from addons.llm.call import CallState, LLMCall
-from addons.llm.parsing import decoding
 from addons.llm.parsing.json_edit import insert_member, replace_member
 
 logger = logging.getLogger(__name__)
@@ -53,7 +51,8 @@ class CostLogger:
         options = self._options.wanted(flow, call, body)
         if options and call.provider.takes_stream_options(flow.request.path.partition("?")[2]):
             write = replace_member if "stream_options" in body else insert_member
-            content = _uncompressed(flow.request, self.core.settings.max_request_bytes)
+            content = decoded_body(flow.request, self.core.settings.max_request_bytes)
+            flow.request.headers.pop("Content-Encoding", None)
             flow.request.content = write(content, "stream_options", orjson.dumps(options))
             call.adds_stream_usage = True
 
@@ -62,9 +61,8 @@ class CostLogger:
         call = call_of(flow)
         if not call or not flow.response:
             return
-        is_error = not 200 <= flow.response.status_code < 300  # costs nothing, so even a stream is not metered
-        is_providers = call.state is CallState.SENT
-        if is_providers and not is_error and passes_in_chunks(call, flow.response):
+        # Another status costs nothing, so even a stream is not metered.
+        if call.state is CallState.SENT and is_accepted(flow) and passes_in_chunks(call, flow.response):
             # This is set first, so that the stream passes as it comes even if it cannot be metered.
             flow.response.stream = True
             call.meter = call.wire.meter(call.adds_stream_usage)
@@ -101,15 +99,6 @@ class CostLogger:
     def _finish(self, flow: http.HTTPFlow, call: LLMCall) -> None:
         """Settle a call and write its one event; calling this again changes nothing."""
         finish(self.core, flow, call, lambda: _status(flow, call))
-
-
-def _uncompressed(request: http.Request, limit: int) -> bytes:
-    """Return the request's body without its Content-Encoding, and take that out of the head."""
-    raw = request.raw_content or b""
-    encoding = header(request.headers, b"content-encoding")
-    content = decoding.decode_body(raw, encoding, limit) if encoding else raw
-    request.headers.pop("Content-Encoding", None)
-    return content
 
 
 def _give_up(flows: list[http.HTTPFlow]) -> None:

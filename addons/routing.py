@@ -9,7 +9,7 @@ from addons.core import Core, Tunnel
 from addons.flow.attached import asks_for_websocket, attach, call_of, open_call, untracked_call
 from addons.flow.guard import guarded
 from addons.flow.headers import header
-from addons.flow.measure import CLIENT_DISCONNECTED
+from addons.flow.measure import has_failed
 from addons.flow.replays import begin_again, is_replay, keep_record, record_of, was_sent
 from addons.flow.replies import refuse
 from addons.flow.upstream import aim, send_to
@@ -181,7 +181,7 @@ class Routing:
     @guarded
     def responseheaders(self, flow: http.HTTPFlow) -> None:
         call = call_of(flow)
-        if call and not call.is_measured and call.error in ("", CLIENT_DISCONNECTED) and not was_sent(flow):
+        if call and not call.is_measured and not has_failed(call) and not was_sent(flow):
             call.state, call.answered_locally = CallState.MEASURED, True  # so it costs nothing
         if flow.response and untracked_call(flow) and flow.request.stream:
             flow.response.stream = True

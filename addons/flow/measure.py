@@ -43,11 +43,21 @@ _ENDED_HERE = frozenset({CLIENT_DISCONNECTED, PROXY_STOPPED})
 _MAX_ANSWER_BYTES = 512 * 2**20
 
 
+def decoded_body(message: http.Message, limit: int) -> bytes:
+    """Return the body without its content encoding. Raises ValueError if it cannot be decoded, or exceeds the limit."""
+    raw = message.raw_content or b""
+    encoding = header(message.headers, b"content-encoding")
+    return decoding.decode_body(raw, encoding, limit) if encoding else raw
+
+
 def answer_body(response: http.Response) -> bytes:
-    """Return the body without content encoding. Raises ValueError if it cannot be decoded."""
-    raw = response.raw_content or b""
-    encoding = header(response.headers, b"content-encoding")
-    return decoding.decode_body(raw, encoding, _MAX_ANSWER_BYTES) if encoding else raw
+    """Return the body without its content encoding. Raises ValueError if it cannot be decoded."""
+    return decoded_body(response, _MAX_ANSWER_BYTES)
+
+
+def has_failed(call: LLMCall) -> bool:
+    """Tell whether more went wrong with a call than that its client left: its answer is whole all the same."""
+    return call.error not in ("", CLIENT_DISCONNECTED)
 
 
 def measure(core: Core, flow: http.HTTPFlow, call: LLMCall) -> None:
@@ -72,7 +82,7 @@ def measure(core: Core, flow: http.HTTPFlow, call: LLMCall) -> None:
     if not _is_plausible(core, call, usage, model):
         logger.warning("an answer reports more tokens than its model can have used, so its usage is estimated")
         usage = _estimated(call, characters())
-    if usage != NOTHING and (region := of_host(flow.request.data.host)):
+    if (region := of_host(flow.request.data.host)) and usage != NOTHING:
         usage = usage.resident(region)
     call.priced_usage = usage
     call.usage = usage.with_extra() if usage.extra else usage
@@ -106,9 +116,8 @@ def _is_plausible(core: Core, call: LLMCall, usage: Usage, model: str) -> bool:
     total = usage.with_extra() if usage.extra else usage
     if is_small(total):
         return True
-    prices = (core.prices.find(call.provider.name, name) for name in (model, call.model) if name)
-    windows = [price.context_window for price in prices if price and price.context_window]
-    return is_plausible(total, call.request, max(windows, default=None))
+    windows = (core.prices.context_window(call.provider.name, name) for name in (model, call.model) if name)
+    return is_plausible(total, call.request, max(filter(None, windows), default=None))
 
 
 class _Measured(NamedTuple):
@@ -164,9 +173,8 @@ def _error_type(content: bytes) -> str:
 
 
 def _estimated(call: LLMCall, characters: int) -> Usage:
-    estimate = call.estimate().seen(characters)
-    return Usage(input_tokens=estimate.input_tokens, output_tokens=estimate.output_tokens, estimated=True)
+    return call.estimate().seen(characters).usage()
 
 
 def _unreadable(call: LLMCall, size: int) -> Usage:
-    return estimated(call.estimate(), size, call.request.max_output_tokens if call.request else 0)
+    return estimated(call.estimate(), size, call.most_output)

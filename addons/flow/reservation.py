@@ -1,7 +1,7 @@
 """Work out what a call is likely to cost at most, and learn from the calls that ended."""
 
 from addons.core import Core
-from addons.flow.measure import CLIENT_DISCONNECTED
+from addons.flow.measure import has_failed
 from addons.ledger.experience import MOST_GROWTH, Kind
 from addons.llm.call import LLMCall
 from addons.llm.request import LLMRequest
@@ -32,9 +32,7 @@ def learn(core: Core, call: LLMCall) -> None:
     That is so if it was refused, failed or was answered from the cache, and if its usage or its price is not known.
     """
     request, usage = call.request, call.usage
-    if request is None or call.cache_hit or usage.estimated or not call.cost_nanos:
-        return
-    if call.error not in ("", CLIENT_DISCONNECTED):
+    if request is None or call.cache_hit or usage.estimated or not call.cost_nanos or has_failed(call):
         return
     output = None if request.limits_output else -(-usage.output_tokens // request.choices)
     excess, estimated = usage.input_tokens - request.input_tokens, request.input_tokens

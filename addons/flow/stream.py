@@ -177,6 +177,5 @@ class MeteredStream:
 
     def _meter_as_whole(self) -> None:
         """Measure the call by the answer as a whole, since it has no events."""
-        limit = self._call.request.max_output_tokens if self._call.request else 0
-        self._call.meter = self._whole = WholeAnswer(self._call.wire, limit)
+        self._call.meter = self._whole = WholeAnswer(self._call.wire, self._call.most_output)
         self._has_begun = True

@@ -26,7 +26,7 @@ class Line(NamedTuple):
 def bill(prices: Prices, provider: str, model: str, usage: Usage, when: datetime) -> list[Line] | None:
     """Return lines whose sum, rounded to nano-USD, is what `Prices.cost` says; None where that is None."""
     lines: list[Line] = []
-    for name, part in ((model, usage), *((other or model, extra) for other, extra in usage.extra)):
+    for name, part in usage.passes(model):
         price = prices.find(provider, name)
         rates = price.rates(part, when) if price else None
         nanos = prices.exact_cost(provider, name, part, when)
@@ -41,15 +41,12 @@ def _lines(model: str, usage: Usage, rates: Rates, total: Decimal) -> Iterator[L
     parts = {name: getattr(usage, name) for name in PARTS} if usage.has_parts else {}
     of_parts = dict.fromkeys(BUCKETS, 0)
     for name, tokens in parts.items():
-        of_parts[PARTS[name].removesuffix("_tokens").replace("_", " ")] += tokens
+        of_parts[_title(PARTS[name])] += tokens
     amounts = [
         (bucket, tokens - of_parts[bucket], rate, 10**6)
         for bucket, tokens, rate in zip(BUCKETS, usage.buckets, rates.buckets, strict=True)
     ]
-    amounts += [
-        (name.removesuffix("_tokens").replace("_", " "), tokens, rates.of_part(name), 10**6)
-        for name, tokens in parts.items()
-    ]
+    amounts += [(_title(name), tokens, rates.of_part(name), 10**6) for name, tokens in parts.items()]
     amounts += [(SEARCHES, usage.web_searches, rates.web_search, 1000)]
     amounts += [(FILE_SEARCHES, usage.file_searches, rates.file_search, 1000)]
     for bucket, quantity, rate, per in amounts:
@@ -59,3 +56,8 @@ def _lines(model: str, usage: Usage, rates: Rates, total: Decimal) -> Iterator[L
             yield Line(model, bucket, quantity, rate, usd)
     if rest:
         yield Line(model, "other", 0, Decimal(0), rest)  # such as a fee for each request, or for residency
+
+
+def _title(name: str) -> str:
+    """Return the name of a count as the bill shows it: `cache_read_tokens` is `cache read`, as in BUCKETS."""
+    return name.removesuffix("_tokens").replace("_", " ")

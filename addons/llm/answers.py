@@ -90,8 +90,7 @@ def estimated(estimate: Estimate, size: int, most_output: int) -> Usage:
 
     Not all of its bytes are text that the model made. So its output is at most what was asked for.
     """
-    output = estimate.seen(min(size, most_output * CHARACTERS_PER_TOKEN)).output_tokens
-    return Usage(input_tokens=estimate.input_tokens, output_tokens=output, estimated=True)
+    return estimate.seen(min(size, most_output * CHARACTERS_PER_TOKEN)).usage()
 
 
 class WholeAnswer:

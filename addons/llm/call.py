@@ -133,6 +133,11 @@ class LLMCall:
     def is_stream(self) -> bool:
         return self.request is not None and self.request.stream
 
+    @property
+    def most_output(self) -> int:
+        """Return the limit on the output, in tokens; 0 where the request could not be read."""
+        return self.request.max_output_tokens if self.request else 0
+
     def elapsed_ms(self) -> int:
         return round((time.monotonic() - self.started) * 1000)
 

@@ -4,7 +4,7 @@ The text that passed is not all that is billed: a model may have reasoned unseen
 by the time that the call ran.
 """
 
-from collections import OrderedDict
+from cachetools import LRUCache
 
 _USUAL = 60.0
 """Tokens a second of a model that nothing is known of: about gpt-4o's.
@@ -25,16 +25,14 @@ class Speeds:
     """The speed of each model, in output tokens a second of the whole call, from those that ended with their usage."""
 
     def __init__(self) -> None:
-        self._models: OrderedDict[tuple[str, str], tuple[float, float]] = OrderedDict()
-        """Tokens and seconds, by provider and model; the one learned last is at the end."""
+        self._models: LRUCache[tuple[str, str], tuple[float, float]] = LRUCache(_MOST_MODELS)
+        """Tokens and seconds, by provider and model."""
 
     def learn(self, provider: str, model: str, tokens: int, seconds: float) -> None:
         if seconds < _SHORTEST_SECONDS or not tokens:
             return
-        before = self._models.pop((provider, model), (0.0, 0.0))
+        before = self._models.get((provider, model), (0.0, 0.0))
         self._models[provider, model] = before[0] * _KEPT + tokens, before[1] * _KEPT + seconds
-        if len(self._models) > _MOST_MODELS:
-            self._models.popitem(last=False)
 
     def tokens(self, provider: str, model: str, seconds: float) -> int:
         """Return the output tokens that a model usually makes in this time."""

@@ -93,6 +93,10 @@ class Usage:
             or self.cache_read_image_tokens
         )
 
+    def passes(self, model: str) -> tuple[tuple[str, "Usage"], ...]:
+        """Return all passes of an answer of this model, each with its model: these counts, and those of `extra`."""
+        return (model, self), *((other or model, usage) for other, usage in self.extra)
+
     def resident(self, region: str) -> "Usage":
         """Return the usage, and its `extra`, of a call whose data stay in this region."""
         extra = tuple((model, replace(one, residency=region)) for model, one in self.extra)
@@ -121,6 +125,10 @@ class Estimate(NamedTuple):
     def seen(self, characters: int) -> "Estimate":
         """Return the estimate with at least as much output as these characters are."""
         return self._replace(output_tokens=max(self.output_tokens, tokens_of(characters)))
+
+    def usage(self) -> Usage:
+        """Return the estimate as a usage, marked as one."""
+        return Usage(input_tokens=self.input_tokens, output_tokens=self.output_tokens, estimated=True)
 
 
 NOTHING = Usage()

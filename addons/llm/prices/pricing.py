@@ -133,7 +133,7 @@ class Prices:
         by a model for images. Audio does not.
         """
         found: list[str] = []
-        for name, part in ((model, usage), *((other or model, extra) for other, extra in usage.extra)):
+        for name, part in usage.passes(model):
             price = self.find(provider, name) if part.has_parts else None
             rates = price.rates(part, when) if price else None
             if price and rates and isinstance(price, GenaiPrice):

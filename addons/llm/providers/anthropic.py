@@ -15,7 +15,7 @@ from addons.llm.providers.base import Endpoints, Provider, error_type, join
 from addons.llm.request import LLMRequest, messages_of, output_limit, read_request, text_of
 from addons.llm.residency import is_known
 from addons.llm.usage import NOTHING, Estimate, Usage, details, merge, objects, text, tokens_of
-from addons.llm.usage_fields import MOST_NAMED, anthropic, read
+from addons.llm.usage_fields import anthropic, named, read
 
 _DELTA_TEXT = re.compile(rb'"(?:text|thinking|partial_json)": ?"((?:[^"\\]++|\\.)*+)"')
 _WITHOUT_USAGE = frozenset({"ping", "content_block_start", "content_block_stop"})
@@ -121,8 +121,7 @@ def usage_of(usage: Mapping[str, Any], estimate: Estimate) -> Usage:
     )
     if usage.get("iterations"):
         unknown = (path for item in objects(usage["iterations"]) for path in read(item, anthropic.USAGE).unpriced)
-        named = (f"iterations[].{path}" for path in unknown)
-        whole = replace(whole, unpriced=tuple(dict.fromkeys((*whole.unpriced, *named)))[:MOST_NAMED])
+        whole = replace(whole, unpriced=named((*whole.unpriced, *(f"iterations[].{path}" for path in unknown))))
     if passes := _passes(usage):
         # The searches are those of all passes, and so is what nobody knows the price of.
         return replace(NOTHING, web_searches=whole.web_searches, unpriced=whole.unpriced, extra=passes)

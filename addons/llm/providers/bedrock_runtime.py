@@ -17,7 +17,7 @@ from addons.llm.parsing.sse import Event
 from addons.llm.providers.anthropic import AnthropicMeter, Messages
 from addons.llm.request import LLMRequest, characters, output_limit
 from addons.llm.usage import Estimate, Usage, details, merge, objects
-from addons.llm.usage_fields import MOST_NAMED, bedrock, read
+from addons.llm.usage_fields import bedrock, named, read
 
 _ANTHROPICS_NAMES = {
     "input_tokens": "input_tokens",
@@ -192,7 +192,7 @@ def _converse_usage(usage: Mapping[str, Any], estimate: Estimate) -> Usage:
         cache_read_tokens=counts.get("cache_read_tokens", 0),
         cache_write_tokens=max(counts.get("cache_write_tokens", 0), sum(tokens for _, tokens in writes)),
         cache_write_1h_tokens=write_1h,
-        unpriced=tuple(dict.fromkeys((*found.unpriced, *unknown)))[:MOST_NAMED] if unknown else found.unpriced,
+        unpriced=named((*found.unpriced, *unknown)) if unknown else found.unpriced,
         estimated="input_tokens" not in counts or "output_tokens" not in counts,
     )
 

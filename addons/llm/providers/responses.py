@@ -14,7 +14,7 @@ from addons.llm.parsing.sse import Event, kind_of
 from addons.llm.providers.base import error_type, openai_error
 from addons.llm.request import LLMRequest, messages_of, output_limit, read_request, text_of
 from addons.llm.usage import Estimate, Usage, details, inclusive_usage, objects, text
-from addons.llm.usage_fields import MOST_NAMED, openai, read
+from addons.llm.usage_fields import named, openai, read
 
 _DELTA_TEXT = re.compile(rb'"delta": ?"((?:[^"\\]++|\\.)*+)"')
 CREATED = "response.created"
@@ -129,7 +129,7 @@ def _with_tools(
         usage,
         web_searches=found.counts.get("web_searches", sum(map(_is_search, calls))),
         file_searches=sum(call.get("type") == "file_search_call" for call in calls),
-        unpriced=tuple(dict.fromkeys(unpriced))[:MOST_NAMED],
+        unpriced=named(unpriced),
         extra=extra,
     )
 

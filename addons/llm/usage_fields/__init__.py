@@ -5,7 +5,7 @@ event of its call. `openai.py`, `anthropic.py` and `bedrock.py` have the lists, 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 READ_ELSEWHERE = ""
@@ -14,7 +14,7 @@ READ_ELSEWHERE = ""
 _MOST_TOKENS = 2**53
 _DEEPEST = 6
 _MOST_FIELDS = 500
-MOST_NAMED = 20
+_MOST_NAMED = 20
 _ESTIMATED = frozenset({"input", "output", "input_tokens", "output_tokens"})
 """Counts that are estimated where they are missing."""
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -48,7 +48,12 @@ def read(usage: object, fields: Fields) -> Found:
     unpriced: list[str] = []
     if isinstance(usage, dict):
         _read_object(usage, "", fields, counts, unpriced)
-    return Found(counts, tuple(dict.fromkeys(unpriced))[:MOST_NAMED])
+    return Found(counts, named(unpriced))
+
+
+def named(paths: Iterable[str]) -> tuple[str, ...]:
+    """Return the paths for an event: each once, and no more than it has room for."""
+    return tuple(dict.fromkeys(paths))[:_MOST_NAMED]
 
 
 def _read_object(

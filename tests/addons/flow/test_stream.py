@@ -150,7 +150,7 @@ class _Call:
     adds_stream_usage = True
     ttft_ms = 1
     is_logged = False
-    request = None
+    most_output = 0
     error = ""
 
     def __init__(self) -> None:

@@ -12,33 +12,12 @@ import pytest
 
 from addons.ledger.events import CostEvent
 from demo.fake_provider.server import FakeProvider
+from tests import ROOT
 from tests.e2e.calls import OPENAI, post
 from tests.e2e.conftest import KEY, PROMPT, Proxy
 
-RULES = {
-    "rules": [
-        {
-            "name": "budget-downgrade",
-            "trigger": "budget_percent_above",
-            "threshold": 70,
-            "from_models": ["claude-sonnet-4-6"],
-            "to_model": "claude-haiku-4-5",
-            "provider": "anthropic",
-            "action": "downgrade",
-            "enabled": True,
-        },
-        {
-            "name": "openai-budget-downgrade",
-            "trigger": "budget_percent_above",
-            "threshold": 80,
-            "from_models": ["gpt-4o", "gpt-5*"],
-            "to_model": "gpt-4o-mini",
-            "provider": "openai",
-            "action": "downgrade",
-            "enabled": True,
-        },
-    ]
-}
+RULES = json.loads((ROOT / "data/routing.json").read_bytes())
+RULES["rules"][1]["from_models"].append("gpt-5*")
 """The configuration reference's routing.json, whose second rule leads from GPT-5 too."""
 Skipped = Callable[[], dict[str, int]]
 SONNET, HAIKU = "claude-sonnet-4-6", "claude-haiku-4-5"
