@@ -20,7 +20,8 @@ from mitmproxy.utils import asyncio_utils
 
 from addons import settings
 from addons.core import Core
-from addons.settings import ADDONS_DIR, SETTINGS
+from addons.setting_kinds import ADDONS_DIR, SettingError
+from addons.settings import SETTINGS
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +72,7 @@ class Bootstrap:
             raise exceptions.OptionsError(f"{changed.pop()} takes effect only at the start: restart the proxy")
         try:
             self.core.settings = settings.from_options(_current(ctx.options))
-        except settings.SettingError as error:
+        except SettingError as error:
             raise exceptions.OptionsError(str(error)) from error
 
     def running(self) -> Any:

@@ -4,38 +4,29 @@ Each setting is also a mitmproxy option, named `modeltrack_` and the field's nam
 page and `mitmdump --options` know it. `addons/bootstrap.py` decides whether the variable or the option wins.
 """
 
-import os
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from addons.llm.providers import Endpoints
+from addons.setting_kinds import (
+    API_VERSION,
+    BOOLEAN,
+    DEFAULT_DATA_DIR,
+    DIRECTORY,
+    NAME,
+    OPTIONAL_URL,
+    REGION,
+    URL,
+    Kind,
+    Raw,
+    SettingError,
+    one_of,
+    whole,
+)
 
 OPTION_PREFIX = "modeltrack_"
-ADDONS_DIR = Path(__file__).resolve().parent
-DEFAULT_DATA_DIR = "../data"
-
-Raw = str | int | bool
-"""A value that a mitmproxy option can hold."""
-
-
-class SettingError(ValueError):
-    """Says in one line which variable or option is wrong, what its value is, and what is allowed."""
-
-    def __init__(self, name: str, value: object, allowed: str) -> None:
-        shown = re.sub(r"//[^/@]*@", "//***@", str(value))
-        super().__init__(f"{name}: {shown[:100]!r} is not allowed: must be {allowed}")
-
-
-class Kind(NamedTuple):
-    """Says how a value is read; `parse` raises ValueError for a value that is not `allowed`."""
-
-    allowed: str
-    parse: Callable[[Raw], Any]
 
 
 class Info(NamedTuple):
@@ -43,72 +34,6 @@ class Info(NamedTuple):
     default: Raw
     kind: Kind
     help: str
-
-
-def _boolean(value: Raw) -> bool:
-    words = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
-    word = str(value).strip().lower()
-    if word not in words:
-        raise ValueError(word)
-    return words[word]
-
-
-def _whole(minimum: int, maximum: int, value: Raw) -> int:
-    if isinstance(value, str) and not re.fullmatch(r"\s*\d{1,18}\s*", value, re.ASCII):
-        raise ValueError(value)
-    number = int(value)
-    if not minimum <= number <= maximum:
-        raise ValueError(value)
-    return number
-
-
-def _one_of(words: tuple[str, ...], value: Raw) -> str:
-    word = str(value).strip().lower()
-    if word not in words:
-        raise ValueError(word)
-    return word
-
-
-def _url(optional: bool, value: Raw) -> str:
-    text = str(value).strip().rstrip("/")
-    parts = urlsplit(text)
-    bad = parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or "@" in text
-    if (text or not optional) and (bad or parts.port == 0):
-        raise ValueError(text)
-    return text
-
-
-def _matching(pattern: str, value: Raw) -> str:
-    text = str(value).strip()
-    if not re.fullmatch(pattern, text):
-        raise ValueError(text)
-    return text
-
-
-def _directory(value: Raw) -> Path:
-    """Resolve a path; the default counts from `addons/`: it is the checkout's `data/` wherever the proxy is started."""
-    text = str(value).strip()
-    if not text or "\0" in text:
-        raise ValueError(value)
-    return (ADDONS_DIR if text == DEFAULT_DATA_DIR else Path.cwd()).joinpath(os.path.expanduser(text)).resolve()
-
-
-def one_of(*words: str) -> Kind:
-    return Kind(" or ".join([", ".join(words[:-1]), words[-1]]), partial(_one_of, words))
-
-
-def whole(minimum: int, maximum: int = 2**53) -> Kind:
-    limits = f"from {minimum} to {maximum}" if maximum < 2**53 else f"{minimum} or more"
-    return Kind(f"a whole number, {limits}", partial(_whole, minimum, maximum))
-
-
-BOOLEAN = Kind("true or false", _boolean)
-URL = Kind("a URL such as https://host or https://host:8443/prefix", partial(_url, False))
-OPTIONAL_URL = Kind("empty, or a URL such as https://host or https://host:8443/prefix", partial(_url, True))
-DIRECTORY = Kind("the path of a directory", _directory)
-REGION = Kind("an AWS region such as us-east-1", partial(_matching, r"[a-z0-9-]{1,40}"))
-API_VERSION = Kind("v1, or a date such as 2024-10-21", partial(_matching, r"v1|\d{4}-\d{2}-\d{2}(-preview)?"))
-NAME = Kind("at most 256 characters on one line", partial(_matching, r"[^\x00-\x1f\x7f]{0,256}"))
 
 
 def setting(env: str, default: Raw, kind: Kind, help: str) -> Any:

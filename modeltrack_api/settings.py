@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from addons.settings import OPTIONAL_URL, Kind, SettingError, whole
+from addons.setting_kinds import OPTIONAL_URL, Kind, SettingError, whole
 
 CHECKOUT_DATA = Path(__file__).resolve().parent.parent / "data"
 CONTAINER_DATA = Path("/data")

@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from addons.engine.touchpoints import RELEASES
+from addons.engine.touchpoints.releases import RELEASES
 from tests import ROOT
 from tests.e2e.conftest import Proxy
 

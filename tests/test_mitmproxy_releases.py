@@ -1,6 +1,6 @@
 """Check how the lock of another release of mitmproxy is made of the packages that differ, and how it is used."""
 
-from addons.engine.touchpoints import RELEASES
+from addons.engine.touchpoints.releases import RELEASES
 
 from . import mitmproxy_releases
 from .mitmproxy_releases import LOCK, blocks, differing, exchanged, other_lock, package

@@ -12,7 +12,7 @@ from mitmproxy import version
 
 from addons.core import Core
 from addons.engine.checking import Function
-from addons.engine.touchpoints import RELEASES
+from addons.engine.touchpoints.releases import RELEASES
 
 logger = logging.getLogger(__name__)
 

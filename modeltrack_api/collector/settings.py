@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from addons.settings import BOOLEAN, LOG_LEVEL, URL, Kind, SettingError, whole
+from addons.setting_kinds import BOOLEAN, URL, Kind, SettingError, whole
+from addons.settings import LOG_LEVEL
 from modeltrack_api.settings import data_dir
 
 

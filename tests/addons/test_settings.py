@@ -3,7 +3,8 @@ from typing import Any
 
 import pytest
 
-from addons.settings import ADDONS_DIR, SETTINGS, SettingError, Settings, from_environment, from_options
+from addons.setting_kinds import ADDONS_DIR, SettingError
+from addons.settings import SETTINGS, Settings, from_environment, from_options
 
 DEFAULTS = {name: info.default for name, info in SETTINGS.items()}
 

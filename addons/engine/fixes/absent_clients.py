@@ -24,7 +24,7 @@ from mitmproxy.utils import asyncio_utils
 
 from addons.core import Core
 from addons.engine.replacing import Fix, Replacement
-from addons.engine.touchpoints import ABSENT_CLIENTS
+from addons.engine.touchpoints.for_fixes import ABSENT_CLIENTS
 from addons.flow import abandoned
 
 _CHECK_SECONDS = 0.5

@@ -11,7 +11,7 @@ from h11._receivebuffer import ReceiveBuffer
 from mitmproxy.proxy.layers.http import _http1
 
 from addons.engine.replacing import Fix, Replacement
-from addons.engine.touchpoints import CHUNKS
+from addons.engine.touchpoints.for_fixes import CHUNKS
 
 
 class _Reader(ChunkedReader):

@@ -10,7 +10,7 @@ from mitmproxy.net.http import http1
 from mitmproxy.proxy.layers.http import _http1, _http2
 
 from addons.engine.replacing import Fix, Replacement
-from addons.engine.touchpoints import JSON_ERRORS
+from addons.engine.touchpoints.for_fixes import JSON_ERRORS
 from addons.flow.replies import JSON, error_body
 
 

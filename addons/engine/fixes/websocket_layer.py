@@ -18,7 +18,7 @@ from wsproto.events import CloseConnection, Event, Message, TextMessage
 from wsproto.frame_protocol import CloseReason
 
 from addons.engine.replacing import Fix, Replacement
-from addons.engine.touchpoints import WEBSOCKET_LAYER
+from addons.engine.touchpoints.for_fixes import WEBSOCKET_LAYER
 
 _FRAME_BYTES = 64
 """Counted for each frame, so that a message of empty frames comes to an end."""

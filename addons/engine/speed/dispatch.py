@@ -17,7 +17,8 @@ from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
 from addons.engine.replacing import Replacement, SpeedUp
 from addons.engine.speed import layer, lookups
 from addons.engine.speed.hook_table import HookTable
-from addons.engine.touchpoints import DISPATCH, RELEASES
+from addons.engine.touchpoints.for_speed import DISPATCH
+from addons.engine.touchpoints.releases import RELEASES
 
 logger = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from mitmproxy.utils import asyncio_utils
 
 from addons.engine.replacing import SpeedUp
 from addons.engine.speed.hook_table import is_flow
-from addons.engine.touchpoints import CONNECTIONS
+from addons.engine.touchpoints.for_speed import CONNECTIONS
 
 _AT_ONCE = 32
 """Events handled before others get their turn: a client may send thousands of requests in one piece."""

@@ -21,7 +21,7 @@ from mitmproxy.proxy.commands import StartHook
 from mitmproxy.proxy.context import Context
 
 from addons.engine.replacing import Replacement, SpeedUp
-from addons.engine.touchpoints import ADDONS, AUTHORITIES, CHECKS, CONTEXTS, HEADERS, HOOKS, OPTIONS
+from addons.engine.touchpoints.for_speed import ADDONS, AUTHORITIES, CHECKS, CONTEXTS, HEADERS, HOOKS, OPTIONS
 
 
 def _values(headers: Headers, name: str | bytes) -> list[bytes]:

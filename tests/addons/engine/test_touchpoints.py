@@ -15,7 +15,8 @@ from addons.engine.fixes.chunks import Chunks
 from addons.engine.fixes.json_errors import JsonErrors
 from addons.engine.fixes.websocket_layer import WebSocketLayer
 from addons.engine.speed import lookups
-from addons.engine.touchpoints import FUNCTIONS, NAMES, RELEASES, listed
+from addons.engine.touchpoints import FUNCTIONS, NAMES, __main__, listed
+from addons.engine.touchpoints.releases import RELEASES
 from tests import ROOT
 
 OURS = ("addons", "modeltrack_api", "demo", "bench", "tests")
@@ -158,10 +159,10 @@ def test_a_private_name_that_is_not_listed_is_found(source: str, expected: list[
 def test_they_are_printed_with_what_is_found(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert touchpoints.main() == 0
+    assert __main__.main() == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == f"mitmproxy {version.VERSION}; supported: {', '.join(RELEASES)}" and lines[-1] == "0 changed"
     assert sum(line.startswith("  known   ") for line in lines) == len(LISTED)
     monkeypatch.setattr(touchpoints, "NAMES", {"a.py": (Name("mitmproxy.flow:gone"),)})
-    assert touchpoints.main() == 1
+    assert __main__.main() == 1
     assert "  CHANGED mitmproxy.flow:gone is missing\n" in capsys.readouterr().out

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from mitmproxy.version import VERSION
 
-from addons.engine.touchpoints import RELEASES
+from addons.engine.touchpoints.releases import RELEASES
 from tests.e2e.calls import post
 from tests.e2e.conftest import ROOT, SCRIPTS, Proxy
 

@@ -11,7 +11,7 @@ from mitmproxy.addonmanager import AddonManager
 
 from addons.engine.checking import Function
 from addons.engine.speed import dispatch, hook_table
-from addons.engine.touchpoints import DISPATCH
+from addons.engine.touchpoints.for_speed import DISPATCH
 
 from .dispatch_world import FAILURES, REPLACED, Isolating, Made, World, outcome, steps
 

@@ -23,7 +23,7 @@ from mitmproxy.test import taddons, tflow
 from addons.engine.checking import Function
 from addons.engine.replacing import Replacement, SpeedUp
 from addons.engine.speed import lookups
-from addons.engine.touchpoints import HOOKS
+from addons.engine.touchpoints.for_speed import HOOKS
 
 PARTS = {part.what: part for part in lookups.speed_ups()}
 REPLACED = [each for part in PARTS.values() for each in part._replacements]

@@ -1,0 +1,62 @@
+"""List the functions of mitmproxy, h11 and wsproto that the fixes replace or build on."""
+
+from addons.engine.checking import Function
+from addons.engine.touchpoints.releases import known
+
+CHUNKS = (
+    known("h11._readers:ChunkedReader.__init__", "232ef6fe23fd20ab"),
+    known("h11._readers:ChunkedReader.__call__", "2618d847a89a1505"),
+    known("h11._readers:ChunkedReader.read_eof", "b69eccb017173e48"),
+    known("mitmproxy.proxy.layers.http._http1:ChunkedReader", "h11._readers.ChunkedReader"),
+    known("mitmproxy.proxy.layers.http._http1:make_body_reader", "9b076acda459637b"),
+    known("mitmproxy.proxy.layers.http._http1:Http1Connection.read_body", "aece271029af36e4"),
+)
+JSON_ERRORS = (
+    known("mitmproxy.proxy.layers.http._http1:make_error_response", "03ce75ab62e8e78b"),
+    known("mitmproxy.proxy.layers.http._http1:Http1Server.send", "cc218a1337c0f5cf"),
+    known("mitmproxy.proxy.layers.http._http1:Http1Server.read_headers", "3fe0945216bcf7bc"),
+    known("mitmproxy.proxy.layers.http._http2:format_error", "26271a67770fbaf1"),
+    Function(
+        "mitmproxy.proxy.layers.http._http2:Http2Connection._handle_event",
+        {"a7f4a7a71d31074b": ("12.2.3",), "7fc814a8a507f234": ("12.3.1",)},
+    ),
+    known("mitmproxy.net.http.http1:assemble_response", "9755d0fe9526ce96"),
+)
+WEBSOCKET_LAYER = (
+    known(
+        "mitmproxy.proxy.layers.websocket:WebsocketConnection", "mitmproxy.proxy.layers.websocket.WebsocketConnection"
+    ),
+    known("mitmproxy.proxy.layers.websocket:WebsocketConnection.__init__", "f77a8c21ac12e55f"),
+    known("mitmproxy.proxy.layers.websocket:WebsocketConnection.send2", "f33f2c236db2bec9"),
+    known("mitmproxy.proxy.layers.websocket:WebsocketLayer.start", "8445ad1cfb2fcca5"),
+    known("mitmproxy.proxy.layers.websocket:WebsocketLayer.relay_messages", "2d451252c7287da0"),
+    known("mitmproxy.proxy.layers.websocket:Fragmentizer.FRAGMENT_SIZE", "4000"),
+    known("mitmproxy.proxy.layers.websocket:Fragmentizer.__init__", "cbb6e60c87171bb4"),
+    known("mitmproxy.proxy.layers.websocket:Fragmentizer.__call__", "b4c8fd9dcb743f66"),
+    known("wsproto.connection:Connection.__init__", "2aa4c1439d32bd59"),
+    known("wsproto.connection:Connection.send", "f24770b66cf8fcb5"),
+    known("wsproto.connection:Connection.receive_data", "046f0bbb05b365e3"),
+    known("wsproto.connection:Connection.events", "e4d77be0bfef1af2"),
+    known("mitmproxy.utils.human:parse_size", "204601f31a058bd9"),
+)
+ABSENT_CLIENTS = (
+    known("mitmproxy.proxy.layers.http._http1:Http1Connection.wait", "c99d0494a840a2b6"),
+    known("mitmproxy.proxy.layers.http._http1:Http1Connection._handle_event", "2ac8db3e43ae743f"),
+    known("mitmproxy.proxy.layers.http._http1:Http1Connection.mark_done", "dc5ed395ce4f0763"),
+    known("mitmproxy.proxy.layers.http._http1:Http1Server.send", "cc218a1337c0f5cf"),
+    known("mitmproxy.proxy.layers.http._http1:Http1Server.mark_done", "94fd7ea388c88671"),
+    known("mitmproxy.proxy.layers.http:HttpLayer._handle_event", "6ba31883cc7a06b3"),
+    known("mitmproxy.proxy.layers.http:HttpLayer.event_to_child", "1095f6e1581d1780"),
+    known("mitmproxy.proxy.layers.http:HttpStream.handle_protocol_error", "59fc3b2eeeabf63a"),
+    known("mitmproxy.proxy.server:ConnectionHandler.handle_client", "01f1b7cc991c4711"),
+    known("mitmproxy.proxy.server:ConnectionHandler.handle_connection", "95c3f93e9824e527"),
+    known("mitmproxy.proxy.server:ConnectionHandler.drain_writers", "6b57434604561e3e"),
+    known("mitmproxy.proxy.server:ConnectionHandler.server_event", "a2b42657ebe8bf6d"),
+    known("mitmproxy.proxy.server:ConnectionHandler.close_connection", "c0d10cc05dd65b80"),
+)
+ERROR_WORDINGS = (
+    known("mitmproxy.proxy.layers.http:HttpStream.check_body_size", "236ca0a7b9fd4f69"),
+    known("mitmproxy.proxy.layers.http._http1:Http1Connection.wait", "c99d0494a840a2b6"),
+    known("mitmproxy.proxy.server:ConnectionHandler.handle_client", "01f1b7cc991c4711"),
+)
+"""They word the errors by which a call is told to have been ended by its client. Only the tests check them."""
