@@ -15,6 +15,7 @@ from addons.cost_logger import CostLogger  # noqa: E402
 from addons.engine.fixes.absent_clients import AbsentClients  # noqa: E402
 from addons.engine.fixes.chunks import Chunks  # noqa: E402
 from addons.engine.fixes.json_errors import JsonErrors  # noqa: E402
+from addons.engine.fixes.script_errors import ScriptErrors  # noqa: E402
 from addons.engine.fixes.websocket_layer import WebSocketLayer  # noqa: E402
 from addons.engine.speed.dispatch import FastDispatch  # noqa: E402
 from addons.flow.admission import Admission  # noqa: E402
@@ -42,6 +43,7 @@ addons = [
     CostLogger(core),
     BedrockSigner(core),
     status,
+    ScriptErrors(core),
     JsonErrors(core),
     Chunks(core),
     WebSocketLayer(core),

@@ -4,8 +4,7 @@ AddonManager visits every addon, about 45, for every event, with a context manag
 that is half of what a request costs. hook_table.py takes the place of two of its methods, on its instance and nowhere
 else; lookups.py and layer.py do with less what else mitmproxy does for a request.
 
-It differs on purpose in one thing: an error in a script's addon skips no other addon. To AddonManager all scripts are
-one entry of its chain, and an error in the first would let a request past the budgets of the next.
+An error in a script's addon skips no other addon: that is so without this too, by fixes/script_errors.py.
 """
 
 import logging

@@ -5,18 +5,16 @@ looked up once. Other scripts, and the addons that they bring, are asked at ever
 """
 
 import inspect
-from collections.abc import Awaitable, Callable, Iterable, Iterator
-from functools import partial
-from types import ModuleType
+from collections.abc import Awaitable, Iterable, Iterator
 from typing import Any
 
 from mitmproxy import addonmanager, exceptions, flow, hooks
 
+from addons.engine.hooks import Call, below, hook, report
+
 _DECLARING = ("mitmproxy.", "addons.")
 """The packages whose addons have all their hooks in their classes."""
 _ABSENT: Any = object()
-
-_Call = Callable[..., Any]
 
 _flow_classes: dict[type, bool] = {}
 
@@ -71,7 +69,7 @@ class HookTable:
         """Call hooks up to the first that waits. Raises OptionsError if a hook does; other errors are logged."""
         return _go_on(self._calls(name), args)
 
-    def _calls(self, name: str) -> Iterator[_Call]:
+    def _calls(self, name: str) -> Iterator[Call]:
         chain = self.manager.chain
         size = len(chain)
         for entry in self._find(name):
@@ -79,7 +77,7 @@ class HookTable:
             if len(chain) != size:  # a hook has added addons, and those still get the event that it was called for
                 position = entry.position
                 while (position := position + 1) < len(chain):
-                    yield from _below(chain[position], name)
+                    yield from below(chain[position], name)
                 return
 
     def _find(self, name: str) -> "tuple[_Entry, ...]":
@@ -103,21 +101,21 @@ class _Entry:
         self._look()
 
     def _look(self) -> None:
-        self._known: tuple[_Call, ...] | None = None
+        self._known: tuple[Call, ...] | None = None
         """The hooks to call; None where the addons have to be asked each time."""
         self._watched: list[tuple[Any, Any, bool]] = []
         """The addons on which that depends, each with a copy of those below it, and whether it may get a hook later."""
-        known: list[_Call] = []
+        known: list[Call] = []
         try:
             for addon in addonmanager.traverse([self._addon]):
-                hook, below = _hook(addon, self._name), getattr(addon, "addons", _ABSENT)
+                found, children = hook(addon, self._name), getattr(addon, "addons", _ABSENT)
                 is_fixed = type(addon).__module__.startswith(_DECLARING)
-                if hook and (not is_fixed or not callable(hook) or below is not _ABSENT):
+                if found and (not is_fixed or not callable(found) or children is not _ABSENT):
                     return
-                if hook:
-                    known.append(hook)
-                if not is_fixed or below is not _ABSENT:
-                    self._watched.append((addon, _listed(below), not is_fixed))
+                if found:
+                    known.append(found)
+                if not is_fixed or children is not _ABSENT:
+                    self._watched.append((addon, _listed(children), not is_fixed))
         except Exception:  # from a property of an addon; it is logged when the addon is asked
             return
         self._known = tuple(known)
@@ -126,10 +124,10 @@ class _Entry:
     def may_call(self) -> bool:
         return self._known != () or bool(self._watched)
 
-    def calls(self) -> Iterable[_Call]:
+    def calls(self) -> Iterable[Call]:
         if self._known is not None and self._watched and not self._holds():
             self._look()
-        return _below(self._addon, self._name) if self._known is None else self._known
+        return below(self._addon, self._name) if self._known is None else self._known
 
     def _holds(self) -> bool:
         try:
@@ -137,19 +135,19 @@ class _Entry:
                 now = getattr(addon, "addons", _ABSENT)
                 if (now if type(now) is list else _listed(now)) != before:
                     return False
-                if may_change and _hook(addon, self._name):
+                if may_change and hook(addon, self._name):
                     return False
         except Exception:
             return False
         return True
 
 
-def _listed(below: Any) -> list[Any] | None:
+def _listed(children: Any) -> list[Any] | None:
     """Return a copy; None for an addon that cannot have others below it."""
-    return None if below is _ABSENT else [*below]
+    return None if children is _ABSENT else [*children]
 
 
-def _go_on(calls: Iterator[_Call], args: list[Any]) -> Awaitable[None] | None:
+def _go_on(calls: Iterator[Call], args: list[Any]) -> Awaitable[None] | None:
     try:
         for call in calls:
             try:
@@ -159,13 +157,13 @@ def _go_on(calls: Iterator[_Call], args: list[Any]) -> Awaitable[None] | None:
             except (exceptions.AddonHalt, exceptions.OptionsError):
                 raise
             except Exception as error:
-                _report(error, "_go_on")
+                report(error, "_go_on")
     except exceptions.AddonHalt:
         pass
     return None
 
 
-async def _wait(result: Awaitable[Any], calls: Iterator[_Call], args: list[Any]) -> None:
+async def _wait(result: Awaitable[Any], calls: Iterator[Call], args: list[Any]) -> None:
     """Await what a hook has returned to `_go_on`, then go on with the hooks after it."""
     try:
         await result
@@ -174,34 +172,6 @@ async def _wait(result: Awaitable[Any], calls: Iterator[_Call], args: list[Any])
     except exceptions.OptionsError:
         raise
     except Exception as error:
-        _report(error, "_wait")
+        report(error, "_wait")
     if rest := _go_on(calls, args):
         await rest
-
-
-def _below(addon: Any, name: str) -> Iterator[_Call]:
-    """Yield the hooks of an addon and of all below it, one by one: a hook may change which come after it."""
-    try:
-        for owner in addonmanager.traverse([addon]):
-            if hook := _hook(owner, name):
-                yield hook if callable(hook) else partial(_cannot_call, name, owner)
-    except (exceptions.AddonHalt, exceptions.OptionsError):
-        raise
-    except Exception as error:  # from a property of an addon, such as `addons`
-        _report(error, "_below")
-
-
-def _cannot_call(name: str, owner: Any, *_: Any) -> None:
-    raise exceptions.AddonManagerError(f"Addon handler {name} ({owner}) not callable")
-
-
-def _report(error: Exception, caller: str) -> None:
-    """Log an error as AddonManager does, in its name, with the traceback from below `caller`."""
-    trace = addonmanager.cut_traceback(error.__traceback__, caller)
-    addonmanager.logger.error(f"Addon error: {error}", exc_info=(type(error), error, trace))
-
-
-def _hook(addon: Any, name: str) -> Any:
-    """Return an addon's hook, None where it has none: an imported module of the same name is no hook."""
-    hook = getattr(addon, name, None)
-    return hook if hook and not isinstance(hook, ModuleType) else None

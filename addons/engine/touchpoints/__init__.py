@@ -6,7 +6,14 @@ with every form that is known. NAMES are private, or part of no documented inter
 """
 
 from addons.engine.checking import Function, Name
-from addons.engine.touchpoints.for_fixes import ABSENT_CLIENTS, CHUNKS, ERROR_WORDINGS, JSON_ERRORS, WEBSOCKET_LAYER
+from addons.engine.touchpoints.for_fixes import (
+    ABSENT_CLIENTS,
+    CHUNKS,
+    ERROR_WORDINGS,
+    JSON_ERRORS,
+    SCRIPT_ERRORS,
+    WEBSOCKET_LAYER,
+)
 from addons.engine.touchpoints.for_speed import (
     ADDONS,
     AUTHORITIES,
@@ -26,6 +33,7 @@ FUNCTIONS = {
     "addons/engine/fixes/absent_clients.py": ABSENT_CLIENTS,
     "addons/engine/fixes/chunks.py": CHUNKS,
     "addons/engine/fixes/json_errors.py": JSON_ERRORS,
+    "addons/engine/fixes/script_errors.py": SCRIPT_ERRORS,
     "addons/engine/fixes/websocket_layer.py": WEBSOCKET_LAYER,
     "addons/engine/speed/dispatch.py": DISPATCH,
     "addons/engine/speed/layer.py": CONNECTIONS,

@@ -60,3 +60,13 @@ ERROR_WORDINGS = (
     known("mitmproxy.proxy.server:ConnectionHandler.handle_client", "01f1b7cc991c4711"),
 )
 """They word the errors by which a call is told to have been ended by its client. Only the tests check them."""
+SCRIPT_ERRORS = (
+    known("mitmproxy.addonmanager:AddonManager.trigger_event", "b763c59bc4992e33"),
+    known("mitmproxy.addonmanager:AddonManager.trigger", "b19e37ceb2096421"),
+    known("mitmproxy.addonmanager:AddonManager.invoke_addon", "13180532440359de"),
+    known("mitmproxy.addonmanager:AddonManager.invoke_addon_sync", "212818268a95797b"),
+    known("mitmproxy.addonmanager:AddonManager._iter_hooks", "350b419ab7284091"),
+    known("mitmproxy.addonmanager:AddonManager._configure_all", "4fcee2f24451540f"),
+    known("mitmproxy.addonmanager:traverse", "bad3d9f88bdf9269"),
+    known("mitmproxy.addonmanager:safecall", "f2052c18340e99b0"),
+)

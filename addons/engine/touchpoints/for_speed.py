@@ -5,8 +5,6 @@ from addons.engine.touchpoints.releases import known
 
 DISPATCH = (
     known("mitmproxy.addonmanager:AddonManager.handle_lifecycle", "38c97e792d1db5b7"),
-    known("mitmproxy.addonmanager:AddonManager.trigger_event", "b763c59bc4992e33"),
-    known("mitmproxy.addonmanager:AddonManager.invoke_addon", "13180532440359de"),
     known("mitmproxy.addonmanager:AddonManager._iter_hooks", "350b419ab7284091"),
     known("mitmproxy.addonmanager:traverse", "bad3d9f88bdf9269"),
     known("mitmproxy.addonmanager:safecall", "f2052c18340e99b0"),

@@ -27,11 +27,38 @@ def test_it_is_switched_off_and_on_while_requests_come(beside: Proxy) -> None:
     assert [(event["cost_usd"], event["status_code"]) for event in events] == [(0.006, 200)] * 4
 
 
-def test_a_script_that_fails_lets_no_request_past_the_budgets(beside: Proxy) -> None:
-    assert post(beside, "spent").status_code == 200
-    assert post(beside, "spent", headers={"X-Fail": "yes"}).status_code == 429
-    assert "the script before ModelTrack's has failed" in beside.log
-    assert [event.get("blocked_by") for event in beside.events(team="spent")] == [None, "budget"]
+@pytest.fixture(scope="module", params=[True, False], ids=["fast", "plain"])
+def after_another(make_proxy: Callable[..., Proxy], request: pytest.FixtureRequest) -> Proxy:
+    """A proxy whose other script, in front of ModelTrack's, fails, with and without fast dispatch."""
+    is_fast = {"MODELTRACK_FAST_DISPATCH": str(request.param)}
+    proxy = make_proxy("-s", str(ROOT / "addons/main.py"), start=False, files={"budgets.json": BUDGETS}, **is_fast)
+    proxy.use("mitmdump", SCRIPTS / "failing.py")
+    return proxy.start()
+
+
+def test_a_script_that_fails_lets_no_request_past_the_budgets(after_another: Proxy) -> None:
+    assert post(after_another, "spent").status_code == 200
+    for hook in ("requestheaders", "request", "requestheaders request responseheaders response"):
+        assert post(after_another, "spent", headers={"X-Fail": hook}).status_code == 429
+    assert "the script before ModelTrack's has failed in requestheaders" in after_another.log
+    assert [event.get("blocked_by") for event in after_another.events(team="spent")] == [None, *["budget"] * 3]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("hook", ["requestheaders", "request", "responseheaders", "response"])
+def test_a_script_that_fails_costs_no_call_its_event(after_another: Proxy, hook: str, stream: bool) -> None:
+    team = f"{hook}-{stream}"
+    assert post(after_another, team, headers={"X-Fail": hook}, stream=stream).status_code == 200
+    until(lambda: after_another.get("/stats")["in_flight"] == 0)
+    assert [event["cost_usd"] for event in after_another.events(team=team)] == [0.006]
+    assert after_another.get("/stats")["reserved_usd"] == 0
+
+
+def test_a_hook_that_is_no_function_costs_no_call_its_event(after_another: Proxy) -> None:
+    """The provider hangs up, so that the hook `error` comes."""
+    assert post(after_another, "gone", fake="hangup=0").status_code == 502
+    assert [event["status_code"] for event in after_another.events(team="gone")] == [502]
+    assert after_another.get("/stats")["reserved_usd"] == 0
 
 
 @pytest.mark.parametrize("how", ["option", "variable"])

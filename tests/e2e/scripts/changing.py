@@ -11,7 +11,8 @@ _CHANGES = {
     "chunks": (_http1, "make_body_reader"),
     "JSON errors": (_http1, "make_error_response"),
     "WebSocket layer": (websocket.WebsocketLayer, "relay_messages"),
-    "dispatch": (addonmanager.AddonManager, "trigger_event"),
+    "dispatch": (addonmanager.AddonManager, "handle_lifecycle"),
+    "errors of scripts": (addonmanager.AddonManager, "trigger_event"),
     "absent clients": (server.ConnectionHandler, "handle_connection"),
     "connections": (server.ConnectionHandler, "hook_task"),
 }

@@ -4,7 +4,7 @@ import logging
 from typing import Any
 
 import pytest
-from mitmproxy import version
+from mitmproxy import addonmanager, version
 from mitmproxy.proxy.layers import websocket
 from mitmproxy.proxy.layers.http import _http1, _http2
 from mitmproxy.proxy.server import ConnectionHandler
@@ -13,6 +13,7 @@ from addons.core import Core
 from addons.engine.fixes.absent_clients import AbsentClients
 from addons.engine.fixes.chunks import Chunks
 from addons.engine.fixes.json_errors import JsonErrors
+from addons.engine.fixes.script_errors import ScriptErrors
 from addons.engine.fixes.websocket_layer import WebSocketLayer
 from addons.engine.replacing import Fix
 
@@ -32,6 +33,8 @@ def core() -> Core:
         (Chunks, _http1, "ChunkedReader", dict),
         (JsonErrors, _http2, "format_error", lambda status, message: b""),
         (JsonErrors, _http1, "make_error_response", len),
+        (ScriptErrors, addonmanager.AddonManager, "invoke_addon", lambda self, addon, event: None),
+        (ScriptErrors, addonmanager.AddonManager, "trigger", lambda self, event: None),
         (WebSocketLayer, websocket.Fragmentizer, "FRAGMENT_SIZE", 5000),
         (WebSocketLayer, websocket.WebsocketLayer, "relay_messages", lambda self, event: iter([])),
     ],
@@ -62,7 +65,7 @@ def test_it_refuses_in_one_line_and_changes_nothing(
     assert f"{name} has fingerprint " in message and ", expected " in message and "\n" not in message
 
 
-@pytest.mark.parametrize("fix", [AbsentClients, Chunks, JsonErrors, WebSocketLayer])
+@pytest.mark.parametrize("fix", [AbsentClients, Chunks, JsonErrors, ScriptErrors, WebSocketLayer])
 def test_a_release_that_nobody_has_tried_is_as_good_where_its_functions_are_the_same(
     fix: type[Fix], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -138,6 +138,12 @@ class World:
             self.seen.append(repr(error))
         self.seen.append(f"{name} is through")
 
+    def configure(self) -> None:
+        try:
+            self.manager.trigger(hooks.ConfigureHook({"http2"}))
+        except exceptions.OptionsError as error:
+            self.seen.append(repr(error))
+
     async def run(self, steps: list[tuple[Any, ...]]) -> None:
         under_way: list[asyncio.Task[None]] = []
         for step in steps:
@@ -149,6 +155,8 @@ class World:
                 case ("begin", name):
                     under_way.append(asyncio.create_task(self.fire(name)))
                     await asyncio.sleep(0)
+                case ("configure",):
+                    self.configure()
                 case ("clear",):
                     self.manager.clear()
                 case (("remove" | "nest" | "change") as method, number, *more) if self.made:

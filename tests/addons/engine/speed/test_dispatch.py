@@ -2,14 +2,17 @@
 
 import asyncio
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from mitmproxy import hooks, http, version
 from mitmproxy.addonmanager import AddonManager
 
+from addons.core import Core
 from addons.engine.checking import Function
+from addons.engine.fixes.script_errors import ScriptErrors
 from addons.engine.speed import dispatch, hook_table
 from addons.engine.touchpoints.for_speed import DISPATCH
 
@@ -26,6 +29,32 @@ def test_it_does_what_addonmanager_does(program: list[tuple[Any, ...]]) -> None:
 @given(steps("raise", "raise later"))
 def test_an_error_below_another_addon_skips_nothing_and_all_else_is_the_same(program: list[tuple[Any, ...]]) -> None:
     assert outcome(AddonManager, True, program) == outcome(Isolating, False, program)
+
+
+@pytest.fixture
+def script_errors() -> Iterator[None]:
+    fix = ScriptErrors(Core())
+    fix.load(None)
+    yield
+    fix.done()
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps("raise", "raise later"))
+def test_without_it_the_fix_for_scripts_errors_does_the_same(
+    script_errors: None, program: list[tuple[Any, ...]]
+) -> None:
+    assert outcome(AddonManager, False, program) == outcome(Isolating, False, program)
+
+
+@pytest.mark.parametrize("failure", ["raise", "not callable", "options error", "halt"])
+def test_an_error_in_a_script_skips_no_other_when_options_change(script_errors: None, failure: str) -> None:
+    program: list[tuple[Any, ...]] = [
+        ("add", Made({}, (Made({"configure": failure}), Made({"configure": "note"})))),
+        ("configure",),
+    ]
+    is_reached = "a2.configure(set)" in outcome(AddonManager, False, program)
+    assert is_reached == (failure in FAILURES)
 
 
 @pytest.mark.parametrize("failure", FAILURES)
@@ -73,7 +102,7 @@ def test_it_skips_the_checks_of_a_messages_types_and_gives_them_back() -> None:
         http.MessageData(**fields)
 
 
-@pytest.mark.parametrize("part", [AddonManager.trigger_event, AddonManager._iter_hooks, None])
+@pytest.mark.parametrize("part", [AddonManager.handle_lifecycle, AddonManager._iter_hooks, None])
 def test_it_leaves_a_mitmproxy_that_it_does_not_know_alone(
     part: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
