@@ -8,7 +8,7 @@ import logging
 import os
 import sys
 from argparse import ArgumentParser
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from mitmproxy.utils import asyncio_utils
 
 from addons import settings
 from addons.core import Core
+from addons.engine.options import REFUSED, problem
 from addons.setting_kinds import ADDONS_DIR, SettingError
 from addons.settings import SETTINGS
 
@@ -55,6 +56,7 @@ class Bootstrap:
             _forgive_default_listeners()
         try:
             apply_options(ctx.options, os.environ, sys.argv)
+            _refuse(_mitmproxys(ctx.options, REFUSED))
             self.core.configure(settings.from_options(_current(ctx.options)))
             if not any(getattr(ctx.options, name) == "debug" for name in _VERBOSITY if name in ctx.options):
                 logging.getLogger(_CONNECTION_LOGGER).setLevel(logging.WARNING)
@@ -66,6 +68,8 @@ class Bootstrap:
             self._servers.changed.connect(self._default_listeners_are_up)
 
     def configure(self, updated: set[str]) -> None:
+        if self._is_running or not self.core.failure:
+            _refuse(_mitmproxys(ctx.options, updated))
         if not self._is_running or not updated & set(SETTINGS):
             return
         if changed := updated & _AT_START_ONLY:
@@ -188,6 +192,17 @@ def _config_yaml(options: optmanager.OptManager) -> dict[str, Any]:
         if path.is_file():
             found |= optmanager.parse(path.read_text("utf8"))
     return found
+
+
+def _mitmproxys(options: optmanager.OptManager, names: Iterable[str]) -> dict[str, Any]:
+    """Return those of mitmproxy's own options that this program has."""
+    return {name: getattr(options, name) for name in names if name in options}
+
+
+def _refuse(options: dict[str, Any]) -> None:
+    """Raise OptionsError, in one line, for options that would break a promise."""
+    if found := problem(options):
+        raise exceptions.OptionsError(found)
 
 
 def _current(options: optmanager.OptManager) -> dict[str, Any]:
