@@ -75,7 +75,7 @@ class Bootstrap:
         if changed := updated & _AT_START_ONLY:
             raise exceptions.OptionsError(f"{changed.pop()} takes effect only at the start: restart the proxy")
         try:
-            self.core.settings = settings.from_options(_current(ctx.options))
+            self.core.change(settings.from_options(_current(ctx.options)))
         except SettingError as error:
             raise exceptions.OptionsError(str(error)) from error
 

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from mitmproxy import http
 
 from addons import gc_tuning
+from addons.callers.known import NOBODY, known
 from addons.ledger.budgets import BudgetsFile
 from addons.ledger.event_log import EventLog
 from addons.ledger.events import LOG_NAME, CostEvent
@@ -58,6 +59,8 @@ class Counts:
     unpriced_usage: int = 0
     """Calls that used something without a known price, so that their cost leaves it out."""
     untracked: int = 0
+    unknown_callers: int = 0
+    """Requests that CALLERS refused."""
     abandoned: int = 0
     """Calls whose client closed its side, or was gone, before the end of the answer."""
     abandoned_now: int = 0
@@ -94,6 +97,8 @@ class Core:
         self.ledger = Ledger(self.now, time.monotonic, self._is_under_way)
         self.experience = Experience()
         self.counts = Counts()
+        self.known = NOBODY
+        """The teams and apps that budgets.json and TEAMS name."""
         self.refused_downgrades = RefusedDowngrades()
         self.speeds = Speeds()
         self.started = time.monotonic()
@@ -133,8 +138,14 @@ class Core:
         self._apply_files()
         self.failure = ""
 
+    def change(self, settings: Settings) -> None:
+        """Take other settings, all of which can change while the proxy runs."""
+        self.settings = settings
+        self._apply_files()
+
     def _apply_files(self) -> None:
         self.ledger.budgets = self.budgets.value
+        self.known = known(self.budgets.value, self.settings.teams)
         self.prices.override(self.pricing.value)
 
     def open(self) -> None:

@@ -4,7 +4,7 @@ import time
 
 from mitmproxy import http
 
-from addons.callers.attribution import HEADER_PREFIX, NO_CACHE_HEADER, Attribution, attribute, headers_of, is_yes
+from addons.callers.attribution import NO_CACHE_HEADER, Attribution, attribute, headers_of, is_yes, own_headers
 from addons.core import Core, Tunnel
 from addons.flow.attached import asks_for_websocket, attach, call_of, open_call, untracked_call
 from addons.flow.guard import guarded
@@ -25,7 +25,12 @@ from addons.llm.request import parse_object
 from addons.llm.responses_socket import ResponsesSocket
 from addons.llm.routes import PassedThrough, Status, Tracked, passed_to, resolve
 
-_OWN_PREFIX = HEADER_PREFIX.encode()
+_UNKNOWN_TEAM = Denial(
+    403,
+    "unknown_team",
+    "This request is for no team that is known here, and CALLERS=known lets no other call: name one of budgets.json or"
+    " TEAMS in X-ModelTrack-Team.",
+)
 _FAILED = Denial(500, "proxy_error", "ModelTrack could not handle the request; its log says why.", retry_after=1)
 
 
@@ -112,11 +117,15 @@ class Routing:
             refuse(flow, None, denial, wire=route.wire, headers={"Allow": "POST"})
             return
         opt_out = self.core.routing.value.opt_out_header.lower()
-        headers = _headers_for_us(flow, opt_out)
+        caller = self._caller(flow, tunnel, opt_out)
+        if isinstance(caller, Denial):
+            refuse(flow, None, caller, wire=route.wire)
+            return
+        headers, who = caller
         call = LLMCall(
             route=route,
             base_url=host.base_url if host else "",
-            attribution=self._attribution(headers, tunnel),
+            attribution=who,
             started=time.monotonic(),
             no_cache=is_yes(headers.get(NO_CACHE_HEADER.lower())),
             no_route=is_yes(headers.get(opt_out)),
@@ -137,9 +146,20 @@ class Routing:
         except NotConfigured as error:
             refuse(flow, None, Denial(503, "not_configured", str(error)), wire=call.wire)
 
-    def _attribution(self, headers: dict[str, str], tunnel: Tunnel | None) -> Attribution:
+    def _caller(
+        self, flow: http.HTTPFlow, tunnel: Tunnel | None, opt_out: str = ""
+    ) -> tuple[dict[str, str], Attribution] | Denial:
+        """Return what the headers say to the proxy and who the request is for, or why it is refused."""
+        try:
+            headers = own_headers(flow.request.headers.fields, opt_out)
+        except ValueError as error:
+            return invalid(error)
         proxy_user = (tunnel.team, tunnel.app) if tunnel else ("", "")
-        return attribute(headers, self.core.settings.default_team, proxy_user)
+        who = self.core.known.spelled(attribute(headers, self.core.settings.default_team, proxy_user))
+        if self.core.settings.callers == "known" and not self.core.known.has(who.team):
+            self.core.counts.unknown_callers += 1
+            return _UNKNOWN_TEAM
+        return headers, who
 
     def _pass_through(self, flow: http.HTTPFlow, route: PassedThrough) -> None:
         provider = passed_to(route, flow.request.headers)
@@ -159,7 +179,11 @@ class Routing:
 
         `url` is without the query.
         """
-        who = self._attribution(_headers_for_us(flow), tunnel)
+        caller = self._caller(flow, tunnel)
+        if isinstance(caller, Denial):
+            refuse(flow, None, caller)
+            return
+        who = caller[1]
         attach(flow, UntrackedCall(who.team, who.app, sign_for))
         self.core.counts.untracked += 1
         flow.request.stream = not sign_for and not flow.response
@@ -226,25 +250,3 @@ def _read_body(flow: http.HTTPFlow, call: LLMCall, limit: int) -> None:
     elif is_compressed:
         call.fixed = "compressed_body"
     call.ask(parse_object(content))
-
-
-def _headers_for_us(flow: http.HTTPFlow, *others: str) -> dict[str, str]:
-    """Return the headers that say who a request is for and how to treat it, by lower-case name.
-
-    If a header comes more than once, the first one counts.
-    """
-    wanted = {b"x-claude-code-session-id", *(name.encode("latin-1", "replace") for name in others)}
-    found: dict[str, str] = {}
-    for raw_name, raw_value in flow.request.headers.fields:
-        name = raw_name.lower()
-        if name.startswith(_OWN_PREFIX) or name in wanted:
-            found.setdefault(name.decode("latin-1"), _text(raw_value))
-    return found
-
-
-def _text(value: bytes) -> str:
-    """Decode a header's value as UTF-8, which clients mean, or else as Latin-1, which HTTP says."""
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        return value.decode("latin-1")

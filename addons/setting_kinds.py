@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 ADDONS_DIR = Path(__file__).resolve().parent
 DEFAULT_DATA_DIR = "../data"
+_NAME = r"[^\x00-\x1f\x7f]{0,256}"
 
 Raw = str | int | bool
 """A value that a mitmproxy option can hold."""
@@ -78,6 +79,10 @@ def _directory(value: Raw) -> Path:
     return (ADDONS_DIR if text == DEFAULT_DATA_DIR else Path.cwd()).joinpath(os.path.expanduser(text)).resolve()
 
 
+def _names(value: Raw) -> tuple[str, ...]:
+    return tuple(_matching(_NAME, name) for name in str(value).split(",") if name.strip())
+
+
 def one_of(*words: str) -> Kind:
     return Kind(" or ".join([", ".join(words[:-1]), words[-1]]), partial(_one_of, words))
 
@@ -93,4 +98,5 @@ OPTIONAL_URL = Kind("empty, or a URL such as https://host or https://host:8443/p
 DIRECTORY = Kind("the path of a directory", _directory)
 REGION = Kind("an AWS region such as us-east-1", partial(_matching, r"[a-z0-9-]{1,40}"))
 API_VERSION = Kind("v1, or a date such as 2024-10-21", partial(_matching, r"v1|\d{4}-\d{2}-\d{2}(-preview)?"))
-NAME = Kind("at most 256 characters on one line", partial(_matching, r"[^\x00-\x1f\x7f]{0,256}"))
+NAME = Kind("at most 256 characters on one line", partial(_matching, _NAME))
+NAMES = Kind("names of at most 256 characters, with commas between them", _names)

@@ -16,6 +16,7 @@ from addons.setting_kinds import (
     DEFAULT_DATA_DIR,
     DIRECTORY,
     NAME,
+    NAMES,
     OPTIONAL_URL,
     REGION,
     URL,
@@ -82,6 +83,16 @@ class Settings:
         "Azure's API version: v1 uses /openai/v1/, a date uses /openai/deployments/{model}/.",
     )
     default_team: str = setting("MODELTRACK_DEFAULT_TEAM", "", NAME, "Team of a request that names none.")
+    callers: str = setting(
+        "CALLERS",
+        "open",
+        one_of("open", "known"),
+        "Who may call: open lets every caller be who it says it is, known only teams that budgets.json or TEAMS name."
+        " The others get 403.",
+    )
+    teams: tuple[str, ...] = setting(
+        "TEAMS", "", NAMES, "Names of teams besides those of budgets.json, for CALLERS=known; comma separated."
+    )
     unknown_model_price: str = setting(
         "UNKNOWN_MODEL_PRICE",
         "warn",

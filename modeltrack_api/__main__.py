@@ -1,8 +1,6 @@
 """Run the API with its dashboard, reports and alerts: `python -m modeltrack_api`."""
 
 import logging
-import queue
-import signal
 import sqlite3
 import sys
 
@@ -13,6 +11,7 @@ from modeltrack_api.app import App
 from modeltrack_api.background import add_alerter
 from modeltrack_api.routes import ROUTES
 from modeltrack_api.settings import current
+from modeltrack_api.stopping import hold_signals, wait_for_signal
 from modeltrack_api.store.connections import NewerDatabase
 from modeltrack_api.store.progress import TerminalProgress
 from modeltrack_api.web.dispatch import Dispatcher, is_loopback
@@ -52,21 +51,13 @@ def main() -> int:
 
 def serve(app: App, server: Server) -> int:
     """Serve until SIGINT or SIGTERM; a second signal ends the process at once."""
-    # Not a threading.Event: the signal may interrupt the main thread while that holds the lock of the Event.
-    stop: queue.SimpleQueue[int] = queue.SimpleQueue()
-
-    def on_signal(number: int, _: object) -> None:
-        signal.signal(number, signal.SIG_DFL)
-        stop.put(number)
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, on_signal)
+    hold_signals()
     if not is_loopback(app.settings.host) and not app.settings.token:
         logger.warning("everybody who can reach %s can read and change all data: set API_TOKEN", server.url)
     server.start()
     print(f"ModelTrack API on {server.url}", flush=True)
     app.start()
-    stop.get()
+    wait_for_signal()
     server.stop()
     app.close()
     return 0

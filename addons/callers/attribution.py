@@ -1,13 +1,14 @@
 """Find out who a call is for, by the X-ModelTrack-* headers and what stands in for those that are missing."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
+
+from addons.ledger.names import LONGEST, compared
 
 HEADER_PREFIX = "x-modeltrack-"
 NO_CACHE_HEADER = "X-ModelTrack-No-Cache"
 
-_LONGEST = 256
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _YES = frozenset({"true", "1", "yes", "on"})
 
@@ -26,17 +27,43 @@ class Attribution:
 
 
 _HEADERS = {HEADER_PREFIX + item.name.replace("_", "-"): item.name for item in fields(Attribution)}
+_CLAUDE_CODES_SESSION = "x-claude-code-session-id"
+_READ = {name.encode(): name for name in (*_HEADERS, NO_CACHE_HEADER.lower(), _CLAUDE_CODES_SESSION)}
+
+
+def own_headers(fields: Iterable[tuple[bytes, bytes]], opt_out: str = "") -> dict[str, str]:
+    """Return what the headers say of who a request is for and how to treat it, by lower-case name.
+
+    Empty ones are left out. `opt_out` is the name of the header that keeps the model. Raises ValueError, which names a
+    header that comes twice and says two things.
+    """
+    read = {**_READ, opt_out.encode(): opt_out} if opt_out else _READ
+    found: dict[str, str] = {}
+    for raw_name, raw_value in fields:
+        name = read.get(raw_name.lower())
+        value = clean(_text(raw_value)) if name else ""
+        if name and value and compared(found.setdefault(name, value)) != compared(value):
+            raise ValueError(f"the header {name} comes twice, with two different values")
+    return found
+
+
+def _text(value: bytes) -> str:
+    """Decode a header's value as UTF-8, which clients mean, or else as Latin-1, which HTTP says."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
 
 
 def attribute(headers: Mapping[str, str], default_team: str, proxy_user: tuple[str, str] = ("", "")) -> Attribution:
     """Return who a call is for.
 
-    `headers` have lower-case names; besides X-ModelTrack-*, only `x-claude-code-session-id` is read. `proxy_user` is
-    the user name and password of the HTTPS_PROXY URL, which stand in for team and app.
+    `headers` are those of `own_headers`. `proxy_user` is the user name and password of the HTTPS_PROXY URL, which stand
+    in for team and app.
     """
-    values = {field: clean(headers[name]) for name, field in _HEADERS.items() if name in headers}
-    if not values.get("session_id") and (session := headers.get("x-claude-code-session-id")):
-        values["session_id"] = clean(session)
+    values = {field: headers[name] for name, field in _HEADERS.items() if name in headers}
+    if session := headers.get(_CLAUDE_CODES_SESSION):
+        values.setdefault("session_id", session)
     values["team"] = values.get("team") or proxy_user[0] or default_team
     values["app"] = values.get("app") or proxy_user[1]
     return Attribution(**values)
@@ -48,11 +75,14 @@ def headers_of(who: Attribution) -> dict[str, str]:
 
 
 def clean(value: str) -> str:
-    """Trim a value, remove control characters, replace halves of surrogate pairs, and cut it at 256 characters."""
-    if not (value.isascii() and value.isprintable()):
-        value = _CONTROL.sub("", value.encode(errors="replace").decode())
-    text = value.strip()
-    return text[:_LONGEST].strip()
+    """Trim a value, remove control characters, replace halves of surrogate pairs, and cut it at 256 characters.
+
+    Return "" for one of which nothing can be seen.
+    """
+    if value.isascii() and value.isprintable():
+        return value.strip()[:LONGEST].strip()
+    text = _CONTROL.sub("", value.encode(errors="replace").decode()).strip()[:LONGEST].strip()
+    return text if compared(text) else ""
 
 
 def is_yes(value: str | None) -> bool:

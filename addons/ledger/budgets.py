@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from addons.ledger.money import NANOS_PER_USD, format_usd, to_nanos
+from addons.ledger.names import accounts_of, compared
 
 
 def _number(value: Any) -> Any:
@@ -23,6 +24,12 @@ def _some_nanos(value: Decimal) -> Decimal:
     return value
 
 
+def _visible(value: str) -> str:
+    if value and not compared(value):
+        raise ValueError("must have a character that can be seen")
+    return value
+
+
 Usd = Annotated[
     Decimal, BeforeValidator(_number), Field(gt=0, le=10**9, allow_inf_nan=False), AfterValidator(_some_nanos)
 ]
@@ -32,7 +39,7 @@ Name = Annotated[str, Field(max_length=256, pattern=r"^[^\x00-\x1f\x7f]*$")]
 class Budget(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
-    team: Name = Field(min_length=1)
+    team: Annotated[Name, AfterValidator(_visible)] = Field(min_length=1)
     app: Name = ""
     """Where it is empty, the budget covers all apps of the team, and calls without an app."""
     monthly_limit: Usd
@@ -41,6 +48,11 @@ class Budget(BaseModel):
     @cached_property
     def limit_nanos(self) -> int:
         return to_nanos(self.monthly_limit)
+
+    @cached_property
+    def account(self) -> tuple[str, str]:
+        """Return team and app in the form in which names are compared."""
+        return compared(self.team), compared(self.app)
 
 
 class BudgetsFile(BaseModel):
@@ -54,18 +66,18 @@ class BudgetsFile(BaseModel):
     def _are_unique(self) -> "BudgetsFile":
         seen: set[tuple[str, str]] = set()
         for budget in self.budgets:
-            if (budget.team, budget.app) in seen:
+            if budget.account in seen:
                 raise ValueError(f"two budgets are for team {budget.team!r} and app {budget.app!r}")
-            seen.add((budget.team, budget.app))
+            seen.add(budget.account)
         return self
 
     @cached_property
     def by_account(self) -> Mapping[tuple[str, str], Budget]:
-        return {(budget.team, budget.app): budget for budget in self.budgets}
+        return {budget.account: budget for budget in self.budgets}
 
     def covering(self, team: str, app: str) -> list[Budget]:
         """Return the budgets that a call of this team and app must keep: the team's, and the app's."""
-        found = self.by_account.get((team, "")), self.by_account.get((team, app)) if app else None
+        found = (self.by_account.get(account) for account in accounts_of(team, app))
         return [budget for budget in found if budget]
 
 

@@ -17,6 +17,7 @@ from typing import Any
 from addons.ledger.budgets import Budget, BudgetsFile, Standing
 from addons.ledger.log_reader import event_time, is_call, text
 from addons.ledger.money import logged_nanos
+from addons.ledger.names import Account, accounts_of
 
 logger = logging.getLogger(__name__)
 
@@ -29,19 +30,12 @@ _MONTHS_KEPT = 3
 
 WARN_PERCENT = 80
 
-Account = tuple[str, str]
-"""Team and app; the app is "" for the whole team."""
-
 Month = tuple[int, int]
 
 
 def month_of(moment: datetime) -> Month:
     moment = moment.astimezone(UTC)
     return moment.year, moment.month
-
-
-def accounts_of(team: str, app: str) -> tuple[Account, ...]:
-    return ((team, ""), (team, app)) if app else ((team, ""),)
 
 
 class Spend:
@@ -125,7 +119,7 @@ class Ledger:
     def _standings(self, budgets: list[Budget]) -> list[Standing]:
         self._expire()
         month = self._current_month() if budgets else (0, 0)
-        accounts = ((budget, (budget.team, budget.app)) for budget in budgets)
+        accounts = ((budget, budget.account) for budget in budgets)
         return [Standing(b, self._spend.of(account, month), self._reserved.get(account, 0)) for b, account in accounts]
 
     def is_blocking(self, team: str, app: str) -> bool:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from addons.ledger.budgets import BudgetsFile
 from addons.ledger.money import format_usd
+from addons.ledger.names import Account, compared
 from addons.ledger.spend import WARN_PERCENT
 from modeltrack_api.amounts import about
 from modeltrack_api.slack.messages import short
@@ -105,7 +106,7 @@ def budget_alerts(db: sqlite3.Connection, every: Iterable[Limit], now: datetime)
             end = next_month(start) if span == "monthly" else start + timedelta(days=1)
             spent = _spent(db, Window(micros(start), micros(end)))
             for limit in of_span:
-                yield from _reached(limit, spent[limit.team, limit.app_id], start, end)
+                yield from _reached(limit, spent[compared(limit.team), compared(limit.app_id)], start, end)
 
 
 class Spent(NamedTuple):
@@ -123,11 +124,11 @@ class Spent(NamedTuple):
         return f"; {calls} not in it for want of a price" if self.unpriced else ""
 
 
-def _spent(db: sqlite3.Connection, window: Window) -> defaultdict[tuple[str, str], Spent]:
+def _spent(db: sqlite3.Connection, window: Window) -> defaultdict[Account, Spent]:
     """Return what was spent by team and app, where "" stands for any."""
-    spent: defaultdict[tuple[str, str], Spent] = defaultdict(Spent)
+    spent: defaultdict[Account, Spent] = defaultdict(Spent)
     for row in totals(db, window, by=("team", "app_id"), measures=COST):
-        team, app_id = row["team"], row["app_id"]
+        team, app_id = compared(row["team"]), compared(row["app_id"])
         for account in {("", ""), (team, ""), ("", app_id), (team, app_id)}:
             spent[account] = spent[account].plus(row)
     return spent

@@ -4,8 +4,6 @@ import errno
 import fcntl
 import logging
 import os
-import queue
-import signal
 import sys
 import threading
 from datetime import UTC, datetime, timedelta
@@ -23,6 +21,7 @@ from modeltrack_api.collector.runner import Runner
 from modeltrack_api.collector.settings import CollectorSettings, from_environment
 from modeltrack_api.collector.source import Source, SourceError
 from modeltrack_api.collector.teams import Teams
+from modeltrack_api.stopping import hold_signals, wait_for_signal
 
 logger = logging.getLogger("modeltrack_api.collector")
 
@@ -93,19 +92,9 @@ def start(settings: CollectorSettings) -> Runner:
     return runner
 
 
-def run(runner: Runner, stop: threading.Event, ended: "queue.SimpleQueue[int]") -> None:
-    try:
-        runner.run(stop)
-    finally:
-        ended.put(0)
-
-
 def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    # Not a threading.Event: the signal may interrupt the main thread while that holds the lock of the Event.
-    asked: queue.SimpleQueue[int] = queue.SimpleQueue()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda number, _: asked.put(number))
+    hold_signals()
     try:
         settings = from_environment(os.environ)
         logging.getLogger().setLevel(_LEVELS[settings.log_level])
@@ -116,9 +105,9 @@ def main() -> int:
         return 1
     # A thread, so that a source that has not answered yet does not delay the end. Nothing of its window is written yet.
     stop = threading.Event()
-    thread = threading.Thread(target=run, args=(runner, stop, asked), name="collector", daemon=True)
+    thread = threading.Thread(target=runner.run, args=(stop,), name="collector", daemon=True)
     thread.start()
-    asked.get()
+    wait_for_signal(thread.is_alive)
     stop.set()
     thread.join(_GRACE_SECONDS)
     if not thread.is_alive():

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from addons.ledger.budgets import Budget
-from addons.ledger.spend import accounts_of
+from addons.ledger.names import Account, accounts_of
 from modeltrack_api.amounts import percent, usd
 from modeltrack_api.queries.common import added, left_out, spent_nanos
 from modeltrack_api.store.measures import COST
@@ -32,13 +32,12 @@ def budgets(ask: Ask) -> list[dict[str, Any]]:
     """
     first = month_start(ask.now)
     month = Window(micros(first), micros(next_month(first)))
-    found: defaultdict[tuple[str, str], list[Row]] = defaultdict(list)
+    found: defaultdict[Account, list[Row]] = defaultdict(list)
     for row in totals(ask.db, month, by=("team", "app_id"), measures=COST, bucket=DAY):
         for account in accounts_of(row["team"], row["app_id"]):
             found[account].append(row)
     return [
-        _standing(budget, found.get((budget.team, budget.app), ()), month, ask.now)
-        for budget in ask.app.budgets.value.budgets
+        _standing(budget, found.get(budget.account, ()), month, ask.now) for budget in ask.app.budgets.value.budgets
     ]
 
 

@@ -54,6 +54,8 @@ BAD_VALUES = [
     ("PROXY_PORT", "65536"),
     ("LOG_LEVEL", "loud"),
     ("DATA_DIR", "a\0b"),
+    ("CALLERS", "nobody"),
+    ("TEAMS", "a\nb"),
     ("ANTHROPIC_BASE_URL", "api.anthropic.com"),
     ("ANTHROPIC_BASE_URL", "https://host:99999"),
     ("OPENAI_BASE_URL", "ftp://host"),

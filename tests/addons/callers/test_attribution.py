@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from addons.callers.attribution import Attribution, attribute, clean, is_yes
+from addons.callers.attribution import Attribution, attribute, clean, is_yes, own_headers
 
 ALL = {
     "x-modeltrack-team": "t",
@@ -21,7 +21,36 @@ def test_each_header_gives_its_field() -> None:
 
 def test_what_is_missing_is_empty_but_for_the_default_team() -> None:
     assert attribute({}, "default") == Attribution(team="default")
-    assert attribute({"x-modeltrack-team": " \t "}, "default") == Attribution(team="default")
+    assert attribute(own_headers([(b"X-ModelTrack-Team", b" \t ")]), "default") == Attribution(team="default")
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([b"t"], "t"),
+        ([b"", b"t"], "t"),
+        ([b" ", "\u200b".encode(), b"t"], "t"),
+        ([b"t", b""], "t"),
+        ([b"Team", b"team"], "Team"),
+        (["té".encode(), "te\u0301".encode()], "té"),
+        (["té".encode("latin-1")], "té"),
+        ([b""], None),
+        (["\u200b\u2060".encode()], None),
+    ],
+)
+def test_the_first_header_that_is_not_empty_counts(values: list[bytes], expected: str | None) -> None:
+    assert own_headers([(b"x-ModelTrack-team", value) for value in values]).get("x-modeltrack-team") == expected
+
+
+@pytest.mark.parametrize("name", ["x-modeltrack-team", "x-modeltrack-no-cache", "x-claude-code-session-id", "x-keep"])
+def test_two_headers_that_differ_are_named_and_not_quoted(name: str) -> None:
+    with pytest.raises(ValueError, match=f"^the header {name} comes twice, with two different values$"):
+        own_headers([(name.encode(), b"one"), (b"x-modeltrack-app", b"a"), (name.upper().encode(), b"two")], "x-keep")
+
+
+def test_other_headers_are_not_read() -> None:
+    fields = [(b"x-modeltrack-other", b"1"), (b"x-modeltrack-other", b"2"), (b"authorization", b"Bearer x")]
+    assert own_headers(fields) == {}
 
 
 def test_claude_codes_session_stands_in_for_ours() -> None:

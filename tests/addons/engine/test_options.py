@@ -1,13 +1,12 @@
 """The list of mitmproxy's options beside the mitmproxy that is installed, and beside the page that documents it."""
 
-import asyncio
+import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
-from mitmproxy import options
-from mitmproxy.tools.console.master import ConsoleMaster
-from mitmproxy.tools.dump import DumpMaster
-from mitmproxy.tools.web.master import WebMaster
 
 from addons.engine.options import HANDLED, HARMLESS, REFUSED, problem
 from tests.documents import names, rows, section
@@ -16,15 +15,15 @@ LISTED = [*REFUSED, *HANDLED, *" ".join(HARMLESS.values()).split()]
 PAGE = "mitmproxy-options.md"
 
 
-async def declared(master: Any) -> set[str]:
-    found = options.Options()
-    master(found)
-    return set(found.keys())
+@pytest.mark.parametrize("program", ["mitmdump", "mitmweb", "mitmproxy"])
+def test_every_option_of_mitmproxys_programs_is_listed(program: str) -> None:
+    path = Path(sys.executable).with_name(program)
+    printed = subprocess.run([path, "--options"], capture_output=True, text=True, check=True, timeout=60).stdout
+    found = set(re.findall(r"^(\w+):", printed, re.MULTILINE))
+    assert "stream_large_bodies" in found and found - set(LISTED) == set()
 
 
-def test_every_option_of_mitmproxys_three_programs_is_listed_once() -> None:
-    found = set().union(*(asyncio.run(declared(each)) for each in (DumpMaster, WebMaster, ConsoleMaster)))
-    assert found - set(LISTED) == set()
+def test_no_option_is_listed_twice() -> None:
     assert sorted(LISTED) == sorted(set(LISTED))
 
 

@@ -55,6 +55,18 @@ def test_two_budgets_for_the_same_are_refused() -> None:
         parse(TEAM, TEAM)
 
 
+@pytest.mark.parametrize("name", ["T", "\uff54", "t\u200b", " t "], ids=ascii)
+def test_another_spelling_of_a_team_or_app_is_the_same_one(name: str) -> None:
+    assert [b.app for b in parse(TEAM, APP).covering(name, "A")] == ["", "a"]
+    with pytest.raises(ValueError, match="two budgets are for team "):
+        parse(TEAM, TEAM | {"team": name})
+
+
+def test_a_name_of_which_nothing_can_be_seen_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^budgets\.0\.team: must have a character that can be seen"):
+        parse(TEAM | {"team": "\u200b"})
+
+
 def standing(spent: int) -> Standing:
     return Standing(parse(TEAM).budgets[0], spent, 0)
 

@@ -35,6 +35,16 @@ class TestBudgets:
         }
         assert (app["app"], app["action"], app["spend"]) == ("chat", "warn", 60)
 
+    def test_other_spellings_of_the_names_are_counted_with_the_budget(self, database: Database) -> None:
+        ask = database(
+            *calls(
+                ("2026-04-01", 60 * USD, {"team": "Product", "app_id": "Chat"}),
+                ("2026-04-02", 40 * USD, {"team": "pro\u200bduct", "app_id": "chat"}),
+            ),
+            budgets=[TEAM_BUDGET, TEAM_BUDGET | {"app": "chat"}],
+        )
+        assert [budget["spend"] for budget in ask("budgets")] == [100, 100]
+
     @pytest.mark.parametrize(
         ("spent", "now", "projected", "exhausted_on"),
         [
