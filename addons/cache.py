@@ -195,4 +195,5 @@ class ResponseCache:
 def _key(flow: http.HTTPFlow, call: LLMCall) -> bytes | None:
     data = flow.request.data  # the raw values, since the request's properties convert them on each access
     url = f"{data.scheme.decode()}://{data.host}:{data.port}{data.path.decode('utf-8', 'surrogateescape')}"
-    return cache_key(call.provider.name, url, call.body, key_headers(data.headers.fields), call.wire.filing)
+    headers = key_headers(data.headers.fields)
+    return cache_key(call.provider.name, url, call.body, call.colons, headers, call.wire.filing)

@@ -13,7 +13,7 @@ from addons.flow.measure import has_failed
 from addons.flow.replays import begin_again, is_replay, keep_record, record_of, was_sent
 from addons.flow.replies import refuse
 from addons.flow.upstream import aim, send_to
-from addons.llm.cache_key import SIGV4
+from addons.llm.cache_key import SIGV4, colons_in
 from addons.llm.call import CallState, LLMCall, UntrackedCall
 from addons.llm.denial import Denial, invalid, too_large
 from addons.llm.hosts import Host, below, is_own, own_path, tracked_on, untracked_on
@@ -250,3 +250,4 @@ def _read_body(flow: http.HTTPFlow, call: LLMCall, limit: int) -> None:
     elif is_compressed:
         call.fixed = "compressed_body"
     call.ask(parse_object(content))
+    call.colons = colons_in(content, call.body)

@@ -206,7 +206,7 @@ def from_environment(environ: Mapping[str, str]) -> dict[str, Raw]:
     for option, info in (SETTINGS | MITMPROXY_SETTINGS).items():
         if text := environ.get(info.env, "").strip():
             value = _parsed(info.env, info, text)
-            values[option] = value if isinstance(value, int) else str(value)
+            values[option] = value if isinstance(value, int) else text if isinstance(value, tuple) else str(value)
     return values
 
 

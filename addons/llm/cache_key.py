@@ -1,23 +1,36 @@
 """Compute the cache key of a request: two requests with the same key can be given the same answer."""
 
 import hashlib
-import re
 from collections.abc import Collection, Iterable, Mapping
-from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 import orjson
 
 # These name something that the provider keeps and continues, so the same request gets another answer each time.
 _STATE = frozenset({"conversation", "container"})
-# These headers change the form of an answer.
-_FORM = frozenset({"anthropic-version", "anthropic-beta", "openai-organization", "openai-project", "openai-beta"})
-# The caller's credential is part of the key, so that nobody gets an answer that somebody else's key paid for. It is in
-# Authorization, x-api-key or api-key, or in what a gateway behind a base URL wants, such as cf-aig-authorization or a
-# cookie.
-_CREDENTIAL = re.compile(r"auth|key|token|secret|cookie|credential")
-# Differs in each request, though its name matches the pattern above.
-_NEVER_TWICE = frozenset({"idempotency-key"})
+
+# Every header is part of the key but these, which are known not to shape an answer: credentials, tenants, guardrails
+# and policies of gateways have any name. Nobody is given an answer that somebody else's key paid for.
+_HARMLESS = frozenset(
+    # lengths, encodings and connections
+    b"accept-encoding connection content-encoding content-length date expect host keep-alive te trailer"
+    b" transfer-encoding upgrade-insecure-requests"
+    # the way that the request took
+    b" forwarded via x-forwarded-for x-forwarded-host x-forwarded-port x-forwarded-proto x-real-ip"
+    # who wrote the client
+    b" user-agent x-app x-goog-api-client x-amz-user-agent"
+    # what differs in each request, or traces it
+    b" amz-sdk-invocation-id amz-sdk-request b3 baggage idempotency-key request-id sentry-trace traceparent tracestate"
+    b" uber-trace-id x-amz-date x-amzn-trace-id x-client-request-id x-cloud-trace-context x-correlation-id x-request-id"
+    b" x-trace-id"
+    # who uses the client: ModelTrack's own attribution
+    b" x-claude-code-agent-id x-claude-code-parent-agent-id x-claude-code-session-id".split()
+)
+_HARMLESS_BEGINNINGS = (b"x-b3-", b"x-datadog-", b"x-modeltrack-", b"x-stainless-")
+
+_LARGE = 2.0**63
+"""Whole numbers from here on are read as floats, which many of them share."""
 
 SIGV4 = "AWS4-HMAC-SHA256 "
 
@@ -31,29 +44,68 @@ def credential(authorization: str) -> str:
 
 def key_headers(fields: Iterable[tuple[bytes, bytes]]) -> list[tuple[str, str]]:
     """Return the headers that are part of the key, sorted by lower-case name; headers of one name keep their order."""
-    found = ((name, value) for raw, value in fields if (name := _key_name(raw)))
-    return sorted(((name, credential(value.decode("latin-1"))) for name, value in found), key=lambda item: item[0])
+    lower = ((name.lower(), value) for name, value in fields)
+    found = [
+        (name.decode("latin-1"), credential(value.decode("latin-1")))
+        for name, value in lower
+        if name not in _HARMLESS and not name.startswith(_HARMLESS_BEGINNINGS)
+    ]
+    return sorted(found, key=itemgetter(0))
 
 
-@lru_cache(maxsize=1024)
-def _key_name(raw: bytes) -> str:
-    """Return the header's name in lower case, or "" where the header is not part of the key."""
-    name = raw.decode("latin-1").lower()
-    return name if name in _FORM or (name not in _NEVER_TWICE and _CREDENTIAL.search(name)) else ""
+def colons_in(text: bytes, body: Mapping[str, Any]) -> int:
+    """Return how many colons a body's JSON text has, but for those of its model's name; -1 if an escape may hide some.
+
+    `cache_key` compares them with those of the parsed body, which lacks a member that comes twice.
+    """
+    return -1 if b"\\u003" in text else text.count(b":") - _in_model(body)
 
 
 def cache_key(
-    provider: str, url: str, body: Mapping[str, Any], headers: list[tuple[str, str]], filing: Collection[str]
+    provider: str,
+    url: str,
+    body: Mapping[str, Any],
+    colons: int,
+    headers: list[tuple[str, str]],
+    filing: Collection[str],
 ) -> bytes | None:
     """Return the SHA-256 of the upstream URL, the canonical body without its `filing` fields, and `key_headers`.
 
-    Return None for a body that has no canonical form, and for one whose answer depends on what the provider keeps.
+    `colons` is what `colons_in` has returned. Return None for a body that has no canonical form, such as one with a
+    member that comes twice or a number that is not read exactly, and for one whose answer depends on what the provider
+    keeps.
     """
     if not _STATE.isdisjoint(name for name, value in body.items() if value):
         return None
     asked = {name: value for name, value in body.items() if name not in filing and name != "stream"}
+    others = {name: value for name, value in body.items() if name not in asked}
     try:
-        canonical = orjson.dumps([provider, url, asked, headers], option=orjson.OPT_SORT_KEYS)
+        canonical = orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)
+        if canonical.count(b":") + orjson.dumps(others).count(b":") - _in_model(body) != colons or _is_inexact(asked):
+            return None
+        told = orjson.dumps([provider, url, headers])
     except (TypeError, RecursionError):  # an integer of more than 64 bits, or nesting that is too deep
         return None
-    return hashlib.sha256(canonical).digest()
+    digest = hashlib.sha256(told)
+    digest.update(canonical)
+    return digest.digest()
+
+
+def _in_model(body: Mapping[str, Any]) -> int:
+    """Return the colons in the model's name, which a model rule may have changed."""
+    model = body.get("model")
+    return model.count(":") if isinstance(model, str) else 0
+
+
+def _is_inexact(value: object) -> bool:
+    """Tell whether a number may stand for several: the seeds 2**64 + 1 and 2**64 + 2 are read as the same."""
+    left = [value]
+    while left:
+        item = left.pop()
+        if isinstance(item, dict):
+            left.extend(item.values())
+        elif isinstance(item, list):
+            left.extend(item)
+        elif type(item) is float and abs(item) >= _LARGE:
+            return True
+    return False

@@ -32,7 +32,7 @@ def ask(proxy: Proxy, body: Any, *, key: str = KEY, **headers: str) -> requests.
 def test_an_identical_request_is_answered_from_the_cache_for_nothing(proxy: Proxy, fake: FakeProvider) -> None:
     body = BODY | {"system": "identical"}
     first = ask(proxy, body)
-    second = ask(proxy, body, **{"X-ModelTrack-Team": "cached", "X-Fake": "output_tokens=7"})
+    second = ask(proxy, body, **{"X-ModelTrack-Team": "cached", "X-Request-Id": "another"})
     assert len(fake.requests) == 1
     assert first.headers["X-ModelTrack-Cache"] == "MISS"
     assert second.headers["X-ModelTrack-Cache"] == "HIT"
@@ -55,10 +55,43 @@ def test_key_order_and_white_space_do_not_matter(proxy: Proxy) -> None:
 def test_an_answer_that_came_compressed_is_served_readable(proxy: Proxy) -> None:
     body = BODY | {"system": "compressed"}
     first = ask(proxy, body, **{"X-Fake": "gzip=1"})
-    second = ask(proxy, body)
+    second = ask(proxy, body, **{"X-Fake": "gzip=1"})
     assert second.headers["X-ModelTrack-Cache"] == "HIT"
     assert first.headers["Content-Encoding"] == "gzip" and "Content-Encoding" not in second.headers
     assert first.json() == second.json()
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X-Amzn-Bedrock-GuardrailIdentifier": "g"},
+        {"x-policy-id": "p"},
+        {"x-tenant-id": "t"},
+        {"X-Forwarded-User": "u"},
+        {"Accept-Language": "de"},
+    ],
+    ids=str,
+)
+def test_a_header_that_may_shape_the_answer_is_not_passed_over(proxy: Proxy, headers: dict[str, str]) -> None:
+    body = BODY | {"system": f"guarded {headers}"}
+    ask(proxy, body)
+    answers = [ask(proxy, body, **headers), ask(proxy, body, **headers)]
+    assert [answer.headers["X-ModelTrack-Cache"] for answer in answers] == ["MISS", "HIT"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ('"seed": 18446744073709551617', '"seed": 18446744073709551618'),
+        ('"seed": 1, "seed": 2', '"seed": 2'),
+        ('"seed": 2, "seed": 1', '"seed": 2, "seed": 3'),
+    ],
+)
+def test_bodies_that_only_look_alike_when_they_are_parsed_are_different(proxy: Proxy, one: str, other: str) -> None:
+    for member in (one, other):
+        body = json.dumps(BODY | {"system": one})[:-1] + f", {member}}}"
+        answer = send(proxy.url + ANTHROPIC, body.encode())
+        assert answer.headers.get("X-ModelTrack-Cache") != "HIT"
 
 
 @pytest.mark.parametrize(
@@ -121,13 +154,15 @@ def test_identical_requests_in_flight_are_made_once(proxy: Proxy, fake: FakeProv
     body, before = BODY | {"system": f"coalesced {fails}"}, proxy.get("/cache/stats")
     statuses: list[str | int] = []
 
-    def ask_for_it(**headers: str) -> None:
-        answer = send(proxy.url + ANTHROPIC, body, **headers)
+    def ask_for_it() -> None:
+        answer = send(proxy.url + ANTHROPIC, body)
         statuses.append(answer.headers["X-ModelTrack-Cache"] if answer.ok else answer.status_code)
 
-    first = threading.Thread(target=ask_for_it, kwargs={"X-Fake": "hold=1" + (",status=500" if fails else "")})
+    usual, fake.defaults = fake.defaults, fake.defaults.told("hold=1" + (",status=500" if fails else ""))
+    first = threading.Thread(target=ask_for_it)
     first.start()
     assert fake.waiting.wait(60)
+    fake.defaults = usual
     others = [threading.Thread(target=ask_for_it) for _ in range(3)]
     for thread in others:
         thread.start()
