@@ -77,7 +77,7 @@ def send_raw(proxy: Proxy, request: bytes) -> bytes:
 def test_headers_keep_their_order_spelling_repetitions_and_bytes(proxy: Proxy, fake: FakeProvider) -> None:
     head = (
         b"POST /v1/messages?beta=true&x=%%2F HTTP/1.1\r\nHost: gateway\r\nanthropic-beta: a\r\n"
-        b"X-modelTRACK-Team: one\r\nX-ModelTrack-Team: two\r\nAnthropic-BETA: b\r\nX-Odd: caf\xe9 \xe2\x82\xac\r\n"
+        b"X-modelTRACK-Team: one\r\nX-ModelTrack-Team: ONE\r\nAnthropic-BETA: b\r\nX-Odd: caf\xe9 \xe2\x82\xac\r\n"
         b"Proxy-Connection: keep-alive\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
     )
     assert send_raw(proxy, head % len(BODY) + BODY).startswith(b"HTTP/1.1 200 ")
