@@ -14,9 +14,10 @@ from addons.core import Core
 from addons.flow.attached import call_of, open_call
 from addons.flow.finish import CLIENT_GONE, finish
 from addons.flow.guard import guarded
-from addons.flow.measure import CLIENT_DISCONNECTED, PROXY_STOPPED, REQUEST_TOO_LARGE, decoded_body, is_accepted
+from addons.flow.measure import decoded_body, is_accepted
 from addons.flow.stream import metered, passes_in_chunks
 from addons.flow.stream_options import StreamOptions
+from addons.flow.wordings import CLIENT_DISCONNECTED, KILLED, PROXY_STOPPED, REQUEST_TOO_LARGE
 from addons.llm.call import CallState, LLMCall
 from addons.llm.parsing.json_edit import insert_member, replace_member
 
@@ -111,7 +112,7 @@ def _give_up(flows: list[http.HTTPFlow]) -> None:
 
 def _status(flow: http.HTTPFlow, call: LLMCall) -> int:
     """Return the status that the client got, or would have got."""
-    if call.error in (CLIENT_DISCONNECTED, PROXY_STOPPED):
+    if call.error in (CLIENT_DISCONNECTED, KILLED, PROXY_STOPPED):
         return CLIENT_GONE
     if flow.response is None and call.error == REQUEST_TOO_LARGE:
         return 413

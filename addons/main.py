@@ -14,8 +14,10 @@ from addons.core import Core  # noqa: E402
 from addons.cost_logger import CostLogger  # noqa: E402
 from addons.engine.fixes.absent_clients import AbsentClients  # noqa: E402
 from addons.engine.fixes.chunks import Chunks  # noqa: E402
+from addons.engine.fixes.heads import Heads  # noqa: E402
 from addons.engine.fixes.json_errors import JsonErrors  # noqa: E402
 from addons.engine.fixes.script_errors import ScriptErrors  # noqa: E402
+from addons.engine.fixes.upstreams import Upstreams  # noqa: E402
 from addons.engine.fixes.websocket_layer import WebSocketLayer  # noqa: E402
 from addons.engine.speed.dispatch import FastDispatch  # noqa: E402
 from addons.flow.admission import Admission  # noqa: E402
@@ -45,7 +47,9 @@ addons = [
     status,
     ScriptErrors(core),
     JsonErrors(core),
+    Heads(core),
     Chunks(core),
+    Upstreams(core),
     WebSocketLayer(core),
     AbsentClients(core),
     Inspector(core, status.all_stats, cache.clear),

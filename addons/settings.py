@@ -128,6 +128,12 @@ class Settings:
         whole(1024, 512 * 2**20),
         "Size of the largest request body, in bytes; a larger one gets 413.",
     )
+    max_head_bytes: int = setting(
+        "MAX_HEAD_BYTES",
+        64 * 2**10,
+        whole(4096, 2**20),
+        "Size of the largest head of a request or of an answer, in bytes; a larger one of a request gets 431.",
+    )
     abandoned_seconds: int = setting(
         "ABANDONED_SECONDS",
         600,

@@ -18,7 +18,7 @@ from addons.flow.attached import socket_of, untracked_call
 from addons.flow.downgrade import apply_rules, learn
 from addons.flow.finish import CLIENT_GONE, finish
 from addons.flow.guard import describe, guarded
-from addons.flow.measure import CLIENT_DISCONNECTED, PROXY_STOPPED, UPSTREAM_DISCONNECTED
+from addons.flow.wordings import CLIENT_DISCONNECTED, PROXY_STOPPED, UPSTREAM_DISCONNECTED
 from addons.llm.call import CallState, LLMCall
 from addons.llm.denial import Denial, invalid, too_large
 from addons.llm.parsing.json_edit import replace_member

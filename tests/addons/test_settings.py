@@ -55,6 +55,7 @@ BAD_VALUES = [
     ("LOG_LEVEL", "loud"),
     ("DATA_DIR", "a\0b"),
     ("CALLERS", "nobody"),
+    ("MAX_HEAD_BYTES", "1"),
     ("TEAMS", "a\nb"),
     ("ANTHROPIC_BASE_URL", "api.anthropic.com"),
     ("ANTHROPIC_BASE_URL", "https://host:99999"),

@@ -14,7 +14,6 @@ CHUNKS = (
 JSON_ERRORS = (
     known("mitmproxy.proxy.layers.http._http1:make_error_response", "03ce75ab62e8e78b"),
     known("mitmproxy.proxy.layers.http._http1:Http1Server.send", "cc218a1337c0f5cf"),
-    known("mitmproxy.proxy.layers.http._http1:Http1Server.read_headers", "3fe0945216bcf7bc"),
     known("mitmproxy.proxy.layers.http._http2:format_error", "26271a67770fbaf1"),
     Function(
         "mitmproxy.proxy.layers.http._http2:Http2Connection._handle_event",
@@ -69,4 +68,17 @@ SCRIPT_ERRORS = (
     known("mitmproxy.addonmanager:AddonManager._configure_all", "4fcee2f24451540f"),
     known("mitmproxy.addonmanager:traverse", "bad3d9f88bdf9269"),
     known("mitmproxy.addonmanager:safecall", "f2052c18340e99b0"),
+)
+HEADS = (
+    known("mitmproxy.proxy.layers.http._http1:Http1Server.read_headers", "3fe0945216bcf7bc"),
+    known("mitmproxy.proxy.layers.http._http1:Http1Client.read_headers", "415454c5fa8b5981"),
+    known("mitmproxy.net.http.http1:read_request_head", "d7a54f7078584448"),
+    known("mitmproxy.net.http.http1:read_response_head", "7f1f014abc5eeac1"),
+    known("mitmproxy.net.http.http1:expected_http_body_size", "bf258f07286cf770"),
+    known("h11._receivebuffer:ReceiveBuffer.maybe_extract_lines", "435e54e6db463e31"),
+)
+UPSTREAMS = (
+    known("mitmproxy.proxy.layers.http:HttpLayer.get_connection", "1aa1c63e3175766c"),
+    known("mitmproxy.proxy.layers.http:HttpLayer.register_connection", "deed6282affc431f"),
+    known("mitmproxy.proxy.server:ConnectionHandler.open_connection", "5e0b3cbaf7a4030a"),
 )
