@@ -223,6 +223,15 @@ PROXY_PORT = Info("PROXY_PORT", 8080, whole(0, 65535), "Port that the proxy list
 LOG_LEVEL = Info("LOG_LEVEL", "info", one_of("debug", "info", "warn", "error"), "How much is logged.")
 MITMPROXY_SETTINGS: dict[str, Info] = {"listen_port": PROXY_PORT, "termlog_verbosity": LOG_LEVEL}
 
+VARIABLES = frozenset(
+    {
+        "AWS_REGION",
+        *(info.env for info in (SETTINGS | MITMPROXY_SETTINGS).values()),
+        *(name for info in SECRETS.values() for name in (info.env, f"{info.env}_FILE")),
+    }
+)
+"""Every environment variable that is read here."""
+
 
 def from_environment(environ: Mapping[str, str]) -> dict[str, Raw]:
     """Return the options that the environment sets, by option name. An empty variable counts as not set.
