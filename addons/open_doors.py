@@ -6,7 +6,7 @@ from typing import Any
 from addons.callers.addresses import is_loopback
 from addons.settings import SECRETS, SETTINGS, Settings
 
-_SAYS: dict[str, dict[Any, str]] = {
+DOORS: dict[str, dict[Any, str]] = {
     "callers": {
         "open": "calls: from everybody, as whom they say",
         "known": "calls: from known teams",
@@ -31,7 +31,7 @@ _SAYS: dict[str, dict[Any, str]] = {
 def open_doors(settings: Settings, addresses: Sequence[tuple[str, int]]) -> str:
     """Return what is open to whom, each part with the setting that changes it."""
     parts = [_listening(addresses)]
-    for name, texts in _SAYS.items():
+    for name, texts in DOORS.items():
         if (value := getattr(settings, name, None)) is None:
             continue
         text = texts.get(value) or texts["set"]
