@@ -12,6 +12,7 @@ from addons.llm.denial import Denial
 from addons.llm.routes import Tracked, resolve
 
 _HEADERS = {name.encode(): name for name in origins.HEADERS}
+_OF_BROWSERS = frozenset(name.encode() for name in origins.OF_BROWSERS)
 
 
 class Doors:
@@ -29,6 +30,8 @@ class Doors:
         What comes through a tunnel is for the provider's own host: a page asked that, and a person has set up the
         browser to use HTTPS_PROXY and to trust its CA. No page can open a tunnel.
         """
+        if _OF_BROWSERS.isdisjoint([name.lower() for name, _ in flow.request.data.headers.fields]):
+            return  # most programs
         if not flow.live or self.core.failure or flow.client_conn.id in self.core.tunnels or is_replay(flow):
             return
         found = _headers_of(flow.request)

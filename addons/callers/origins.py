@@ -33,6 +33,9 @@ HEADERS = frozenset(
 )
 """The headers that are looked at here."""
 
+OF_BROWSERS = frozenset({"origin", "sec-fetch-site", "accept-language"})
+"""The headers of which a browser sends at least one. A request without any is a program's."""
+
 OTHER_ORIGIN = (
     "A web page of another origin made this request. ALLOWED_ORIGINS names the origins whose pages may call, such as"
     " https://app.example.com."

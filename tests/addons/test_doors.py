@@ -154,5 +154,5 @@ def test_a_request_whose_page_cannot_be_told_goes_no_further(doors: Doors, monke
         raise RuntimeError
 
     monkeypatch.setattr("addons.callers.origins.refusal", fail)
-    flow = come(doors)
+    flow = come(doors, Origin=APP)
     assert flow.response and flow.response.status_code == 500 and call_of(flow) is None

@@ -5,7 +5,9 @@ import socket
 import pytest
 
 from addons.callers.origins import (
+    HEADERS,
     NO_ORIGIN,
+    OF_BROWSERS,
     OTHER_HOST,
     OTHER_ORIGIN,
     is_own_host,
@@ -41,6 +43,12 @@ PROGRAMS = {
 @pytest.mark.parametrize("headers", PROGRAMS.values(), ids=PROGRAMS)
 def test_programs_pass(method: str, headers: dict[str, str]) -> None:
     assert refusal(method, headers, ()) == ""
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "OPTIONS"])
+def test_a_request_without_any_header_of_browsers_always_passes(method: str) -> None:
+    everything = {name: "evil.com" for name in HEADERS - OF_BROWSERS}
+    assert refusal(method, everything, ()) == "" and preflight(method, everything, ALLOWED) is None
 
 
 OWN_PAGES = {
