@@ -17,6 +17,11 @@ DOORS: dict[str, dict[Any, str]] = {
         "guard": "calls that cannot be metered: refused under a blocking budget",
         "block": "calls that cannot be metered: refused",
     },
+    "bedrock_sign_for": {
+        "loopback": "the proxy's AWS credentials: for this machine",
+        "all": "the proxy's AWS credentials: for everybody",
+        "none": "the proxy's AWS credentials: for nobody",
+    },
     "status_token": {"": "status pages: for everybody", "set": "status pages: with the token"},
     "allowed_origins": {(): "web pages: only its own origin's", "set": "web pages: also of {value}"},
     "tunnel_other_hosts": {
@@ -25,7 +30,10 @@ DOORS: dict[str, dict[Any, str]] = {
         "none": "tunnels to other hosts: none",
     },
 }
-"""What the line says of a setting, by the field's name and its value; "set" is for any other value."""
+"""What the line says of a setting, by the field's name and its value; "set" is for any other value.
+
+A field that `Settings` does not have is left out.
+"""
 
 
 def open_doors(settings: Settings, addresses: Sequence[tuple[str, int]]) -> str:
