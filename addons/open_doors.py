@@ -42,7 +42,7 @@ def open_doors(settings: Settings, addresses: Sequence[tuple[str, int]]) -> str:
     for name, texts in DOORS.items():
         if (value := getattr(settings, name, None)) is None:
             continue
-        text = texts.get(value) or texts["set"]
+        text = texts.get(value) or texts.get("set", str(value))
         shown = ", ".join(value) if isinstance(value, tuple) else ""
         parts.append(f"{text.format(value=shown)} ({_variable(name)})")
     return "; ".join(parts)
