@@ -12,6 +12,7 @@ from addons.budget import Budgets  # noqa: E402
 from addons.cache import ResponseCache  # noqa: E402
 from addons.core import Core  # noqa: E402
 from addons.cost_logger import CostLogger  # noqa: E402
+from addons.doors import Doors  # noqa: E402
 from addons.engine.fixes.absent_clients import AbsentClients  # noqa: E402
 from addons.engine.fixes.chunks import Chunks  # noqa: E402
 from addons.engine.fixes.heads import Heads  # noqa: E402
@@ -37,6 +38,7 @@ status = StatusPages(core, cache.size)
 addons = [
     Bootstrap(core),
     Tunnels(core),
+    Doors(core),
     Routing(core),
     Budgets(core, admission),
     ModelRules(core),

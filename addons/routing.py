@@ -45,6 +45,8 @@ class Routing:
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         if not flow.live:
             return  # the flow was read from a file (`-r`, mitmweb's "open"), so it costs nothing again
+        if flow.response:
+            return  # Doors has answered it
         if self.core.failure:
             message = f"ModelTrack is not serving: {self.core.failure}"
             refuse(flow, None, Denial(503, "not_configured", message, retry_after=5))

@@ -10,16 +10,27 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
+from addons.callers.bearer import shows_token
 from addons.core import Core
 from addons.flow.attached import status_page
 from addons.flow.guard import guarded
+from addons.flow.headers import header
 from addons.flow.replies import refuse, reply
 from addons.ledger.money import NANOS_PER_USD, to_decimal_text
 from addons.llm.denial import Denial
 
+_FOR_ALL = frozenset({"/healthz", "/readyz"})
+"""The pages that need no token: they say nothing of anybody's calls, and whoever restarts the proxy has none."""
+
+_NEEDS_TOKEN = Denial(401, "authentication_error", "This page needs Authorization: Bearer and the STATUS_TOKEN.")
+
 
 def usd(nanos: int) -> orjson.Fragment:
     return orjson.Fragment(to_decimal_text(nanos))
+
+
+def _authorization(flow: http.HTTPFlow) -> str:
+    return header(flow.request.headers, b"authorization")
 
 
 class StatusPages:
@@ -42,6 +53,10 @@ class StatusPages:
     def request(self, flow: http.HTTPFlow) -> None:
         page = status_page(flow)
         if not page or flow.response:
+            return
+        token = self.core.settings.status_token
+        if token and page.path not in _FOR_ALL and not shows_token(_authorization(flow), token):
+            refuse(flow, None, _NEEDS_TOKEN, headers={"WWW-Authenticate": "Bearer", "Cache-Control": "no-store"})
             return
         if flow.request.method not in ("GET", "HEAD"):
             denial = Denial(405, "method_not_allowed", f"{page.path} takes GET and HEAD.")

@@ -5,7 +5,6 @@ mitmproxy's reverse proxy takes no CONNECT. A connection that begins with one is
 
 import base64
 import binascii
-import ipaddress
 import logging
 
 from mitmproxy import connection, http, tls
@@ -13,6 +12,7 @@ from mitmproxy.proxy import layer, layers
 from mitmproxy.proxy.layers import modes
 from mitmproxy.proxy.layers.http import HTTPMode
 
+from addons.callers.addresses import is_loopback
 from addons.callers.attribution import clean
 from addons.core import Core, Tunnel
 from addons.flow.guard import guarded
@@ -62,7 +62,7 @@ class Tunnels:
 
     def _may_tunnel(self, flow: http.HTTPFlow) -> bool:
         allowed = self.core.settings.tunnel_other_hosts
-        return allowed == "all" or (allowed == "loopback" and _is_loopback(flow.client_conn.peername[0]))
+        return allowed == "all" or (allowed == "loopback" and is_loopback(flow.client_conn.peername[0]))
 
     def client_disconnected(self, client: connection.Client) -> None:
         self.core.tunnels.pop(client.id, None)
@@ -88,12 +88,3 @@ def _credentials(header: str) -> tuple[str, str]:
     except (binascii.Error, UnicodeDecodeError):
         return "", ""
     return clean(team), clean(app)
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        found = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return False
-    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
-    return (mapped or found).is_loopback
