@@ -14,6 +14,7 @@ from addons.core import Core  # noqa: E402
 from addons.cost_logger import CostLogger  # noqa: E402
 from addons.engine.fixes.absent_clients import AbsentClients  # noqa: E402
 from addons.engine.fixes.chunks import Chunks  # noqa: E402
+from addons.engine.fixes.connections import Connections  # noqa: E402
 from addons.engine.fixes.json_errors import JsonErrors  # noqa: E402
 from addons.engine.fixes.script_errors import ScriptErrors  # noqa: E402
 from addons.engine.fixes.websocket_layer import WebSocketLayer  # noqa: E402
@@ -44,6 +45,7 @@ addons = [
     BedrockSigner(core),
     status,
     ScriptErrors(core),
+    Connections(core),
     JsonErrors(core),
     Chunks(core),
     WebSocketLayer(core),

@@ -128,6 +128,13 @@ class Settings:
         whole(1024, 512 * 2**20),
         "Size of the largest request body, in bytes; a larger one gets 413.",
     )
+    max_connections: int = setting(
+        "MAX_CONNECTIONS",
+        10_000,
+        whole(1),
+        "How many clients may be connected at once. At the limit, the connection that is idle for longest is closed for"
+        " a new one. Where the limit of open files is lower, half of that is the most.",
+    )
     abandoned_seconds: int = setting(
         "ABANDONED_SECONDS",
         600,
