@@ -35,7 +35,7 @@ _TOO_SLOW = {
 
 
 class Connections(Fix):
-    name = "connections"
+    name = "client connections"
     relies_on = CLIENT_CONNECTIONS
     replacements = ()
 
