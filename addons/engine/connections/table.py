@@ -11,12 +11,8 @@ from typing import Protocol
 
 from addons.engine.connections.phases import IDLE, Kind, Phase
 
-HEAD_SECONDS = 30.0
-"""Time from the first byte of a head, or of a TLS handshake, to its last one."""
-BODY_SECONDS = 60.0
-"""Time between two pieces of a request's body."""
-
-_SECONDS = {Kind.HEAD: HEAD_SECONDS, Kind.BODY: BODY_SECONDS}
+SECONDS = {Kind.HEAD: 30.0, Kind.BODY: 60.0}
+"""Time from the first byte of a head, or of a TLS handshake, to its last one; and between two pieces of a body."""
 
 
 class Connection(Protocol):
@@ -88,7 +84,7 @@ class Table[C: Connection]:
             if now < entry.deadline:
                 continue
             if entry.connection.is_held:
-                entry.deadline = now + _SECONDS[entry.phase.kind]
+                entry.deadline = now + SECONDS[entry.phase.kind]
             else:
                 entry.deadline = math.inf
                 slow.append((entry.connection, entry.phase))
@@ -100,5 +96,5 @@ class Table[C: Connection]:
         entry.stamp = entry.connection.stamp
         phase = entry.connection.phase()
         if phase.kind is not Kind.HEAD or not phase.goes_on_from(entry.phase):
-            entry.deadline = self._clock() + _SECONDS.get(phase.kind, math.inf)
+            entry.deadline = self._clock() + SECONDS.get(phase.kind, math.inf)
         entry.phase = phase

@@ -18,7 +18,7 @@ from addons.engine.connections.client import ClientConnection
 from addons.engine.connections.files import most_connections, raise_limit
 from addons.engine.connections.phases import Kind
 from addons.engine.connections.seldom import Seldom
-from addons.engine.connections.table import BODY_SECONDS, HEAD_SECONDS, Table
+from addons.engine.connections.table import SECONDS, Table
 from addons.engine.connections.unread import Unread
 from addons.engine.replacing import Fix
 from addons.engine.touchpoints.for_fixes import CLIENT_CONNECTIONS
@@ -29,8 +29,8 @@ _SWEEP_SECONDS = 1.0
 _ROOM = 32
 """Idle connections that are closed at once where the system has no files left."""
 _TOO_SLOW = {
-    Kind.HEAD: f"the head of the request did not arrive within {HEAD_SECONDS:g} seconds",
-    Kind.BODY: f"no part of the request's body arrived for {BODY_SECONDS:g} seconds",
+    Kind.HEAD: "the head of the request did not arrive within %g seconds",
+    Kind.BODY: "no part of the request's body arrived for %g seconds",
 }
 
 
@@ -133,6 +133,6 @@ class Connections(Fix):
         self._timer = None
         for slow, phase in self._table.sweep():
             self._core.connections.too_slow += 1
-            slow.time_out(phase, _TOO_SLOW[phase.kind])
+            slow.time_out(phase, _TOO_SLOW[phase.kind] % SECONDS[phase.kind])
         self._unread.sweep()
         self._sweep_later()
