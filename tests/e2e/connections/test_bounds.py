@@ -11,7 +11,7 @@ import pytest
 from demo.fake_provider.server import FakeProvider
 from tests.e2e.absent.by_hand import Client, Provider
 from tests.e2e.calls import OPENAI, post
-from tests.e2e.conftest import Proxy, until
+from tests.e2e.conftest import ROOT, Proxy, replace, until
 
 START = Callable[..., Proxy]
 SPEED_UPS = pytest.mark.parametrize("fast", ["true", "false"], ids=["speed-ups", "no speed-ups"])
@@ -142,3 +142,16 @@ def test_where_none_is_idle_a_new_one_gets_a_503(make_proxy: START, crowd: Crowd
         each.close()
     until(lambda: post(proxy, "again").status_code == 200)
     assert connections(proxy)["refused"] and "refused 1 connections, since all 5 are in use" in proxy.log
+
+
+def test_connections_are_known_to_a_script_that_is_loaded_again(
+    make_proxy: START, crowd: Crowd, tmp_path: Path
+) -> None:
+    script = tmp_path / "main.py"
+    script.write_text((ROOT / "addons/main.py").read_text())
+    proxy = make_proxy(start=False, PYTHONPATH=str(ROOT))
+    proxy.use("mitmdump", script)
+    crowd.join(proxy.start().ready(), 5, PING[:9])
+    replace(script, script.read_text() + "\n# edited\n")
+    until(lambda: proxy.log.count("Loading script") == 2)
+    assert 5 <= connections(proxy.ready())["now"] < 10
