@@ -27,7 +27,8 @@ class ClientConnection:
 
     @property
     def is_held(self) -> bool:
-        return self._watchdog.blocker > 0
+        """Tell whether a hook waits for something, or nothing is read while somebody else is slow to take what came."""
+        return self._watchdog.blocker > 0 or self._handler._drain_lock.locked()
 
     @property
     def unsent(self) -> int:

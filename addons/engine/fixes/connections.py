@@ -22,6 +22,7 @@ from addons.engine.connections.table import SECONDS, Table
 from addons.engine.connections.unread import Unread
 from addons.engine.replacing import Fix
 from addons.engine.touchpoints.for_fixes import CLIENT_CONNECTIONS
+from addons.flow.guard import describe
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +64,7 @@ class Connections(Fix):
             self._table.add(handler.client.id, ClientConnection(handler, handler.layer.context))
         self._sweep_later()
         counts, wanted = self._core.connections, self._core.settings.max_connections
-        counts.now, counts.most = len(self._table), self._most
+        counts.now, counts.most = self._number, self._most
         if counts.most < wanted:
             logger.info(
                 "%d clients may be connected at once, not MAX_CONNECTIONS=%d: the limit of open files is %d, and each"
@@ -95,21 +96,32 @@ class Connections(Fix):
             return
         new, counts, most = ClientConnection(handler, handler.layer.context), self._core.connections, self._most
         counts.most = most
-        if len(self._table) + len(self._unread) >= most and not self._close_oldest_idle():
+        if not self._has_room(most):
             counts.refused += 1
             self._refused.note(most)
             new.refuse(503, "too many connections are open; try again")
             client.error = "too many connections"  # so mitmproxy closes it
             return
         self._table.add(client.id, new)
-        counts.now = len(self._table)
+        counts.now = self._number
         self._sweep_later()
 
     def client_disconnected(self, client: connection.Client) -> None:
         ended = self._table.remove(client.id)
-        self._core.connections.now = len(self._table)
         if ended:
             self._unread.add(ended)
+        self._core.connections.now = self._number
+
+    @property
+    def _number(self) -> int:
+        return len(self._table) + len(self._unread)
+
+    def _has_room(self, most: int) -> bool:
+        """Return whether there may be one more, if need be by closing idle ones."""
+        while self._number >= most:
+            if not self._close_oldest_idle():
+                return False
+        return True
 
     def _close_oldest_idle(self) -> bool:
         oldest = self._table.take_oldest_idle()
@@ -131,8 +143,12 @@ class Connections(Fix):
 
     def _sweep(self) -> None:
         self._timer = None
-        for slow, phase in self._table.sweep():
-            self._core.connections.too_slow += 1
-            slow.time_out(phase, _TOO_SLOW[phase.kind] % SECONDS[phase.kind])
-        self._unread.sweep()
+        try:
+            for slow, phase in self._table.sweep():
+                self._core.connections.too_slow += 1
+                slow.time_out(phase, _TOO_SLOW[phase.kind] % SECONDS[phase.kind])
+            self._unread.sweep()
+            self._core.connections.now = self._number
+        except Exception as error:
+            logger.error("connections could not be looked over: %s", describe(error))
         self._sweep_later()

@@ -47,6 +47,7 @@ NAMES = {
         Name("mitmproxy.proxy.layers.http._hooks:HttpErrorHook", "(flow)"),
     ),
     "addons/engine/connections/client.py": (
+        Name("mitmproxy.proxy.server:ConnectionHandler._drain_lock"),
         Name("mitmproxy.proxy.layers.http._http1:Http1Connection.response"),
         Name("mitmproxy.proxy.layers.http._http1:make_error_response", "(status_code, message='')"),
         Name("mitmproxy.proxy.layers.tls:TLSLayer.send_data", "(self, data)"),

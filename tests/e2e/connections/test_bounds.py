@@ -43,7 +43,7 @@ def crowd() -> Iterator[Crowd]:
 def with_files(make_proxy: START, files: int, **env: str) -> Proxy:
     """Start a proxy that may open no more than so many files."""
     proxy = make_proxy(start=False, **env)
-    proxy._command = ["sh", "-c", f'ulimit -n {files}; exec "$@"', "sh", *proxy._command]
+    proxy._command = ["sh", "-c", f'ulimit -n {files}; ulimit -Sn {files // 2}; exec "$@"', "sh", *proxy._command]
     return proxy.start().ready()
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.e2e.absent.by_hand import Client
+from tests.e2e.absent.by_hand import Client, Provider
 from tests.e2e.calls import ANTHROPIC, OPENAI, post
 from tests.e2e.conftest import KEY, SCRIPTS, Proxy, until
 
@@ -17,11 +17,15 @@ HEADER = f"Authorization: Bearer {KEY}\r\n".encode()
 POST = b"POST " + ANTHROPIC.encode() + b" HTTP/1.1\r\nHost: x\r\n" + HEADER
 
 
+def impatient(make_proxy: START, **env: str) -> Proxy:
+    proxy = make_proxy(start=False, HEAD_SECONDS="2", BODY_SECONDS="3", UNREAD_SECONDS="3", **env)
+    proxy.use("mitmdump", SCRIPTS / "impatient.py")
+    return proxy.start().ready()
+
+
 @pytest.fixture(scope="module", params=["true", "false"], ids=["speed-ups", "no speed-ups"])
 def proxy(request: pytest.FixtureRequest, make_proxy: START) -> Proxy:
-    made = make_proxy(start=False, HEAD_SECONDS="2", BODY_SECONDS="3", MODELTRACK_FAST_DISPATCH=request.param)
-    made.use("mitmdump", SCRIPTS / "impatient.py")
-    return made.start().ready()
+    return impatient(make_proxy, MODELTRACK_FAST_DISPATCH=request.param)
 
 
 @pytest.fixture
@@ -146,3 +150,17 @@ def test_a_body_that_was_refused_before_its_end_is_not_answered_twice(client: Cl
     client.socket.sendall(POST + b"Content-Length: 999999999\r\n\r\n{")
     found = answers(client.read_all())
     assert [status for status, _ in found] in ([413], [408])
+
+
+def test_a_client_that_does_not_read_the_end_of_its_answer_is_cut(make_proxy: START) -> None:
+    with Provider() as provider:
+        proxy = impatient(make_proxy, OPENAI_BASE_URL=provider.url)
+        until(lambda: proxy.get("/stats")["connections"]["now"] == 1)
+        with contextlib.closing(Client(proxy)) as client:
+            client.ask("deaf", "Connection: close")
+            provider.next().answer({"model": "gpt-4o", "choices": ["x" * 30_000_000]})
+            until(lambda: proxy.events(app_id="deaf"))
+            assert proxy.get("/stats")["connections"]["now"] == 2
+            until(lambda: proxy.get("/stats")["connections"]["now"] == 1)
+            with contextlib.suppress(ConnectionResetError):
+                assert len(client.read_all()) < 30_000_000
