@@ -7,7 +7,7 @@ from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers.http import _http1
 from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
 
-from addons.engine.connections.phases import BUSY, Kind, Phase, open_tls, phase_of
+from addons.engine.connections.phases import Kind, Phase, open_tls, phase_of
 
 
 class ClientConnection:
@@ -39,7 +39,7 @@ class ClientConnection:
         found = phase_of(self._context)
         io = self._handler.transports.get(self._handler.client)
         is_settled = io is not None and io.handler is not None
-        return BUSY if found.kind is Kind.IDLE and (not is_settled or self.unsent) else found
+        return Phase(Kind.SENDING) if found.kind is Kind.IDLE and (not is_settled or self.unsent) else found
 
     def close(self, reason: str) -> None:
         """Have mitmproxy end the connection, as it does after `tcp_timeout`; what is under way on it ends as well."""

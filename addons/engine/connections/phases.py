@@ -24,6 +24,8 @@ class Kind(Enum):
     """The body of a request is expected."""
     BUSY = auto()
     """An answer is under way, or a tunnel or a WebSocket is open."""
+    SENDING = auto()
+    """All has been answered, and the client has not read the end of it yet."""
 
 
 class Phase(NamedTuple):

@@ -14,6 +14,9 @@ from addons.engine.connections.phases import IDLE, Kind, Phase
 SECONDS = {Kind.HEAD: 30.0, Kind.BODY: 60.0}
 """Time from the first byte of a head, or of a TLS handshake, to its last one; and between two pieces of a body."""
 
+_UNNOTICED = (Kind.IDLE, Kind.SENDING)
+"""The phases that one may leave for the other without a change of the stamp."""
+
 
 class Connection(Protocol):
     @property
@@ -62,12 +65,12 @@ class Table[C: Connection]:
         """Remove and return the idle connection on which nothing has passed for longest; None where none is idle."""
         for _ in range(0 if self._none_is_idle else 2 * len(self._entries)):
             name, entry = next(iter(self._entries.items()))
-            is_as_before = entry.stamp == entry.connection.stamp
-            if is_as_before and entry.connection.phase().kind is Kind.IDLE and not entry.connection.is_held:
-                del self._entries[name]
-                return entry.connection
-            if not is_as_before:
+            connection = entry.connection
+            if entry.stamp != connection.stamp:
                 self._note(entry)
+            elif entry.phase.kind in _UNNOTICED and connection.phase().kind is Kind.IDLE and not connection.is_held:
+                del self._entries[name]
+                return connection
             self._entries.move_to_end(name)
         self._none_is_idle = True
         return None
