@@ -82,6 +82,20 @@ class Counts:
     routing_savings_nanos: int = 0
 
 
+@dataclass(slots=True)
+class ConnectionCounts:
+    """Counts of clients' connections, for the status pages."""
+
+    now: int = 0
+    most: int = 0
+    """How many there may be: MAX_CONNECTIONS, or what the limit of open files leaves room for."""
+    idle_closed: int = 0
+    """Idle ones that made room for new ones."""
+    refused: int = 0
+    too_slow: int = 0
+    """Those that were closed since a head or a body did not come in time."""
+
+
 class Tunnel(NamedTuple):
     """Keeps what a CONNECT said, for as long as its connection lasts."""
 
@@ -99,6 +113,7 @@ class Core:
         self.counts = Counts()
         self.known = NOBODY
         """The teams and apps that budgets.json and TEAMS name."""
+        self.connections = ConnectionCounts()
         self.refused_downgrades = RefusedDowngrades()
         self.speeds = Speeds()
         self.started = time.monotonic()

@@ -15,6 +15,7 @@ from addons.cost_logger import CostLogger  # noqa: E402
 from addons.doors import Doors  # noqa: E402
 from addons.engine.fixes.absent_clients import AbsentClients  # noqa: E402
 from addons.engine.fixes.chunks import Chunks  # noqa: E402
+from addons.engine.fixes.connections import Connections  # noqa: E402
 from addons.engine.fixes.heads import Heads  # noqa: E402
 from addons.engine.fixes.json_errors import JsonErrors  # noqa: E402
 from addons.engine.fixes.script_errors import ScriptErrors  # noqa: E402
@@ -48,6 +49,7 @@ addons = [
     BedrockSigner(core),
     status,
     ScriptErrors(core),
+    Connections(core),
     JsonErrors(core),
     Heads(core),
     Chunks(core),

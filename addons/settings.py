@@ -145,6 +145,13 @@ class Settings:
         whole(4096, 2**20),
         "Size of the largest head of a request or of an answer, in bytes; a larger one of a request gets 431.",
     )
+    max_connections: int = setting(
+        "MAX_CONNECTIONS",
+        10_000,
+        whole(1),
+        "How many clients may be connected at once. At the limit, the connection that is idle for longest is closed for"
+        " a new one. Where the limit of open files is lower, half of that is the most.",
+    )
     abandoned_seconds: int = setting(
         "ABANDONED_SECONDS",
         600,

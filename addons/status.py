@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from typing import Any
 
 import orjson
@@ -85,6 +86,7 @@ class StatusPages:
             "unknown_callers": counts.unknown_callers,
             "stream_options_refused": counts.options_refused,
             "in_flight": len(core.live),
+            "connections": asdict(core.connections),
             "abandoned": {"now": counts.abandoned_now, "total": counts.abandoned},
             "reserved_usd": usd(core.ledger.reserved_nanos),
             "uptime_seconds": round(time.monotonic() - core.started, 1),
@@ -144,11 +146,19 @@ class StatusPages:
             "cache_misses": ("Calls that the cache had no answer for.", counts.cache_misses),
             "cache_savings_usd": ("Cost in USD that cache hits saved.", counts.cache_savings_nanos / NANOS_PER_USD),
             "routed_requests": ("Calls given a cheaper model.", counts.routed),
+            "connections_idle_closed": ("Idle connections closed for new ones.", core.connections.idle_closed),
+            "connections_refused": ("Connections refused since all were in use.", core.connections.refused),
+            "connections_too_slow": (
+                "Connections closed since a request did not come in time.",
+                core.connections.too_slow,
+            ),
             "events_lost": ("Cost events that could not be written or kept.", core.log.dropped),
         }
         for name, (text, value) in counters.items():
             yield CounterMetricFamily(f"modeltrack_{name}", text, value)
         gauges = {
+            "connections": ("Connections of clients.", core.connections.now),
+            "connections_most": ("Connections of clients that there may be.", core.connections.most),
             "in_flight_requests": ("Calls being handled.", len(core.live)),
             "abandoned_requests_now": ("Calls whose answer is read on without their client.", counts.abandoned_now),
             "reserved_usd": ("USD reserved for calls being handled.", core.ledger.reserved_nanos / NANOS_PER_USD),

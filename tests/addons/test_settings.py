@@ -69,6 +69,7 @@ BAD_VALUES = [
     ("MODELTRACK_DEFAULT_TEAM", "a\nb"),
     ("UNKNOWN_MODEL_PRICE", "ignore"),
     ("BUDGET_FAILURE_MODE", "ajar"),
+    ("MAX_CONNECTIONS", "0"),
     ("ABANDONED_SECONDS", "-1"),
     ("TUNNEL_OTHER_HOSTS", "some"),
     ("STREAM_USAGE", "never"),

@@ -9,6 +9,7 @@ from addons.engine.checking import Function, Name
 from addons.engine.touchpoints.for_fixes import (
     ABSENT_CLIENTS,
     CHUNKS,
+    CLIENT_CONNECTIONS,
     ERROR_WORDINGS,
     HEADS,
     JSON_ERRORS,
@@ -35,6 +36,7 @@ FUNCTIONS = {
     "addons/engine/fixes/absent_clients.py": ABSENT_CLIENTS,
     "addons/engine/fixes/chunks.py": CHUNKS,
     "addons/engine/fixes/heads.py": HEADS,
+    "addons/engine/fixes/connections.py": CLIENT_CONNECTIONS,
     "addons/engine/fixes/json_errors.py": JSON_ERRORS,
     "addons/engine/fixes/script_errors.py": SCRIPT_ERRORS,
     "addons/engine/fixes/upstreams.py": UPSTREAMS,

@@ -53,6 +53,16 @@ ABSENT_CLIENTS = (
     known("mitmproxy.proxy.server:ConnectionHandler.server_event", "a2b42657ebe8bf6d"),
     known("mitmproxy.proxy.server:ConnectionHandler.close_connection", "c0d10cc05dd65b80"),
 )
+CLIENT_CONNECTIONS = (
+    known("mitmproxy.proxy.server:ConnectionHandler.handle_client", "01f1b7cc991c4711"),
+    known("mitmproxy.proxy.server:ConnectionHandler.server_event", "a2b42657ebe8bf6d"),
+    known("mitmproxy.proxy.server:TimeoutWatchdog.register_activity", "41e033f7debf79d3"),
+    known("mitmproxy.proxy.layer:NextLayer._handle_event", "fe74a435f2970e59"),
+    known("mitmproxy.proxy.layer:NextLayer._ask", "4d8ace76d8488336"),
+    known("mitmproxy.proxy.tunnel:TunnelLayer._handle_event", "00676a887c456cec"),
+    known("mitmproxy.proxy.layers.tls:TLSLayer.send_data", "35a29a1b0b0cb184"),
+    known("mitmproxy.proxy.layers.http._http1:Http1Connection.make_pipe", "a3af8fb481541632"),
+)
 ERROR_WORDINGS = (
     known("mitmproxy.proxy.layers.http:HttpStream.check_body_size", "236ca0a7b9fd4f69"),
     known("mitmproxy.proxy.layers.http._http1:Http1Connection.wait", "c99d0494a840a2b6"),

@@ -16,6 +16,7 @@ _CHANGES = {
     "dispatch": (addonmanager.AddonManager, "handle_lifecycle"),
     "errors of scripts": (addonmanager.AddonManager, "trigger_event"),
     "absent clients": (server.ConnectionHandler, "handle_connection"),
+    "client connections": (server.TimeoutWatchdog, "register_activity"),
     "connections": (server.ConnectionHandler, "hook_task"),
 }
 
