@@ -41,7 +41,7 @@ class Tunnels:
         if tunnel := self.core.tunnels.get(context.client.id):
             if not tunnel.hosts:
                 self._look_at_name(nextlayer, tunnel)
-            elif isinstance(nextlayer.layer, layers.TCPLayer):
+            elif nextlayer.layer and not isinstance(nextlayer.layer, _READ):
                 # Nothing passes to an LLM host unread: what is not HTTP is answered as broken HTTP.
                 nextlayer.layer = layers.HttpLayer(context, HTTPMode.transparent)
         elif (
@@ -100,6 +100,9 @@ class Tunnels:
                 data.context.client.sni or "a host",
             )
 
+
+_READ = (layers.ServerTLSLayer, layers.ClientTLSLayer, layers.HttpLayer)
+"""The layers of what is decrypted and read."""
 
 _TLS_HANDSHAKE = b"\x16\x03"
 

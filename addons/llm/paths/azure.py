@@ -1,6 +1,7 @@
 """List the paths of Azure: OpenAI's and Anthropic's on paths of its own, and those of its model inference API.
 
-Source: https://learn.microsoft.com/azure/ai-foundry/openai/reference and …/foundry-models/reference/model-inference-api.
+Sources: https://learn.microsoft.com/azure/ai-foundry/openai/reference and
+https://learn.microsoft.com/rest/api/aifoundry/modelinference.
 """
 
 from addons.llm.paths import anthropic, openai
@@ -15,7 +16,9 @@ POST /openai/deployments/{model}/images/edits
 POST /openai/deployments/{model}/audio/speech
 POST /openai/deployments/{model}/audio/transcriptions
 POST /openai/deployments/{model}/audio/translations
-POST /openai/deployments/{model}/extensions/chat/completions
+POST /openai/chat/completions
+POST /openai/completions
+POST /openai/embeddings
 """
 
 

@@ -40,6 +40,10 @@ POST /model-invocation-job
 """
 
 _UNMETERED = """
+POST /openai/v1/completions
+POST /openai/v1/embeddings
+POST /v1/completions
+POST /v1/embeddings
 POST /async-invoke
 POST /model/{modelId*}/invoke-with-bidirectional-stream
 POST /guardrail/{guardrailIdentifier*}/version/{guardrailVersion}/apply

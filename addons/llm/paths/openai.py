@@ -49,7 +49,6 @@ POST /v1/live/sessions/{session_id}/reject
 POST /v1/agents
 POST /v1/agents/{agent_id}
 POST /v1/agents/automations/{automation_id}/pause
-POST /v1/agents/environments/templates
 POST /v1/agents/environments/templates/{environment_template_id}
 POST /v1/skills
 POST /v1/skills/{skill_id}
@@ -101,6 +100,7 @@ POST /v1/agents/automations/{automation_id}
 POST /v1/agents/automations/{automation_id}/resume
 POST /v1/agents/automations/{automation_id}/invocations
 POST /v1/agents/environments
+POST /v1/agents/environments/templates
 POST /v1/agents/environments/{environment_id}
 POST /v1/agents/environments/{environment_id}/files
 POST /v1/agents/sessions

@@ -4,7 +4,7 @@ These are /openai/v1/…, for API versions with a date /openai/deployments/{mode
 the models of others. Azure takes paths in any letter case.
 
 Sources: https://learn.microsoft.com/azure/ai-foundry/openai/api-version-lifecycle and
-…/foundry-models/reference/model-inference-api.
+https://learn.microsoft.com/rest/api/aifoundry/modelinference.
 """
 
 from urllib.parse import parse_qs, quote, urlencode

@@ -101,7 +101,7 @@ class Provider:
 
     The model is "" where it is not known. Raises NotConfigured.
     """
-    others: PathTable = PathTable()
+    others: PathTable
     """The classes of the paths that are not tracked, without the prefix."""
     takes_stream_options: Callable[[str], bool] = lambda query: True
     """Returns, from the query of a URL, whether a stream may be asked to report its usage."""

@@ -1,8 +1,9 @@
 """Describe Amazon Bedrock, which has two endpoints: Mantle and the runtime API.
 
-Mantle speaks Anthropic's format below /anthropic/v1 and OpenAI's below /v1. The runtime API has formats of its own, which
-are in `bedrock_runtime.py`, and OpenAI's below /openai/v1. Source:
-https://docs.aws.amazon.com/bedrock/latest/userguide/endpoints.html.
+Mantle speaks Anthropic's format below /anthropic/v1 and OpenAI's below /v1. The runtime API has formats of its own,
+which are in `bedrock_runtime.py`, and OpenAI's below /openai/v1.
+
+Source: https://docs.aws.amazon.com/bedrock/latest/userguide/endpoints.html.
 """
 
 from addons.llm.paths.bedrock import PATHS
