@@ -56,8 +56,10 @@ def test_a_providers_host_is_known_and_its_calls_are_tracked(
 @pytest.mark.parametrize(
     "host",
     [
-        "example.com", "anthropic.com", "api.anthropic.com.evil.test", "xapi.openai.com", "api.openai.com.evil.test",
-        "a.b.openai.azure.com", "openai.azure.com", "r.openai.azure.com.evil.test", "r.blob.azure.com", "bedrock.us-east-1.amazonaws.com", "s3.us-east-1.amazonaws.com", "",
+        "example.com", "anthropic.com", "api.anthropic.com.evil.test", "xapi.openai.com",
+        "api.openai.com.evil.test",
+        "a.b.openai.azure.com", "openai.azure.com", "r.openai.azure.com.evil.test", "r.blob.azure.com",
+        "bedrock.us-east-1.amazonaws.com", "s3.us-east-1.amazonaws.com", "",
     ],
 )  # fmt: skip
 def test_other_hosts_are_not(host: str) -> None:
