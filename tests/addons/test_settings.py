@@ -66,6 +66,8 @@ BAD_VALUES = [
     ("AZURE_OPENAI_API_VERSION", "latest"),
     ("MODELTRACK_DEFAULT_TEAM", "a\nb"),
     ("UNKNOWN_MODEL_PRICE", "ignore"),
+    ("UNMETERED", "warn"),
+    ("BEDROCK_SIGN_FOR", "some"),
     ("BUDGET_FAILURE_MODE", "ajar"),
     ("ABANDONED_SECONDS", "-1"),
     ("TUNNEL_OTHER_HOSTS", "some"),
