@@ -12,13 +12,8 @@ from addons.llm.usage import Estimate
 def test_a_request_is_read() -> None:
     body = {"model": "claude-2.1", "prompt": "x" * 400, "max_tokens_to_sample": 50, "stream": True}
     request = TEXT_COMPLETION.request(body, "")
-    assert (request.model, request.stream, request.input_tokens, request.max_output_tokens) == (
-        "claude-2.1",
-        True,
-        100,
-        50,
-    )
-    assert request.user_prompt_tokens == 100
+    assert (request.model, request.stream, request.max_output_tokens) == ("claude-2.1", True, 50)
+    assert request.user_prompt_tokens == 100 <= request.input_tokens
     with pytest.raises(ValueError, match="no model"):
         TEXT_COMPLETION.request({"prompt": ["not", "text"]}, "")
 
