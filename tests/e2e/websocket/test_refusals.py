@@ -160,9 +160,7 @@ def strict(make_proxy: Callable[..., Proxy]) -> Proxy:
     return make_proxy(MAX_REQUEST_BYTES="65536", UNKNOWN_MODEL_PRICE="block")
 
 
-def test_a_socket_that_is_only_passed_on_is_refused_where_a_blocking_budget_covers_it(
-    gate: Proxy, fake: FakeProvider
-) -> None:
+def test_a_socket_that_is_only_passed_on_is_refused_where_a_budget_covers_it(gate: Proxy, fake: FakeProvider) -> None:
     def other(team: str) -> ClientConnection:
         url = gate.url.replace("http", "ws") + "/v1/other/responses"
         return connect(url, additional_headers={"X-ModelTrack-Team": team}, proxy=None)
