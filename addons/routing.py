@@ -183,7 +183,7 @@ class Routing:
     def _untracked(
         self, flow: http.HTTPFlow, provider: Provider, kind: PathClass, tunnel: Tunnel | None = None
     ) -> UntrackedCall | None:
-        """Attach to the flow what it is, or refuse it. One that opens a WebSocket may cost money, whatever its method."""
+        """Attach to the flow what it is, or refuse it. One that opens a WebSocket may cost money, even by a GET."""
         caller = self._caller(flow, tunnel)
         if isinstance(caller, Denial):
             refuse(flow, None, caller)
