@@ -15,7 +15,6 @@ from mitmproxy import connection, http, tls
 from mitmproxy.proxy import layer, layers
 from mitmproxy.proxy.layers import modes
 from mitmproxy.proxy.layers.http import HTTPMode
-from mitmproxy.proxy.layers.tls import parse_client_hello
 
 from addons.callers.attribution import clean
 from addons.core import Core, Tunnel
@@ -37,13 +36,20 @@ class Tunnels:
         refuse(flow, None, Denial(500, "proxy_error", message, retry_after=1))
 
     def next_layer(self, nextlayer: layer.NextLayer) -> None:
+        """Decide what a connection goes on as; for tunnels, mitmproxy would take its first bytes for what they are not.
+
+        A tunnel in which TLS begins goes on as such until its ClientHello tells the host: see `tls_clienthello`.
+        """
         context = nextlayer.context
         if tunnel := self.core.tunnels.get(context.client.id):
-            if not tunnel.hosts:
-                self._look_at_name(nextlayer, tunnel)
-            elif nextlayer.layer and not isinstance(nextlayer.layer, _READ):
-                # Nothing passes to an LLM host unread: what is not HTTP is answered as broken HTTP.
+            is_decrypted = any(isinstance(each, layers.ClientTLSLayer) for each in context.layers)
+            if not is_decrypted and nextlayer.data_client().startswith(_TLS_HANDSHAKE):
+                nextlayer.layer = layers.ServerTLSLayer(context)
+                nextlayer.layer.child_layer = layers.ClientTLSLayer(context)
+            elif tunnel.hosts:  # nothing passes to an LLM host unread: what is not HTTP is answered as broken HTTP
                 nextlayer.layer = layers.HttpLayer(context, HTTPMode.transparent)
+            else:
+                nextlayer.layer = layers.TCPLayer(context, ignore=True)
         elif (
             isinstance(context.layers[0], modes.ReverseProxy)
             and len(context.layers) <= 2
@@ -53,20 +59,20 @@ class Tunnels:
             context.server = connection.Server(address=None)
             nextlayer.layer = layers.HttpLayer(context, HTTPMode.regular)
 
-    def _look_at_name(self, nextlayer: layer.NextLayer, tunnel: Tunnel) -> None:
-        """Have the tunnel read if TLS begins in it for an LLM host, or else passed on unread."""
-        context = nextlayer.context
-        if (name := _server_name(nextlayer.data_client())) is None:
-            nextlayer.layer = None  # what has come does not tell yet
+    def tls_clienthello(self, data: tls.ClientHelloData) -> None:
+        """Have a tunnel to another host read if the client asks for an LLM host in it, else passed on unread."""
+        client, server = data.context.client, data.context.server
+        tunnel = self.core.tunnels.get(client.id)
+        if tunnel is None or tunnel.hosts:
             return
-        assert context.server.address
-        if hosts := self._hosts(name, context.server.address[1]):
-            self.core.tunnels[context.client.id] = tunnel._replace(hosts=hosts)
-        elif not isinstance(nextlayer.layer, layers.TCPLayer):
-            nextlayer.layer = layers.TCPLayer(context, ignore=True)
+        name = data.client_hello.sni or ""
+        if hosts := self._hosts(name, server.address[1] if server.address else 443):
+            self.core.tunnels[client.id] = tunnel._replace(hosts=hosts)
+        else:
+            data.ignore_connection = True
 
     def _hosts(self, name: str, port: int) -> tuple[Host, ...]:
-        return provider_hosts(name, port, self.core.settings.endpoints) if name else ()
+        return provider_hosts(name, port, self.core.settings.endpoints)
 
     @guarded
     def http_connect(self, flow: http.HTTPFlow) -> None:
@@ -101,32 +107,8 @@ class Tunnels:
             )
 
 
-_READ = (layers.ServerTLSLayer, layers.ClientTLSLayer, layers.HttpLayer)
-"""The layers of what is decrypted and read."""
-
-_TLS_HANDSHAKE = b"\x16\x03"
-
-
-def _server_name(data: bytes) -> str | None:
-    """Return the name that a client asks for when TLS begins, "" where it asks for none, or where this is not TLS.
-
-    Return None where more has to come.
-    """
-    if not data or (len(data) < len(_TLS_HANDSHAKE) and _TLS_HANDSHAKE.startswith(data)):
-        return None
-    if not data.startswith(_TLS_HANDSHAKE):
-        return ""
-    try:
-        hello = parse_client_hello(data)
-    except ValueError:
-        return ""
-    if hello is None:
-        return None if len(data) < _LONGEST_HELLO else ""
-    return hello.sni or ""
-
-
-_LONGEST_HELLO = 2**17
-"""Bytes of a TLS handshake after which no name is waited for: OpenSSL takes no longer one."""
+_TLS_HANDSHAKE = b"\x16"
+"""The first byte of TLS. More must not be waited for: a client decides how its bytes come in pieces."""
 
 
 def _credentials(header: str) -> tuple[str, str]:
