@@ -6,7 +6,7 @@ from mitmproxy import http
 
 from addons.core import Core
 from addons.flow.admission import Admission
-from addons.flow.attached import asks_for_websocket, call_of, open_call, untracked_call
+from addons.flow.attached import call_of, open_call, untracked_call
 from addons.flow.guard import guarded
 from addons.flow.headers import put
 from addons.flow.replies import refuse
@@ -21,16 +21,15 @@ class Budgets:
 
     def failed(self, flow: http.HTTPFlow) -> None:
         if not flow.response:  # otherwise an answer is on its way, and only the warning header is missing
-            refuse(flow, call_of(flow), self._admission.unchecked())
+            refuse(flow, call_of(flow) or untracked_call(flow), self._admission.unchecked())
 
     @guarded
     def requestheaders(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
-        """Refuse an untracked call if its budget is spent, unless it only reads: a GET that opens no WebSocket."""
-        untracked = untracked_call(flow)
-        only_reads = flow.request.method == "GET" and not asks_for_websocket(flow.request)
-        if not untracked or flow.response or only_reads:
+        """Decide on a request that may cost money and cannot be metered, before its body comes. Others pass."""
+        call = untracked_call(flow)
+        if not call or not call.may_cost or flow.response:
             return None
-        return self._when_ready(lambda: refuse(flow, None, self._admission.check_spent(untracked.team, untracked.app)))
+        return self._when_ready(lambda: refuse(flow, call, self._admission.check_unmetered(call)))
 
     @guarded
     def request(self, flow: http.HTTPFlow) -> Awaitable[None] | None:

@@ -11,12 +11,13 @@ from mitmproxy.flow import Error
 from mitmproxy.proxy.layers.http._hooks import HttpErrorHook
 
 from addons.core import Core
-from addons.flow.attached import call_of, open_call
+from addons.flow.attached import call_of, open_call, untracked_call
 from addons.flow.finish import CLIENT_GONE, finish
 from addons.flow.guard import guarded
 from addons.flow.measure import decoded_body, is_accepted
 from addons.flow.stream import metered, passes_in_chunks
 from addons.flow.stream_options import StreamOptions
+from addons.flow.unmetered import finish_unmetered
 from addons.flow.wordings import CLIENT_DISCONNECTED, KILLED, PROXY_STOPPED, REQUEST_TOO_LARGE
 from addons.llm.call import CallState, LLMCall
 from addons.llm.parsing.json_edit import insert_member, replace_member
@@ -72,17 +73,20 @@ class CostLogger:
     @guarded
     def response(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Log the call before its answer ends: mitmproxy sends the end, of a stream too, after this hook."""
-        if not (call := call_of(flow)):
+        if call := call_of(flow):
+            if call.adds_stream_usage:
+                self._options.note_refusal(flow, call)
+            self._finish(flow, call)
+        elif not ((other := untracked_call(flow)) and finish_unmetered(self.core, flow, other)):
             return None
-        if call.adds_stream_usage:
-            self._options.note_refusal(flow, call)
-        self._finish(flow, call)
         return self.core.make_durable() if self.core.settings.fsync == "always" else None
 
     @guarded
     def error(self, flow: http.HTTPFlow) -> None:
         if call := call_of(flow):
             self._finish(flow, call)
+        elif other := untracked_call(flow):
+            finish_unmetered(self.core, flow, other)
 
     def client_disconnected(self, client: connection.Client) -> None:
         """End calls that mitmproxy has lost: after a crash of its layer, neither `response` nor `error` comes."""
@@ -95,6 +99,8 @@ class CostLogger:
             if call := call_of(flow):
                 call.error = call.error or PROXY_STOPPED
                 self._finish(flow, call)
+            elif other := untracked_call(flow):
+                finish_unmetered(self.core, flow, other, PROXY_STOPPED)
         self.core.close()
 
     def _finish(self, flow: http.HTTPFlow, call: LLMCall) -> None:
@@ -104,7 +110,7 @@ class CostLogger:
 
 def _give_up(flows: list[http.HTTPFlow]) -> None:
     for flow in flows:
-        if (call := call_of(flow)) and not call.is_logged:
+        if (call := call_of(flow) or untracked_call(flow)) and not call.is_logged:
             logger.error("mitmproxy did not report the end of a call whose client has gone, so it is ended now")
             flow.error = flow.error or Error("Client disconnected.")
             ctx.master.addons.trigger(HttpErrorHook(flow))

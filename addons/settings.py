@@ -93,6 +93,13 @@ class Settings:
         API_VERSION,
         "Azure's API version: v1 uses /openai/v1/, a date uses /openai/deployments/{model}/.",
     )
+    bedrock_sign_for: str = setting(
+        "BEDROCK_SIGN_FOR",
+        "loopback",
+        one_of("loopback", "all", "none"),
+        "For which clients the proxy signs requests to Bedrock with its own AWS credentials: those on this machine"
+        " (loopback), all, or none. The others get 403.",
+    )
     default_team: str = setting("MODELTRACK_DEFAULT_TEAM", "", NAME, "Team of a request that names none.")
     callers: str = setting(
         "CALLERS",
@@ -109,6 +116,13 @@ class Settings:
         "warn",
         one_of("warn", "block"),
         "What happens to a call of a model without a known price: warn logs its cost as null, block refuses the call.",
+    )
+    unmetered: str = setting(
+        "UNMETERED",
+        "guard",
+        one_of("pass", "guard", "block"),
+        "What happens to requests that may cost money and cannot be metered, such as those for images: pass lets them"
+        " through, guard refuses those of teams and apps that a blocking budget covers, block refuses all.",
     )
     budget_failure_mode: str = setting(
         "BUDGET_FAILURE_MODE",

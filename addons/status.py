@@ -84,6 +84,7 @@ class StatusPages:
             "unpriced_usage_requests": counts.unpriced_usage,
             "untracked_requests": counts.untracked,
             "unknown_callers": counts.unknown_callers,
+            "unmetered_requests": counts.unmetered,
             "stream_options_refused": counts.options_refused,
             "in_flight": len(core.live),
             "connections": asdict(core.connections),
@@ -132,7 +133,7 @@ class StatusPages:
         core, counts = self.core, self.core.counts
         entries, size = self._cache_size()
         counters = {
-            "requests": ("Calls on tracked routes.", counts.requests),
+            "requests": ("Calls that have an event.", counts.requests),
             "tokens": ("Tokens of all kinds.", counts.tokens),
             "cost_usd": ("Cost in USD.", counts.cost_nanos / NANOS_PER_USD),
             "blocked_requests": ("Calls refused by a budget or a rule, or for lack of a price.", counts.blocked),
@@ -141,6 +142,7 @@ class StatusPages:
             "unpriced_usage_requests": ("Calls whose cost leaves out something that they used.", counts.unpriced_usage),
             "untracked_requests": ("Calls on untracked routes, passed on without being metered.", counts.untracked),
             "unknown_callers": ("Requests that CALLERS refused.", counts.unknown_callers),
+            "unmetered_requests": ("Untracked calls that may cost money, which cannot be metered.", counts.unmetered),
             "abandoned_requests": ("Calls whose client left before the end of the answer.", counts.abandoned),
             "cache_hits": ("Calls answered from the cache.", counts.cache_hits),
             "cache_misses": ("Calls that the cache had no answer for.", counts.cache_misses),

@@ -51,9 +51,13 @@ class WebSockets:
 
     @guarded
     def response(self, flow: http.HTTPFlow) -> None:
-        """Close a connection on a tracked route that switches to anything but a WebSocket that is read here."""
+        """Close a connection that switches to anything but a WebSocket that is read here.
+
+        One that may cost money and cannot be metered has been let through.
+        """
         is_switch = flow.live and flow.response is not None and flow.response.status_code == 101
-        if is_switch and not untracked_call(flow) and not (socket_of(flow) and flow.websocket):
+        other = untracked_call(flow)
+        if is_switch and not (other and other.may_cost) and not (socket_of(flow) and flow.websocket):
             logger.error("the provider switched to a protocol that cannot be metered, so the connection is closed")
             flow.kill()
 

@@ -68,6 +68,8 @@ BAD_VALUES = [
     ("AZURE_OPENAI_API_VERSION", "latest"),
     ("MODELTRACK_DEFAULT_TEAM", "a\nb"),
     ("UNKNOWN_MODEL_PRICE", "ignore"),
+    ("UNMETERED", "warn"),
+    ("BEDROCK_SIGN_FOR", "some"),
     ("BUDGET_FAILURE_MODE", "ajar"),
     ("MAX_CONNECTIONS", "0"),
     ("ABANDONED_SECONDS", "-1"),

@@ -68,7 +68,7 @@ export function outcome(event) {
   return el("span", {}, found.length ? found : badge("ok"));
 }
 
-const MARKS = { prewarm: "prewarm", replayed: "replayed", answered_locally: "answered locally" };
+const MARKS = { unmetered: "not metered", prewarm: "prewarm", replayed: "replayed", answered_locally: "answered locally" };
 
 /** Posts a form and announces `said`, or the error. The form is only cleared if the API accepted it. */
 export async function submit(form, path, body, said, reload) {
