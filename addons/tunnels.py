@@ -82,9 +82,7 @@ class Tunnels:
         hosts = self._hosts(request.host, request.port)
         if not hosts and not self._may_tunnel(flow):
             allowed = self.core.settings.tunnel_other_hosts
-            message = (
-                f"This host is no LLM provider's, and TUNNEL_OTHER_HOSTS={allowed} does not let you reach others."
-            )
+            message = f"This host is no LLM provider's, and TUNNEL_OTHER_HOSTS={allowed} does not let you reach others."
             refuse(flow, None, Denial(403, "tunnel_refused", message))
             return
         self.core.tunnels[flow.client_conn.id] = Tunnel(hosts, team, app)
