@@ -77,6 +77,10 @@ class Proxy:
     def use(self, program: str, script: Path = ROOT / "addons/main.py") -> None:
         self._command = [str(Path(sys.executable).with_name(program)), "-s", str(script), *self._args]
 
+    def bare(self) -> None:
+        """Run mitmdump without ModelTrack."""
+        self._command = [str(Path(sys.executable).with_name("mitmdump")), *self._args]
+
     def start(self) -> "Proxy":
         self.spawn()
         port = until(self._port, _START_SECONDS)

@@ -199,6 +199,7 @@ def _after_the_end(absence: Absence, event: events.Event) -> layer.CommandGenera
     yield from _handle_event(server, event)
     if server.state == server.passthrough:
         _absences.end(absence)
+        server._handle_event = partial(_handle_event, server)  # type: ignore[method-assign]  # the end is told once
         yield from server.state(closed)
     elif server.state != server.wait:  # all that the client asked for has been answered
         _absences.end(absence)

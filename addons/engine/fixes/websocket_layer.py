@@ -3,6 +3,7 @@
 - A message grows without limit, and all of it is copied for each piece that comes. Here its pieces are joined once, and
   a message over `body_size_limit` closes the socket (1009).
 - A message that is injected while half of one of the provider's is there is merged with it. Here it goes out alone.
+- A message that is injected while the socket closes makes the layer crash. Here it is left out.
 - When one side is gone without a close frame, the other is told of a normal end (1000). Here its connection just ends.
 - A changed message is cut every 4000 bytes, in the middle of characters. Here it is one frame.
 """
@@ -14,6 +15,7 @@ from typing import Any
 from mitmproxy import ctx
 from mitmproxy.proxy.layers import websocket
 from mitmproxy.utils import human
+from wsproto.connection import ConnectionState
 from wsproto.events import CloseConnection, Event, Message, TextMessage
 from wsproto.frame_protocol import CloseReason
 
@@ -63,6 +65,8 @@ class Connection(websocket.WebsocketConnection):
     def send(self, event: Event) -> bytes:
         if isinstance(event, CloseConnection) and event.code == CloseReason.ABNORMAL_CLOSURE:
             return b""
+        if isinstance(event, Message) and self.state is not ConnectionState.OPEN:
+            return b""  # an answer of ours to a message before the client's close
         sent: bytes = super().send(event)
         return sent
 
