@@ -129,7 +129,7 @@ def test_one_whose_provider_cannot_be_reached_has_its_event_too(make_proxy: Call
     proxy = make_proxy(OPENAI_BASE_URL="http://127.0.0.1:1")
     assert ask(proxy, "", "POST", IMAGES).status_code == 502
     [event] = proxy.events(unmetered=True)
-    assert (event["cost_usd"], event["status_code"], event["error"]) == (None, 502, "upstream_disconnected")
+    assert (event["cost_usd"], event["status_code"], event["error"]) == (None, 502, "upstream_unreachable")
 
 
 def test_a_websocket_that_is_not_metered_is_no_reading(guarding: Proxy, fake: FakeProvider) -> None:
