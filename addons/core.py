@@ -24,6 +24,7 @@ from addons.ledger.event_log import EventLog
 from addons.ledger.events import LOG_NAME, CostEvent
 from addons.ledger.experience import Experience
 from addons.ledger.follower import LogFollower
+from addons.ledger.held import HeldBytes
 from addons.ledger.spend import Ledger, Spend, month_of
 from addons.ledger.validation import parse_model
 from addons.ledger.watched import WatchedFile, Watcher
@@ -107,6 +108,8 @@ class Core:
         """Why the proxy serves nothing; "" when all is well."""
         self.live: dict[str, http.HTTPFlow] = {}
         """Flows of calls whose event is not written yet, by flow id; calls on a WebSocket have a key each."""
+        self.held = HeldBytes()
+        """The bodies in memory, by the ids of the client's connection and of the flow: see addons/flow/bodies.py."""
         self.tunnels: dict[str, Tunnel] = {}
         """Open tunnels by the id of the client's connection."""
         self.on_record: Callable[[http.HTTPFlow, LLMCall, CostEvent], None] | None = None

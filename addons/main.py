@@ -7,12 +7,14 @@ ROOT = str(Path(__file__).resolve().parent.parent)
 if ROOT not in sys.path:  # mitmproxy adds only this file's folder, but `from addons.…` needs the one above it
     sys.path.insert(0, ROOT)  # first, so that an installed ModelTrack is not imported instead of this one
 
+from addons.bodies import Bodies  # noqa: E402
 from addons.bootstrap import Bootstrap  # noqa: E402
 from addons.budget import Budgets  # noqa: E402
 from addons.cache import ResponseCache  # noqa: E402
 from addons.core import Core  # noqa: E402
 from addons.cost_logger import CostLogger  # noqa: E402
 from addons.engine.fixes.absent_clients import AbsentClients  # noqa: E402
+from addons.engine.fixes.bounded_bodies import BoundedBodies  # noqa: E402
 from addons.engine.fixes.chunks import Chunks  # noqa: E402
 from addons.engine.fixes.json_errors import JsonErrors  # noqa: E402
 from addons.engine.fixes.script_errors import ScriptErrors  # noqa: E402
@@ -36,6 +38,7 @@ addons = [
     Bootstrap(core),
     Tunnels(core),
     Routing(core),
+    Bodies(core),
     Budgets(core, admission),
     ModelRules(core),
     cache,
@@ -48,6 +51,7 @@ addons = [
     Chunks(core),
     WebSocketLayer(core),
     AbsentClients(core),
+    BoundedBodies(core),
     Inspector(core, status.all_stats, cache.clear),
     FastDispatch(),
 ]

@@ -8,6 +8,7 @@ with every form that is known. NAMES are private, or part of no documented inter
 from addons.engine.checking import Function, Name
 from addons.engine.touchpoints.for_fixes import (
     ABSENT_CLIENTS,
+    BODIES,
     CHUNKS,
     ERROR_WORDINGS,
     JSON_ERRORS,
@@ -31,6 +32,7 @@ __all__ = ["FUNCTIONS", "NAMES", "listed"]
 
 FUNCTIONS = {
     "addons/engine/fixes/absent_clients.py": ABSENT_CLIENTS,
+    "addons/engine/fixes/bounded_bodies.py": BODIES,
     "addons/engine/fixes/chunks.py": CHUNKS,
     "addons/engine/fixes/json_errors.py": JSON_ERRORS,
     "addons/engine/fixes/script_errors.py": SCRIPT_ERRORS,

@@ -10,6 +10,7 @@ from mitmproxy.proxy.server import ConnectionHandler
 from addons.core import Core
 from addons.engine.fixes import websocket_layer
 from addons.engine.fixes.absent_clients import AbsentClients
+from addons.engine.fixes.bounded_bodies import BoundedBodies
 from addons.engine.fixes.chunks import Chunks
 from addons.engine.fixes.json_errors import JsonErrors
 from addons.engine.fixes.script_errors import ScriptErrors
@@ -42,7 +43,7 @@ def pytest_configure() -> None:
     core.failure = ""
     core.settings = from_options({name: info.default for name, info in SETTINGS.items()})
     websocket_layer._limit = lambda: sys.maxsize  # the tests of layers have no options to look it up in
-    for fix in (AbsentClients, Chunks, JsonErrors, ScriptErrors, websocket_layer.WebSocketLayer):
+    for fix in (AbsentClients, BoundedBodies, Chunks, JsonErrors, ScriptErrors, websocket_layer.WebSocketLayer):
         fix(core).load(None)
     off = [each.what for each in lookups.speed_ups() if not each.apply()]
     assert not core.failure and not off, (core.failure, off)

@@ -11,6 +11,7 @@ from mitmproxy import version
 from addons.engine import touchpoints
 from addons.engine.checking import Function, Name
 from addons.engine.fixes.absent_clients import AbsentClients
+from addons.engine.fixes.bounded_bodies import BoundedBodies
 from addons.engine.fixes.chunks import Chunks
 from addons.engine.fixes.json_errors import JsonErrors
 from addons.engine.fixes.script_errors import ScriptErrors
@@ -48,7 +49,7 @@ def test_the_last_release_is_the_locked_one_and_the_first_the_oldest_allowed() -
 
 
 def test_what_is_replaced_is_among_the_functions_that_are_checked() -> None:
-    fixes = (AbsentClients, Chunks, JsonErrors, ScriptErrors, WebSocketLayer)
+    fixes = (AbsentClients, BoundedBodies, Chunks, JsonErrors, ScriptErrors, WebSocketLayer)
     parts = [(fix.replacements, fix.relies_on) for fix in fixes]
     parts += [(each._replacements, each._relies_on) for each in lookups.speed_ups()]
     for replacements, relies_on in parts:
