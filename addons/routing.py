@@ -1,6 +1,8 @@
 """Routing: find out by its path what a request is and where it goes; read who it is for and what its body asks."""
 
 import time
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 from mitmproxy import http
 
@@ -9,19 +11,20 @@ from addons.core import Core, Tunnel
 from addons.flow.attached import asks_for_websocket, attach, call_of, open_call, untracked_call
 from addons.flow.guard import guarded
 from addons.flow.headers import header
+from addons.flow.heavy import apart, is_heavy
 from addons.flow.measure import has_failed
 from addons.flow.replays import begin_again, is_replay, keep_record, record_of, was_sent
 from addons.flow.replies import refuse
 from addons.flow.upstream import aim, send_to
 from addons.llm.cache_key import SIGV4, colons_in
 from addons.llm.call import CallState, LLMCall, UntrackedCall
-from addons.llm.denial import Denial, invalid, too_large
+from addons.llm.denial import Denial, invalid, too_heavy, too_large
 from addons.llm.hosts import Host, below, is_own, own_path, tracked_on, untracked_on
 from addons.llm.parsing import decoding
 from addons.llm.providers import NotConfigured, Provider
 from addons.llm.providers.bedrock import BEDROCK, signing_name
 from addons.llm.providers.responses import RESPONSES
-from addons.llm.request import parse_object
+from addons.llm.request import TooManyValues, parse_object
 from addons.llm.responses_socket import ResponsesSocket
 from addons.llm.routes import PassedThrough, Status, Tracked, passed_to, resolve
 
@@ -211,18 +214,31 @@ class Routing:
             flow.response.stream = True
 
     @guarded
-    def request(self, flow: http.HTTPFlow) -> None:
+    def request(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Parse the body, the one time that this is done, and aim the call at its provider."""
         call = open_call(flow)
         if not call:
+            return None
+        encoding = header(flow.request.headers, b"content-encoding").strip().lower()
+        is_packed = encoding not in ("", "identity")
+        reads = partial(_read_body, flow, call, encoding if is_packed else "", self.core.settings.max_request_bytes)
+        if is_heavy(len(flow.request.raw_content or b""), is_packed):
+            return self._read_apart(flow, call, reads)
+        self._aim(flow, call, reads())
+        return None
+
+    async def _read_apart(self, flow: http.HTTPFlow, call: LLMCall, reads: Callable[[], Denial | None]) -> None:
+        denial = await apart(reads)
+        if open_call(flow):  # meanwhile the client may have gone, or the proxy may be stopping
+            self._aim(flow, call, denial)
+
+    def _aim(self, flow: http.HTTPFlow, call: LLMCall, denial: Denial | None) -> None:
+        if denial:
+            refuse(flow, call, denial)
             return
-        limit = self.core.settings.max_request_bytes
         try:
-            _read_body(flow, call, limit)
             aim(flow, call, self.core.settings.endpoints)
             keep_record(flow, call.provider, call.base_url, self._own_headers(call))
-        except decoding.BodyTooLarge:
-            refuse(flow, call, too_large("request body", limit))
         except NotConfigured as error:
             refuse(flow, call, Denial(503, "not_configured", str(error)))
         except ValueError as error:
@@ -233,21 +249,24 @@ def _opens_socket(flow: http.HTTPFlow, route: Tracked) -> bool:
     return route.wire is RESPONSES and flow.request.method == "GET" and asks_for_websocket(flow.request)
 
 
-def _read_body(flow: http.HTTPFlow, call: LLMCall, limit: int) -> None:
-    """Read what the call asks for.
-
-    Raises BodyTooLarge, and ValueError that says what is wrong with the body without quoting it.
-    """
+def _read_body(flow: http.HTTPFlow, call: LLMCall, encoding: str, limit: int) -> Denial | None:
+    """Read what the call asks for, or return why it cannot be. `encoding` is "" for a body that is not compressed."""
     raw = flow.request.raw_content or b""
-    if len(raw) > limit:
-        raise decoding.BodyTooLarge
-    encoding = header(flow.request.headers, b"content-encoding")
-    is_compressed = encoding.strip().lower() not in ("", "identity")
-    content = decoding.decode_body(raw, encoding, limit) if is_compressed else raw
     if call.base_url and flow.request.headers.get("authorization", "").startswith(SIGV4):
         # The provider checks this signature. One that came to the proxy's own address is made anew by BedrockSigner.
         call.fixed = "signed_request"
-    elif is_compressed:
+    elif encoding:
         call.fixed = "compressed_body"
-    call.ask(parse_object(content))
-    call.colons = colons_in(content, call.body)
+    try:
+        if len(raw) > limit:
+            raise decoding.BodyTooLarge
+        content = decoding.decode_body(raw, encoding, limit) if encoding else raw
+        call.ask(parse_object(content))
+        call.colons = colons_in(content, call.body)
+    except (decoding.RatioTooHigh, TooManyValues) as error:
+        return too_heavy(error)
+    except decoding.BodyTooLarge:
+        return too_large("request body", limit)
+    except ValueError as error:
+        return invalid(error)
+    return None

@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
+from addons.llm.parsing.json_values import MOST_VALUES, has_too_many_values
 from addons.llm.sizes import Size, size_of
 from addons.llm.usage import CHARACTERS_PER_TOKEN
 
@@ -19,6 +21,8 @@ _MOST_OUTPUT_TOKENS = 128_000
 Source: max output at https://platform.openai.com/docs/models and
 https://platform.claude.com/docs/en/about-claude/models/overview.
 """
+_HALF = re.compile(rb"\\u[dD]")
+_MOST_WITH_HALVES = 8 * 2**20
 _MOST_CHOICES = 128
 """The most choices that OpenAI gives to one prompt: https://platform.openai.com/docs/api-reference/chat/create."""
 
@@ -46,8 +50,17 @@ class LLMRequest:
     """Whether the request limits the answer, so that `max_output_tokens` is no default."""
 
 
+class TooManyValues(ValueError):
+    """The body has more JSON values than are parsed."""
+
+
 def parse_object(content: bytes) -> dict[str, Any]:
-    """Parse a body as a JSON object. Raises ValueError, which says what is wrong without quoting the body."""
+    """Parse a body as a JSON object. Raises ValueError, which says what is wrong without quoting the body.
+
+    Raises TooManyValues, and makes none of them, where there are too many.
+    """
+    if has_too_many_values(content):
+        raise TooManyValues(f"its body has more than {MOST_VALUES} JSON values")
     body = _parse(content)
     if not isinstance(body, dict):
         raise ValueError("its body is not a JSON object")
@@ -59,10 +72,10 @@ def _parse(content: bytes) -> Any:
         return orjson.loads(content)
     except orjson.JSONDecodeError as error:
         problem = ValueError(f"its body is not JSON (line {error.lineno}, column {error.colno})")
-    if b"\\ud" not in content.lower():
+    if len(content) > _MOST_WITH_HALVES or not _HALF.search(content):
         raise problem
     # JavaScript writes half of a surrogate pair, such as a cut emoji, as an escape. orjson refuses it; the standard
-    # library accepts it, and so do some providers.
+    # library accepts it, and so do some providers, but it takes much longer, and holds up everybody meanwhile.
     try:
         return json.loads(content)
     except (ValueError, RecursionError):
