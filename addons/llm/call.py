@@ -8,6 +8,7 @@ from typing import Any
 from addons.callers.attribution import Attribution
 from addons.ledger.budgets import Standing
 from addons.ledger.spend import Ticket
+from addons.llm.answers import Answer
 from addons.llm.denial import Denial
 from addons.llm.model_limits.memory import Downgrade
 from addons.llm.providers import Provider, StreamMeter, WireFormat
@@ -102,6 +103,8 @@ class LLMCall:
     """When the call was ready to be sent, in seconds of the monotonic clock; 0.0 before."""
     ran_tokens: int = 0
     """The output that the model usually makes in the time that the call ran, for a call that the proxy ended."""
+    answer: Answer | None = None
+    """What was read of an answer in one piece, where that is done before the call is measured."""
     meter: StreamMeter | None = None
     ttft_ms: int | None = None
     """Time to the first token, in milliseconds."""

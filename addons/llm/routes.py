@@ -6,9 +6,9 @@ The tracked paths are those of each provider in `PROVIDERS`, with its prefix bef
 import re
 from collections.abc import Container
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from urllib.parse import quote, unquote
 
+from addons.llm.memoised import memoised
 from addons.llm.providers import ANTHROPIC, OPENAI, PROVIDERS, Provider, WireFormat
 
 STATUS_PATHS = frozenset({"/healthz", "/readyz", "/stats", "/cache/stats", "/routing/stats", "/metrics"})
@@ -62,7 +62,7 @@ Route = Tracked | PassedThrough | Status | None
 """The kinds of target that a path can have; None is for a path that has none, and gets a 404."""
 
 
-@lru_cache(maxsize=1024)
+@memoised(1024)
 def resolve(path: str) -> Route:
     """Return the route of a request's path, which is given as it was sent, without its query.
 

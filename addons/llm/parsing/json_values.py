@@ -16,8 +16,8 @@ _OTHERS = bytes(set(range(256)) - set(b'",[{'))
 def has_too_many_values(content: bytes, most: int = MOST_VALUES) -> bool:
     """Tell whether a text has more values than `most`, or, where it is no JSON, more of what looks like them.
 
-    A comma or an opening bracket comes before each value but the first. Where they are too many with those in strings,
-    a second look leaves strings out.
+    A comma or an opening bracket comes before each value but the first, and an empty list or object has a bracket, too.
+    Where they are too many with those in strings, a second look leaves strings out.
     """
     if len(content) < 2 * most:
         return False  # two values have something between them
