@@ -7,8 +7,10 @@ from mitmproxy import http
 from addons.core import Core
 from addons.flow.admission import Admission
 from addons.flow.attached import asks_for_websocket, call_of, open_call, untracked_call
+from addons.flow.bodies import announced
 from addons.flow.guard import guarded
 from addons.flow.headers import put
+from addons.flow.heavy import HEAVY
 from addons.flow.replies import refuse
 
 WARNING_HEADER = "X-ModelTrack-Budget-Warning"
@@ -26,6 +28,10 @@ class Budgets:
     @guarded
     def requestheaders(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Refuse an untracked call if its budget is spent, unless it only reads: a GET that opens no WebSocket."""
+        if (call := open_call(flow)) and announced(flow.request) > HEAVY and self.core.ready.is_set():
+            # Other calls are refused once their body tells the model. A large body is not taken in for that.
+            refuse(flow, call, self._admission.spent(call.attribution.team, call.attribution.app))
+            return None
         untracked = untracked_call(flow)
         only_reads = flow.request.method == "GET" and not asks_for_websocket(flow.request)
         if not untracked or flow.response or only_reads:

@@ -14,6 +14,7 @@ from mitmproxy import http
 from addons.core import Core
 from addons.flow.attached import call_of, open_call, untracked_call
 from addons.flow.guard import guarded
+from addons.flow.heavy import apart, is_heavy
 from addons.flow.replies import refuse
 from addons.llm.cache_key import SIGV4
 from addons.llm.denial import Denial, too_large
@@ -83,7 +84,10 @@ class BedrockSigner:
             _refuse(flow, Denial(503, "no_aws_credentials", _NO_CREDENTIALS))
             return
         region = aws_region(flow.request.host) or self.core.settings.bedrock_region
-        sign(flow.request, credentials, service, region)
+        if is_heavy(len(flow.request.raw_content or b"")):
+            await apart(sign, flow.request, credentials, service, region)  # it hashes the body
+        else:
+            sign(flow.request, credentials, service, region)
         if untracked := untracked_call(flow):
             untracked.is_signed = True
 

@@ -82,11 +82,14 @@ class Admission:
 
         Reservations do not count against it.
         """
+        denial = self.spent(team, app)
+        self.core.counts.blocked += denial is not None
+        return denial
+
+    def spent(self, team: str, app: str) -> Denial | None:
+        """Deny what is for a team or app whose budget is spent, whatever is reserved."""
         standing = self.core.ledger.binding(team, app)
-        if not standing or not standing.is_exceeded:
-            return None
-        self.core.counts.blocked += 1
-        return self._denial(standing)
+        return self._denial(standing) if standing and standing.is_exceeded else None
 
     def reserve(self, call: LLMCall, key: str) -> None:
         """Reserve what the call is likely to cost at most, even if its budget has less left."""
