@@ -54,8 +54,11 @@ def refuse_by_head(core: Core, flow: http.HTTPFlow) -> None:
 
 
 def refuse_by_size(core: Core, flow: http.HTTPFlow, size: int) -> bool:
-    """Refuse a request and return True if the `size` bytes of its body that have come are too many."""
-    is_refused = _refuse(core, flow, size)
+    """Refuse a request and return True if the `size` bytes of its body that have come are too many.
+
+    One that has announced its length was looked at by that, and sends no more.
+    """
+    is_refused = not announced(flow.request) and _refuse(core, flow, size)
     if is_refused:
         release(core, flow)
     return is_refused
@@ -78,6 +81,12 @@ def may_hold_answer(core: Core, flow: http.HTTPFlow, size: int) -> bool:
     return size <= MOST_HELD_ANSWER and core.held.hold(
         flow.client_conn.id, _answer_key(flow), size, most_together(core.settings)
     )
+
+
+def may_hold_more(core: Core, flow: http.HTTPFlow, size: int) -> bool:
+    """Tell the same of an answer of which `size` bytes have come. One that announced its length was noted by that."""
+    assert flow.response
+    return announced(flow.response) > 0 or may_hold_answer(core, flow, size)
 
 
 def pass_on(core: Core, flow: http.HTTPFlow) -> None:

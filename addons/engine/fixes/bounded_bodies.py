@@ -177,7 +177,7 @@ def check_body_size(stream: HttpStream, request: bool) -> layer.CommandGenerator
     if request:
         if stream.request_body_buf and bodies.refuse_by_size(_core, flow, len(stream.request_body_buf)):
             yield from _answer(stream)
-    elif (size := len(stream.response_body_buf)) and not bodies.may_hold_answer(_core, flow, size):
+    elif (size := len(stream.response_body_buf)) and not bodies.may_hold_more(_core, flow, size):
         yield from _pass_on(stream)
     return False
 
