@@ -37,6 +37,7 @@ MEMORIES = {
     "addons/ledger/experience.py _learned": "the same",
     "addons/ledger/held.py _owners": "ids; one for each body that is held",
     "addons/ledger/log_files.py _reported": "names of files in DATA_DIR",
+    "addons/ledger/names.py _compared": "4,096 names of teams and apps, cut at 256 characters",
     "addons/ledger/spend.py _months": "names of teams and apps that have spent money, cut at 256 characters",
     "addons/ledger/spend.py _reserved": "names of teams and apps that have calls under way, cut at 256 characters",
     "addons/ledger/spend.py _tickets": "numbers; one for each call under way",
@@ -83,15 +84,18 @@ def names(tree: ast.Module) -> Iterator[str]:
             if found := assigned(node):
                 yield found.removeprefix("self.")
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            called = {ast.unparse(each).partition("(")[0].rpartition(".")[2] for each in node.decorator_list}
-            if called & _DECORATORS:
+            if _DECORATORS & {decorator(each) for each in node.decorator_list}:
                 yield node.name
         elif isinstance(node, ast.ClassDef):
             for item in node.body:
                 if isinstance(item, ast.AnnAssign) and "default_factory" in ast.unparse(item) and assigned_map(item):
                     yield ast.unparse(item.target)
-        elif isinstance(node, ast.Call) and ast.unparse(node.func).partition("(")[0].rpartition(".")[2] == "lru_cache":
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Call) and decorator(node.func) in _DECORATORS:
             yield ast.unparse(node)
+
+
+def decorator(node: ast.expr) -> str:
+    return ast.unparse(node).partition("(")[0].rpartition(".")[2]
 
 
 def assigned(node: ast.stmt) -> str:
