@@ -53,6 +53,7 @@ NAMES = {
         Name("mitmproxy.proxy.layers.http:HttpLayer.streams"),
         Name("mitmproxy.proxy.layers.http:HttpStream.response_body_buf"),
         Name("mitmproxy.proxy.layers.http._events:ResponseHeaders"),
+        Name("mitmproxy.proxy.layers.http._http1:Http1Connection.buf"),
         Name("mitmproxy.proxy.layers.http._http1:Http1Connection.passthrough"),
         Name("mitmproxy.proxy.layers.http._http1:Http1Connection.state"),
         Name("mitmproxy.proxy.server:ConnectionHandler.client"),

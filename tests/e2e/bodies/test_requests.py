@@ -130,6 +130,19 @@ def test_a_refused_caller_that_sends_nothing_more_is_hung_up_on(new_client: NewC
     until(lambda: is_reset(client))
 
 
+def test_a_client_that_goes_on_sending_while_it_waits_is_hung_up_on(
+    new_client: NewClient, small: Proxy, provider: Provider
+) -> None:
+    client = new_client(small)
+    client.ask("goes on")
+    asked = provider.next()
+    assert upload(client.socket, b"x" * 60_000, 100 * 2**20) < 20 * 2**20
+    assert asked.is_hung_up()
+    [event] = until(lambda: small.events(app_id="goes on"))
+    assert (event["status_code"], event["error"]) == (499, "client_disconnected")
+    nothing_is_left(small)
+
+
 def test_a_small_body_that_is_refused_leaves_its_connection_open(new_client: NewClient, small: Proxy) -> None:
     client = new_client(small)
     for _ in range(2):
