@@ -208,4 +208,6 @@ def _key(flow: http.HTTPFlow, call: LLMCall) -> bytes | None:
     data = flow.request.data  # the raw values, since the request's properties convert them on each access
     url = f"{data.scheme.decode()}://{data.host}:{data.port}{data.path.decode('utf-8', 'surrogateescape')}"
     headers = key_headers(data.headers.fields)
-    return cache_key(call.provider.name, url, call.body, call.colons, headers, call.wire.filing)
+    # A body whose strings were shortened has marks in them, which must not be taken for the text of another.
+    name = call.provider.name + " shortened" * call.is_shortened
+    return cache_key(name, url, call.body, call.colons, headers, call.wire.filing)

@@ -21,6 +21,7 @@ from addons.llm.call import CallState, LLMCall, UntrackedCall
 from addons.llm.denial import Denial, invalid, too_heavy, too_large
 from addons.llm.hosts import Host, below, is_own, own_path, tracked_on, untracked_on
 from addons.llm.parsing import decoding
+from addons.llm.parsing.long_strings import shortened
 from addons.llm.providers import NotConfigured, Provider
 from addons.llm.providers.bedrock import BEDROCK, signing_name
 from addons.llm.providers.responses import RESPONSES
@@ -261,8 +262,10 @@ def _read_body(flow: http.HTTPFlow, call: LLMCall, encoding: str, limit: int) ->
         if len(raw) > limit:
             raise decoding.BodyTooLarge
         content = decoding.decode_body(raw, encoding, limit) if encoding else raw
-        call.ask(parse_object(content))
-        call.colons = colons_in(content, call.body)
+        short = shortened(content)
+        call.is_shortened = short is not content
+        call.ask(parse_object(short))
+        call.colons = colons_in(short, call.body)
     except (decoding.RatioTooHigh, TooManyValues) as error:
         return too_heavy(error)
     except decoding.BodyTooLarge:

@@ -23,6 +23,7 @@ from addons.flow.measure import CLIENT_DISCONNECTED, PROXY_STOPPED, UPSTREAM_DIS
 from addons.llm.call import CallState, LLMCall
 from addons.llm.denial import Denial, invalid, too_heavy, too_large
 from addons.llm.parsing.json_edit import replace_member
+from addons.llm.parsing.long_strings import shortened
 from addons.llm.providers.responses import CREATED, error_name
 from addons.llm.request import TooManyValues, parse_object
 from addons.llm.responses_socket import CREATE, ResponsesSocket, Turn, begins, error_event, lane_of, refusal_event
@@ -114,7 +115,7 @@ class WebSockets:
         if not message.is_text:
             return Denial(400, "invalid_request_error", "The message is binary: send events as text.")
         try:
-            return parse_object(message.content)
+            return parse_object(shortened(message.content))
         except TooManyValues as error:
             return too_heavy(error)
         except ValueError as error:

@@ -9,7 +9,7 @@ import pytest
 
 from addons.engine.speed import lookups
 from addons.flow import upstream
-from addons.llm import cache_key, memoised, routes
+from addons.llm import memoised, routes
 from addons.llm.memoised import LONGEST
 from addons.llm.model_limits import families
 from addons.llm.prices.pricing import Prices
@@ -127,7 +127,6 @@ LONG = 2**20
 FUNCTIONS: dict[str, Callable[[str], Any]] = {
     "path": routes.resolve,
     "URL": lambda text: upstream._parts("https://x/" + text),
-    "header": lambda text: cache_key._key_name(text.encode()),
     "model": families.family_of,
     "authority": lambda text: lookups._parsed(text, False),
     "price": lambda text: Prices().find("openai", text),

@@ -60,6 +60,8 @@ class LLMCall:
     """The request as read from the body; None until then, and if the body could not be read."""
     body: dict[str, Any] = field(default_factory=dict)
     """The parsed body. It is emptied once the request has been sent: what is needed later is in `request`."""
+    is_shortened: bool = False
+    """Whether the long strings of `body` have a mark in place of their middle: see llm/parsing/long_strings.py."""
     fixed: str = ""
     """Why the request must not be changed: compressed_body or signed_request; "" where it may be changed."""
     adds_stream_usage: bool = False

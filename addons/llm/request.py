@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from addons.llm.parsing.json_values import MOST_VALUES, has_too_many_values
+from addons.llm.parsing.long_strings import left_out
 from addons.llm.sizes import Size, size_of
 from addons.llm.usage import CHARACTERS_PER_TOKEN
 
@@ -110,7 +111,7 @@ def read_request(
         stream=body.get("stream") is True if stream is None else stream,
         input_tokens=(size or size_of(body)).tokens,
         max_output_tokens=(_DEFAULT_OUTPUT_TOKENS if output_limit is None else output_limit) * choices,
-        system_prompt_tokens=len(system) // CHARACTERS_PER_TOKEN,
+        system_prompt_tokens=length(system) // CHARACTERS_PER_TOKEN,
         user_prompt_tokens=user_characters // CHARACTERS_PER_TOKEN,
         prompt_hash=hashlib.sha256(system.encode(errors="replace")).hexdigest()[:8] if system else "",
         background=bool(body.get("background")),
@@ -154,6 +155,11 @@ def characters(value: object) -> int:
             elif kind is list:
                 waiting.append(item)
     return total
+
+
+def length(text: str) -> int:
+    """Return the length of a text, what was left out of it included."""
+    return len(text) + left_out(text)
 
 
 def text_of(content: object) -> str:
