@@ -72,7 +72,7 @@ def read_body(content: bytes, counts_stand_elsewhere: bool = False) -> Body:
         return Body(error=NOT_JSON)
     content = content.removeprefix(b"\xef\xbb\xbf")
     try:
-        is_large = has_too_many_values(content, _MOST_VALUES)
+        is_large = has_too_many_values(content, _MOST_VALUES, _MOST_VALUES)
         answer = outline(content, _LONGEST_MEMBER) if is_large else parse_object(content)
     except (ValueError, RecursionError):
         return Body(error=UNREADABLE)

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from addons.llm.parsing.json_values import MOST_VALUES, has_too_many_values
+from addons.llm.parsing.json_values import MOST_NESTED, MOST_VALUES, has_too_many_values
 from addons.llm.parsing.long_strings import left_out
 from addons.llm.sizes import Size, size_of
 from addons.llm.usage import CHARACTERS_PER_TOKEN
@@ -61,7 +61,9 @@ def parse_object(content: bytes) -> dict[str, Any]:
     Raises TooManyValues, and makes none of them, where there are too many.
     """
     if has_too_many_values(content):
-        raise TooManyValues(f"its body has more than {MOST_VALUES} JSON values")
+        raise TooManyValues(
+            f"its body has more than {MOST_VALUES} JSON values, or more than {MOST_NESTED} lists and objects among them"
+        )
     body = _parse(content)
     if not isinstance(body, dict):
         raise ValueError("its body is not a JSON object")

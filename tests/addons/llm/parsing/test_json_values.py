@@ -23,6 +23,11 @@ def count(value: Any) -> int:
     return 1 if inner is None else 1 + (sum(map(count, inner)) or 1)
 
 
+def nested(value: Any) -> int:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return 0 if inner is None else 1 + sum(map(nested, inner))
+
+
 @given(VALUES, st.booleans(), st.integers(1, 70))
 def test_no_text_is_refused_for_as_many_values_as_it_has_and_none_passes_with_many_more(
     value: Any, is_ascii: bool, size: int
@@ -31,9 +36,11 @@ def test_no_text_is_refused_for_as_many_values_as_it_has_and_none_passes_with_ma
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(json_values, "_SLICE", size)
         number = count(value)
-        assert not has_too_many_values(content, number)
+        assert not has_too_many_values(content, number, nested(value))
         if len(content) >= 2 * number > 2:
             assert has_too_many_values(content, (number - 1) // 2)
+        if nested(value):
+            assert has_too_many_values(content, number, nested(value) - 1)
 
 
 @pytest.mark.parametrize(
@@ -44,8 +51,9 @@ def test_no_text_is_refused_for_as_many_values_as_it_has_and_none_passes_with_ma
         b'{"a":[' + b'"",' * MANY + b"1]}",
         b'{"a":' + b'{"":' * MANY,
         b"[" * 3 * MANY,
+        b'{"a":[' + b'{"role":"user"},' * 140_000 + b"1]}",
     ],
-    ids=["numbers", "lists", "strings", "objects", "never closed"],
+    ids=["numbers", "lists", "strings", "objects", "never closed", "a lot of objects"],
 )
 def test_a_body_of_too_many_values_is_refused_before_it_is_parsed(content: bytes) -> None:
     with pytest.raises(TooManyValues, match="more than 1000000 JSON values"):
