@@ -9,7 +9,6 @@ from mitmproxy import http
 
 from addons.core import Core
 from addons.flow.attached import call_of
-from addons.flow.headers import header
 from addons.flow.replies import refuse
 from addons.flow.stream import metered
 from addons.llm.call import CallState
@@ -25,6 +24,7 @@ MOST_DRAINED = 8 * 2**20
 DRAIN_SECONDS = 5.0
 """How long a refused body is read on."""
 
+_LENGTH_OF_LENGTH, _LENGTH_OF_ENCODING = len(b"content-length"), len(b"transfer-encoding")
 _LEAST_TOGETHER = 256 * 2**20
 _FULL = Denial(
     503,
@@ -41,10 +41,14 @@ def most_together(settings: Settings) -> int:
 
 def announced(message: http.Message) -> int:
     """Return the length that a head announces, 0 where it announces none, as for a body in chunks."""
-    length = header(message.headers, b"content-length")
-    if not length or header(message.headers, b"transfer-encoding"):
-        return 0
-    return int(length) if length.isdecimal() else 0
+    length = b""
+    for name, value in message.headers.fields:
+        size = len(name)  # most names need no more
+        if size == _LENGTH_OF_LENGTH and name.lower() == b"content-length":
+            length = value
+        elif size == _LENGTH_OF_ENCODING and name.lower() == b"transfer-encoding":
+            return 0
+    return int(length) if length.isdigit() else 0
 
 
 def refuse_by_head(core: Core, flow: http.HTTPFlow) -> None:
@@ -102,8 +106,10 @@ def pass_on(core: Core, flow: http.HTTPFlow) -> None:
 
 def release(core: Core, flow: http.HTTPFlow) -> None:
     """Give back what the flow holds."""
-    core.held.release(flow.client_conn.id, flow.id)
-    core.held.release(flow.client_conn.id, _answer_key(flow))
+    client = flow.client_conn.id
+    core.held.release(client, flow.id)
+    if core.held.has(client):
+        core.held.release(client, _answer_key(flow))
 
 
 def _answer_key(flow: http.HTTPFlow) -> str:

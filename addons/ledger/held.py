@@ -27,6 +27,9 @@ class HeldBytes:
             if not sizes:
                 del self._owners[owner]
 
+    def has(self, owner: str) -> bool:
+        return owner in self._owners
+
     def release_all(self, owner: str) -> None:
         if sizes := self._owners.pop(owner, None):
             self.total -= sum(sizes.values())

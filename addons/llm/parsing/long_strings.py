@@ -15,7 +15,9 @@ SHORT = 4 * 2**20
 _SLICE = 64 * 2**10
 LONG = _SLICE
 """Bytes of a text that may have something left out: as many are left of it at least."""
-_MARK = re.compile(r"\[(\d{1,9}) bytes left out, SHA-256 [0-9a-f]{64}\]")
+_BEGIN = "\x7f"
+"""Begins a mark. It is hardly ever in a text, so that it is soon seen that there is no mark."""
+_MARK = re.compile(rf"{_BEGIN}\[(\d{{1,9}}) bytes left out, SHA-256 [0-9a-f]{{64}}\]")
 # No escape, and no character, reaches beyond the end of this: a pair of surrogates takes twelve bytes.
 _SAFE = re.compile(rb'[^\\"]{12}(?![\x80-\xbf])')
 
@@ -32,14 +34,14 @@ def shortened(content: bytes) -> bytes:
         if first and last and first.end() < last.end():
             at, stop = first.end(), last.end()
             digest = hashlib.sha256(memoryview(content)[at:stop]).hexdigest()
-            parts += [content[done:at], b"[%d bytes left out, SHA-256 %b]" % (stop - at, digest.encode())]
+            parts += [content[done:at], f"{_BEGIN}[{stop - at} bytes left out, SHA-256 {digest}]".encode()]
             done = stop
     return b"".join([*parts, content[done:]]) if parts else content
 
 
 def left_out(text: str) -> int:
     """Return how many bytes were taken out of a string."""
-    if len(text) < LONG:
+    if len(text) < LONG or _BEGIN not in text:
         return 0
     return sum(int(size) for size in _MARK.findall(text))
 
