@@ -8,7 +8,7 @@ from collections.abc import Awaitable
 from mitmproxy import connection, http
 
 from addons.core import Core
-from addons.flow.attached import call_of
+from addons.flow.attached import call_of, untracked_call
 from addons.flow.bodies import announced, may_hold_answer, pass_on, refuse_by_head, release
 from addons.flow.guard import guarded
 from addons.flow.headers import header
@@ -27,7 +27,7 @@ class Bodies:
 
     def failed(self, flow: http.HTTPFlow) -> None:
         if not flow.response:
-            refuse(flow, call_of(flow), _FAILED)
+            refuse(flow, call_of(flow) or untracked_call(flow), _FAILED)
 
     @guarded
     def requestheaders(self, flow: http.HTTPFlow) -> None:

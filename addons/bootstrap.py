@@ -21,6 +21,7 @@ from mitmproxy.utils import asyncio_utils
 from addons import settings
 from addons.core import Core
 from addons.engine.options import REFUSED, problem
+from addons.open_doors import open_doors
 from addons.setting_kinds import ADDONS_DIR, SettingError
 from addons.settings import SETTINGS
 
@@ -42,6 +43,7 @@ class Bootstrap:
     def __init__(self, core: Core) -> None:
         self.core = core
         self._is_running = False
+        self._secrets: dict[str, str] = {}
 
     def load(self, loader: Loader) -> None:
         for name, info in SETTINGS.items():
@@ -57,7 +59,9 @@ class Bootstrap:
         try:
             apply_options(ctx.options, os.environ, sys.argv)
             _refuse(_mitmproxys(ctx.options, REFUSED))
-            self.core.configure(settings.from_options(_current(ctx.options)))
+            settings.refuse_secrets(ctx.options.deferred)
+            self._secrets = settings.secrets_from(os.environ)
+            self.core.configure(settings.from_options(_current(ctx.options), self._secrets))
             if not any(getattr(ctx.options, name) == "debug" for name in _VERBOSITY if name in ctx.options):
                 logging.getLogger(_CONNECTION_LOGGER).setLevel(logging.WARNING)
         except (ValueError, TypeError, OSError, exceptions.OptionsError) as error:
@@ -75,7 +79,7 @@ class Bootstrap:
         if changed := updated & _AT_START_ONLY:
             raise exceptions.OptionsError(f"{changed.pop()} takes effect only at the start: restart the proxy")
         try:
-            self.core.change(settings.from_options(_current(ctx.options)))
+            self.core.change(settings.from_options(_current(ctx.options), self._secrets))
         except SettingError as error:
             raise exceptions.OptionsError(str(error)) from error
 
@@ -93,7 +97,13 @@ class Bootstrap:
             logger.error("%s", self.core.failure)
             return None
         # The rest is a task, because mitmproxy's script reloader does not survive an `async def running`.
-        return asyncio_utils.create_task(self._listen(), name="modeltrack listeners", keep_ref=True)
+        return asyncio_utils.create_task(self._serve(), name="modeltrack listeners", keep_ref=True)
+
+    async def _serve(self) -> None:
+        await self._listen()
+        if ctx.options.server:
+            addresses = [address[:2] for server in self._servers for address in server.listen_addrs]
+            logger.info("%s", open_doors(self.core.settings, addresses))
 
     async def _default_listeners_are_up(self) -> None:
         """Replace the default listeners before mitmproxy checks whether the start went well."""

@@ -6,7 +6,7 @@ from mitmproxy import http
 
 from addons.core import Core
 from addons.flow.admission import Admission
-from addons.flow.attached import asks_for_websocket, call_of, open_call, untracked_call
+from addons.flow.attached import call_of, open_call, untracked_call
 from addons.flow.bodies import announced
 from addons.flow.guard import guarded
 from addons.flow.headers import put
@@ -23,20 +23,22 @@ class Budgets:
 
     def failed(self, flow: http.HTTPFlow) -> None:
         if not flow.response:  # otherwise an answer is on its way, and only the warning header is missing
-            refuse(flow, call_of(flow), self._admission.unchecked())
+            refuse(flow, call_of(flow) or untracked_call(flow), self._admission.unchecked())
 
     @guarded
     def requestheaders(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
-        """Refuse an untracked call if its budget is spent, unless it only reads: a GET that opens no WebSocket."""
-        if (call := open_call(flow)) and announced(flow.request) > HEAVY and self.core.ready.is_set():
-            # Other calls are refused once their body tells the model. A large body is not taken in for that.
-            refuse(flow, call, self._admission.spent(call.attribution.team, call.attribution.app))
+        """Decide on a request that may cost money and cannot be metered, before its body comes. Others pass.
+
+        A call is decided on once its body tells the model; a large body is not taken in for that.
+        """
+        if (metered := open_call(flow)) and announced(flow.request) > HEAVY and self.core.ready.is_set():
+            who = metered.attribution
+            refuse(flow, metered, self._admission.spent(who.team, who.app))
             return None
-        untracked = untracked_call(flow)
-        only_reads = flow.request.method == "GET" and not asks_for_websocket(flow.request)
-        if not untracked or flow.response or only_reads:
+        call = untracked_call(flow)
+        if not call or not call.may_cost or flow.response:
             return None
-        return self._when_ready(lambda: refuse(flow, None, self._admission.check_spent(untracked.team, untracked.app)))
+        return self._when_ready(lambda: refuse(flow, call, self._admission.check_unmetered(call)))
 
     @guarded
     def request(self, flow: http.HTTPFlow) -> Awaitable[None] | None:

@@ -13,8 +13,9 @@ from addons.flow.attached import call_of, open_call
 from addons.flow.guard import guarded
 from addons.flow.headers import put
 from addons.flow.heavy import apart, is_heavy
-from addons.flow.measure import CLIENT_DISCONNECTED, answer_body, has_failed, measure
+from addons.flow.measure import answer_body, has_failed, measure
 from addons.flow.replies import refuse
+from addons.flow.wordings import CLIENT_DISCONNECTED
 from addons.ledger.money import format_usd
 from addons.llm.cache_key import cache_key, key_headers
 from addons.llm.call import CallState, LLMCall

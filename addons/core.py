@@ -28,7 +28,7 @@ from addons.ledger.held import HeldBytes
 from addons.ledger.spend import Ledger, Spend, month_of
 from addons.ledger.validation import parse_model
 from addons.ledger.watched import WatchedFile, Watcher
-from addons.llm.call import CallState, LLMCall
+from addons.llm.call import CallState, LLMCall, UntrackedCall
 from addons.llm.hosts import Host
 from addons.llm.model_limits.memory import RefusedDowngrades
 from addons.llm.model_rules import RoutingFile
@@ -62,6 +62,8 @@ class Counts:
     untracked: int = 0
     unknown_callers: int = 0
     """Requests that CALLERS refused."""
+    unmetered: int = 0
+    """Those of them that may cost money, which the proxy cannot tell."""
     abandoned: int = 0
     """Calls whose client closed its side, or was gone, before the end of the answer."""
     abandoned_now: int = 0
@@ -83,6 +85,20 @@ class Counts:
     routing_savings_nanos: int = 0
 
 
+@dataclass(slots=True)
+class ConnectionCounts:
+    """Counts of clients' connections, for the status pages."""
+
+    now: int = 0
+    most: int = 0
+    """How many there may be: MAX_CONNECTIONS, or what the limit of open files leaves room for."""
+    idle_closed: int = 0
+    """Idle ones that made room for new ones."""
+    refused: int = 0
+    too_slow: int = 0
+    """Those that were closed since a head or a body did not come in time."""
+
+
 class Tunnel(NamedTuple):
     """Keeps what a CONNECT said, for as long as its connection lasts."""
 
@@ -100,6 +116,7 @@ class Core:
         self.counts = Counts()
         self.known = NOBODY
         """The teams and apps that budgets.json and TEAMS name."""
+        self.connections = ConnectionCounts()
         self.refused_downgrades = RefusedDowngrades()
         self.speeds = Speeds()
         self.started = time.monotonic()
@@ -257,21 +274,24 @@ class Core:
         who = call.attribution
         self.ledger.settle(call.ticket, who.team, who.app, call.cost_nanos or 0, now)
 
-    def record(self, call: LLMCall, event: CostEvent) -> None:
+    def record(self, call: LLMCall | UntrackedCall, event: CostEvent) -> None:
         """Write the call's event and count its figures. This is the one place where an event is written."""
         self.log.append(event.line())
-        self._count(call, event)
+        self._count(event, call.usage.total_tokens if isinstance(call, LLMCall) and not event.cache_hit else 0)
 
-    def _count(self, call: LLMCall, event: CostEvent) -> None:
+    def _count(self, event: CostEvent, tokens: int) -> None:
         counts = self.counts
         counts.requests += 1
-        counts.tokens += 0 if event.cache_hit else call.usage.total_tokens
+        counts.tokens += tokens
+        counts.unmetered += event.unmetered
         counts.cost_nanos += event.cost_nanos or 0
         counts.blocked += bool(event.blocked_by)
         counts.errors += bool(event.error) and not event.blocked_by
         counts.unpriced_usage += bool(event.unpriced_usage)
         if event.cost_nanos is None:
             counts.unpriced += 1
+            if event.unmetered:
+                return  # no price would help
             self._report_unpriced(event.provider, event.model)
 
     def _report_unpriced(self, provider: str, model: str) -> None:

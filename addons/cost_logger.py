@@ -13,13 +13,15 @@ from mitmproxy.flow import Error
 from mitmproxy.proxy.layers.http._hooks import HttpErrorHook
 
 from addons.core import Core
-from addons.flow.attached import call_of, open_call
+from addons.flow.attached import call_of, open_call, untracked_call
 from addons.flow.finish import CLIENT_GONE, finish
 from addons.flow.guard import guarded
 from addons.flow.heavy import apart, is_heavy
-from addons.flow.measure import CLIENT_DISCONNECTED, PROXY_STOPPED, REQUEST_TOO_LARGE, decoded_body, is_accepted
+from addons.flow.measure import decoded_body, is_accepted
 from addons.flow.stream import metered, passes_in_chunks
 from addons.flow.stream_options import StreamOptions
+from addons.flow.unmetered import finish_unmetered
+from addons.flow.wordings import CLIENT_DISCONNECTED, KILLED, PROXY_STOPPED, REQUEST_TOO_LARGE
 from addons.llm.call import CallState, LLMCall
 from addons.llm.parsing.json_edit import insert_member, replace_member
 
@@ -74,17 +76,20 @@ class CostLogger:
     @guarded
     def response(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Log the call before its answer ends: mitmproxy sends the end, of a stream too, after this hook."""
-        if not (call := call_of(flow)):
+        if call := call_of(flow):
+            if call.adds_stream_usage:
+                self._options.note_refusal(flow, call)
+            self._finish(flow, call)
+        elif not ((other := untracked_call(flow)) and finish_unmetered(self.core, flow, other)):
             return None
-        if call.adds_stream_usage:
-            self._options.note_refusal(flow, call)
-        self._finish(flow, call)
         return self.core.make_durable() if self.core.settings.fsync == "always" else None
 
     @guarded
     def error(self, flow: http.HTTPFlow) -> None:
         if call := call_of(flow):
             self._finish(flow, call)
+        elif other := untracked_call(flow):
+            finish_unmetered(self.core, flow, other)
 
     def client_disconnected(self, client: connection.Client) -> None:
         """End calls that mitmproxy has lost: after a crash of its layer, neither `response` nor `error` comes."""
@@ -97,6 +102,8 @@ class CostLogger:
             if call := call_of(flow):
                 call.error = call.error or PROXY_STOPPED
                 self._finish(flow, call)
+            elif other := untracked_call(flow):
+                finish_unmetered(self.core, flow, other, PROXY_STOPPED)
         self.core.close()
 
     def _finish(self, flow: http.HTTPFlow, call: LLMCall) -> None:
@@ -124,7 +131,7 @@ def _set_body(flow: http.HTTPFlow, call: LLMCall, content: bytes) -> None:
 
 def _give_up(flows: list[http.HTTPFlow]) -> None:
     for flow in flows:
-        if (call := call_of(flow)) and not call.is_logged:
+        if (call := call_of(flow) or untracked_call(flow)) and not call.is_logged:
             logger.error("mitmproxy did not report the end of a call whose client has gone, so it is ended now")
             flow.error = flow.error or Error("Client disconnected.")
             ctx.master.addons.trigger(HttpErrorHook(flow))
@@ -132,7 +139,7 @@ def _give_up(flows: list[http.HTTPFlow]) -> None:
 
 def _status(flow: http.HTTPFlow, call: LLMCall) -> int:
     """Return the status that the client got, or would have got."""
-    if call.error in (CLIENT_DISCONNECTED, PROXY_STOPPED):
+    if call.error in (CLIENT_DISCONNECTED, KILLED, PROXY_STOPPED):
         return CLIENT_GONE
     if flow.response is None and call.error == REQUEST_TOO_LARGE:
         return 413

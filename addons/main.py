@@ -13,11 +13,15 @@ from addons.budget import Budgets  # noqa: E402
 from addons.cache import ResponseCache  # noqa: E402
 from addons.core import Core  # noqa: E402
 from addons.cost_logger import CostLogger  # noqa: E402
+from addons.doors import Doors  # noqa: E402
 from addons.engine.fixes.absent_clients import AbsentClients  # noqa: E402
 from addons.engine.fixes.bounded_bodies import BoundedBodies  # noqa: E402
 from addons.engine.fixes.chunks import Chunks  # noqa: E402
+from addons.engine.fixes.connections import Connections  # noqa: E402
+from addons.engine.fixes.heads import Heads  # noqa: E402
 from addons.engine.fixes.json_errors import JsonErrors  # noqa: E402
 from addons.engine.fixes.script_errors import ScriptErrors  # noqa: E402
+from addons.engine.fixes.upstreams import Upstreams  # noqa: E402
 from addons.engine.fixes.websocket_layer import WebSocketLayer  # noqa: E402
 from addons.engine.speed.dispatch import FastDispatch  # noqa: E402
 from addons.flow.admission import Admission  # noqa: E402
@@ -37,6 +41,7 @@ status = StatusPages(core, cache.size)
 addons = [
     Bootstrap(core),
     Tunnels(core),
+    Doors(core),
     Routing(core),
     Bodies(core),
     Budgets(core, admission),
@@ -47,8 +52,11 @@ addons = [
     BedrockSigner(core),
     status,
     ScriptErrors(core),
+    Connections(core),
     JsonErrors(core),
+    Heads(core),
     Chunks(core),
+    Upstreams(core),
     WebSocketLayer(core),
     AbsentClients(core),
     BoundedBodies(core),

@@ -1,33 +1,30 @@
 """Routing: find out by its path what a request is and where it goes; read who it is for and what its body asks."""
 
 import time
-from collections.abc import Awaitable, Callable
-from functools import partial
+from collections.abc import Awaitable
 
 from mitmproxy import http
 
 from addons.callers.attribution import NO_CACHE_HEADER, Attribution, attribute, headers_of, is_yes, own_headers
+from addons.callers.signatures import is_signature
 from addons.core import Core, Tunnel
 from addons.flow.attached import asks_for_websocket, attach, call_of, open_call, untracked_call
 from addons.flow.guard import guarded
-from addons.flow.headers import header
-from addons.flow.heavy import apart, is_heavy
 from addons.flow.measure import has_failed
+from addons.flow.reading import read_body
 from addons.flow.replays import begin_again, is_replay, keep_record, record_of, was_sent
 from addons.flow.replies import refuse
 from addons.flow.upstream import aim, send_to
-from addons.llm.cache_key import SIGV4, colons_in
+from addons.llm.cache_key import SIGV4
 from addons.llm.call import CallState, LLMCall, UntrackedCall
-from addons.llm.denial import Denial, invalid, too_heavy, too_large
+from addons.llm.denial import Denial, invalid
 from addons.llm.hosts import Host, below, is_own, own_path, tracked_on, untracked_on
-from addons.llm.parsing import decoding
-from addons.llm.parsing.long_strings import shortened
+from addons.llm.paths.table import PathClass
 from addons.llm.providers import NotConfigured, Provider
 from addons.llm.providers.bedrock import BEDROCK, signing_name
 from addons.llm.providers.responses import RESPONSES
-from addons.llm.request import TooManyValues, parse_object
 from addons.llm.responses_socket import ResponsesSocket
-from addons.llm.routes import PassedThrough, Status, Tracked, passed_to, resolve
+from addons.llm.routes import PassedThrough, Status, Tracked, for_whom, passed_to, resolve
 
 _UNKNOWN_TEAM = Denial(
     403,
@@ -49,6 +46,8 @@ class Routing:
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         if not flow.live:
             return  # the flow was read from a file (`-r`, mitmweb's "open"), so it costs nothing again
+        if flow.response:
+            return  # Doors has answered it
         if self.core.failure:
             message = f"ModelTrack is not serving: {self.core.failure}"
             refuse(flow, None, Denial(503, "not_configured", message, retry_after=5))
@@ -63,7 +62,7 @@ class Routing:
         if (authority := flow.request.authority) and not is_own(authority, *flow.client_conn.sockname[:2]):
             message = (
                 "ModelTrack is no proxy for plain HTTP: it takes CONNECT, and requests for itself. Set HTTPS_PROXY, not"
-                f" HTTP_PROXY, or put {authority[:200]} in NO_PROXY."
+                " HTTP_PROXY, or put the host in NO_PROXY."
             )
             refuse(flow, None, Denial(403, "not_a_proxy", message))
             return
@@ -72,14 +71,13 @@ class Routing:
     def _route(self, flow: http.HTTPFlow, path: str) -> None:
         route = resolve(path)
         if isinstance(route, Tracked):
-            self._track(flow, route)
+            self._track(flow, for_whom(route, flow.request.headers.fields))
         elif isinstance(route, PassedThrough):
             self._pass_through(flow, route)
         elif isinstance(route, Status):
             attach(flow, route)
         else:
-            message = f"ModelTrack has no route {path[:200]!r}: docs/clients.md lists those it has."
-            refuse(flow, None, Denial(404, "not_found", message))
+            refuse(flow, None, _no_route(path))
 
     def _replay(self, flow: http.HTTPFlow, path: str) -> None:
         """Route a recorded request that is sent again; what was edited in it counts, but for its host.
@@ -103,20 +101,24 @@ class Routing:
     def _through_tunnel(self, flow: http.HTTPFlow, tunnel: Tunnel, path: str) -> None:
         if not tunnel.hosts:
             refuse(flow, None, Denial(403, "tunnel_refused", "This connection was made to another host."))
-        elif (found := tracked_on(tunnel.hosts, path)) and (
+        elif not path.startswith("/"):  # `OPTIONS *` asks about a server, and that is not the provider's here
+            refuse(flow, None, _no_route(path))
+        elif (found := tracked_on(tunnel.hosts, path, flow.request.headers.fields)) and (
             flow.request.method == "POST" or _opens_socket(flow, found[1])
         ):
             host, route = found
             self._track(flow, route, tunnel, host)
         else:
-            self._send_untracked(flow, tunnel.hosts[0].provider, untracked_on(tunnel.hosts, path), tunnel)
+            provider, url, kind = untracked_on(tunnel.hosts, flow.request.method, path)
+            if call := self._untracked(flow, provider, kind, tunnel):
+                self._send_untracked(flow, call, url, tunnel)
 
     def _track(
         self, flow: http.HTTPFlow, route: Tracked, tunnel: Tunnel | None = None, host: Host | None = None
     ) -> None:
         opens_socket = _opens_socket(flow, route)
         if flow.request.method != "POST" and not opens_socket:
-            message = f"{route.path} takes POST, not {flow.request.method[:20]}."
+            message = f"{route.path[:200]} takes POST."
             denial = Denial(405, "method_not_allowed", message)
             refuse(flow, None, denial, wire=route.wire, headers={"Allow": "POST"})
             return
@@ -166,36 +168,51 @@ class Routing:
         return headers, who
 
     def _pass_through(self, flow: http.HTTPFlow, route: PassedThrough) -> None:
-        provider = passed_to(route, flow.request.headers)
-        is_signed = provider is BEDROCK and flow.request.headers.get("authorization", "").startswith(SIGV4)
-        sign_for = signing_name(route.path) if is_signed else ""
+        provider = passed_to(route, flow.request.headers.fields)
+        call = self._untracked(flow, provider, provider.others.class_of(flow.request.method, route.path))
+        if not call:
+            return
+        if provider is BEDROCK and is_signature(flow.request.headers.get("authorization", "")):
+            call.sign_for = signing_name(route.path)
         try:
             url = provider.url(self.core.settings.endpoints, route.path, "", "")
         except NotConfigured as error:
-            refuse(flow, None, Denial(503, "not_configured", str(error)))
+            refuse(flow, call, Denial(503, "not_configured", str(error)))
         else:
-            self._send_untracked(flow, provider, url, sign_for=sign_for)
+            self._send_untracked(flow, call, url)
 
-    def _send_untracked(
-        self, flow: http.HTTPFlow, provider: Provider, url: str, tunnel: Tunnel | None = None, sign_for: str = ""
-    ) -> None:
+    def _untracked(
+        self, flow: http.HTTPFlow, provider: Provider, kind: PathClass, tunnel: Tunnel | None = None
+    ) -> UntrackedCall | None:
+        """Attach to the flow what it is, or refuse it. One that opens a WebSocket may cost money, even by a GET."""
+        caller = self._caller(flow, tunnel)
+        if isinstance(caller, Denial):
+            refuse(flow, None, caller)
+            return None
+        call = UntrackedCall(
+            provider=provider,
+            attribution=caller[1],
+            path_class=PathClass.UNMETERED if asks_for_websocket(flow.request) else kind,
+            started=time.monotonic(),
+            replayed=is_replay(flow),
+        )
+        attach(flow, call)
+        self.core.counts.untracked += 1
+        if call.may_cost:
+            self.core.live[flow.id] = flow  # until its event is written
+        return call
+
+    def _send_untracked(self, flow: http.HTTPFlow, call: UntrackedCall, url: str, tunnel: Tunnel | None = None) -> None:
         """Pass a request on as it comes, without parsing it; one that is to be signed is received whole first.
 
         `url` is without the query.
         """
-        caller = self._caller(flow, tunnel)
-        if isinstance(caller, Denial):
-            refuse(flow, None, caller)
-            return
-        who = caller[1]
-        attach(flow, UntrackedCall(who.team, who.app, sign_for))
-        self.core.counts.untracked += 1
-        flow.request.stream = not sign_for and not flow.response
+        flow.request.stream = not call.sign_for and not flow.response
         query = flow.request.path.partition("?")[2]
         separator = "&" if "?" in url else "?"
         is_signed = tunnel is not None and flow.request.headers.get("authorization", "").startswith(SIGV4)
         send_to(flow, f"{url}{separator}{query}" if query else url, keep=is_signed)
-        keep_record(flow, provider, tunnel.hosts[0].base_url if tunnel else "", headers_of(who))
+        keep_record(flow, call.provider, tunnel.hosts[0].base_url if tunnel else "", headers_of(call.attribution))
 
     def _own_headers(self, call: LLMCall) -> dict[str, str]:
         """Return ModelTrack's headers that say of a call what its request said in one way or another."""
@@ -220,16 +237,14 @@ class Routing:
         call = open_call(flow)
         if not call:
             return None
-        encoding = header(flow.request.headers, b"content-encoding").strip().lower()
-        is_packed = encoding not in ("", "identity")
-        reads = partial(_read_body, flow, call, encoding if is_packed else "", self.core.settings.max_request_bytes)
-        if is_heavy(len(flow.request.raw_content or b""), is_packed):
-            return self._read_apart(flow, call, reads)
-        self._aim(flow, call, reads())
-        return None
+        found = read_body(flow, call, self.core.settings.max_request_bytes)
+        if found is None or isinstance(found, Denial):
+            self._aim(flow, call, found)
+            return None
+        return self._read_apart(flow, call, found)
 
-    async def _read_apart(self, flow: http.HTTPFlow, call: LLMCall, reads: Callable[[], Denial | None]) -> None:
-        denial = await apart(reads)
+    async def _read_apart(self, flow: http.HTTPFlow, call: LLMCall, found: Awaitable[Denial | None]) -> None:
+        denial = await found
         if open_call(flow):  # meanwhile the client may have gone, or the proxy may be stopping
             self._aim(flow, call, denial)
 
@@ -246,30 +261,9 @@ class Routing:
             refuse(flow, call, invalid(error))
 
 
+def _no_route(path: str) -> Denial:
+    return Denial(404, "not_found", f"ModelTrack has no route {path[:200]!r}: docs/clients.md lists those it has.")
+
+
 def _opens_socket(flow: http.HTTPFlow, route: Tracked) -> bool:
     return route.wire is RESPONSES and flow.request.method == "GET" and asks_for_websocket(flow.request)
-
-
-def _read_body(flow: http.HTTPFlow, call: LLMCall, encoding: str, limit: int) -> Denial | None:
-    """Read what the call asks for, or return why it cannot be. `encoding` is "" for a body that is not compressed."""
-    raw = flow.request.raw_content or b""
-    if call.base_url and flow.request.headers.get("authorization", "").startswith(SIGV4):
-        # The provider checks this signature. One that came to the proxy's own address is made anew by BedrockSigner.
-        call.fixed = "signed_request"
-    elif encoding:
-        call.fixed = "compressed_body"
-    try:
-        if len(raw) > limit:
-            raise decoding.BodyTooLarge
-        content = decoding.decode_body(raw, encoding, limit) if encoding else raw
-        short = shortened(content)
-        call.is_shortened = short is not content
-        call.ask(parse_object(short))
-        call.colons = colons_in(short, call.body)
-    except (decoding.RatioTooHigh, TooManyValues) as error:
-        return too_heavy(error)
-    except decoding.BodyTooLarge:
-        return too_large("request body", limit)
-    except ValueError as error:
-        return invalid(error)
-    return None

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -71,6 +71,34 @@ def _matching(pattern: str, value: Raw) -> str:
     return text
 
 
+_ORIGIN = re.compile(r"(?:[a-z][a-z0-9+.-]*://(?:\[[0-9a-f:.]+\]|[^\s/?#@:,*\[\]\"\\]+)(?::[0-9]{1,5})?|file://)/?")
+
+
+def _origins(value: Raw) -> tuple[str, ...]:
+    """Read origins, and return them as browsers write them: in lower case, without a port that is the default."""
+    found = [text.strip().lower() for text in str(value).split(",") if text.strip()]
+    if not all(map(_ORIGIN.fullmatch, found)):
+        raise ValueError(value)
+    return tuple(dict.fromkeys(map(_as_browsers_write, found)))
+
+
+def _as_browsers_write(origin: str) -> str:
+    if origin == "file://":
+        return origin
+    origin = origin.removesuffix("/")
+    scheme, _, rest = origin.partition("://")
+    port = urlsplit(origin).port  # raises ValueError
+    default = {"http": 80, "https": 443}.get(scheme)
+    return f"{scheme}://{rest.rpartition(':')[0]}" if port is not None and port == default else origin
+
+
+def _token(value: Raw) -> str:
+    text = str(value)
+    if len(text) < 8 or any(c.isspace() for c in text):
+        raise ValueError
+    return text
+
+
 def _directory(value: Raw) -> Path:
     """Resolve a path; the default counts from `addons/`: it is the checkout's `data/` wherever the proxy is started."""
     text = str(value).strip()
@@ -100,3 +128,29 @@ REGION = Kind("an AWS region such as us-east-1", partial(_matching, r"[a-z0-9-]{
 API_VERSION = Kind("v1, or a date such as 2024-10-21", partial(_matching, r"v1|\d{4}-\d{2}-\d{2}(-preview)?"))
 NAME = Kind("at most 256 characters on one line", partial(_matching, _NAME))
 NAMES = Kind("names of at most 256 characters, with commas between them", _names)
+ORIGINS = Kind("origins such as https://app.example.com, separated by commas", _origins)
+TOKEN = Kind("at least 8 characters, without white space", _token)
+
+_MOST_SECRET_BYTES = 64 * 2**10
+
+
+def secret(environ: Mapping[str, str], name: str, kind: Kind) -> str:
+    """Return a secret: the value of the variable, or what is in the file that `<name>_FILE` names; "" without either.
+
+    A newline at the end of the file is left out. Raises SettingError, which never shows the secret.
+    """
+    value, path = environ.get(name, ""), environ.get(f"{name}_FILE", "")
+    if value and path:
+        raise SettingError(f"{name}_FILE", path, f"empty where {name} is set")
+    if path:
+        try:
+            with open(path, encoding="utf-8") as file:
+                value = file.read(_MOST_SECRET_BYTES).rstrip("\r\n")
+        except (OSError, ValueError) as error:
+            raise SettingError(f"{name}_FILE", path, "the path of a text file that can be read") from error
+        if not value:
+            raise SettingError(f"{name}_FILE", path, "the path of a file that is not empty")
+    try:
+        return str(kind.parse(value)) if value else ""
+    except ValueError:
+        raise SettingError(f"{name}_FILE" if path else name, "***", kind.allowed) from None

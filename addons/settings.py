@@ -2,11 +2,14 @@
 
 Each setting is also a mitmproxy option, named `modeltrack_` and the field's name, so that `--set`, mitmweb's options
 page and `mitmdump --options` know it. `addons/bootstrap.py` decides whether the variable or the option wins.
+
+A secret is none: mitmproxy shows the values of its options. It comes from the environment or from a file, at the start.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from addons.llm.providers import Endpoints
@@ -18,12 +21,15 @@ from addons.setting_kinds import (
     NAME,
     NAMES,
     OPTIONAL_URL,
+    ORIGINS,
     REGION,
+    TOKEN,
     URL,
     Kind,
     Raw,
     SettingError,
     one_of,
+    secret,
     whole,
 )
 
@@ -39,6 +45,11 @@ class Info(NamedTuple):
 
 def setting(env: str, default: Raw, kind: Kind, help: str) -> Any:
     return field(metadata={"info": Info(env, default, kind, help)})
+
+
+def secret_setting(env: str, kind: Kind, help: str) -> Any:
+    """Define a setting that is nowhere shown, and "" where it is not set; it is read from `<env>` or `<env>_FILE`."""
+    return field(default="", repr=False, metadata={"secret": Info(env, "", kind, help)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +93,13 @@ class Settings:
         API_VERSION,
         "Azure's API version: v1 uses /openai/v1/, a date uses /openai/deployments/{model}/.",
     )
+    bedrock_sign_for: str = setting(
+        "BEDROCK_SIGN_FOR",
+        "loopback",
+        one_of("loopback", "all", "none"),
+        "For which clients the proxy signs requests to Bedrock with its own AWS credentials: those on this machine"
+        " (loopback), all, or none. The others get 403.",
+    )
     default_team: str = setting("MODELTRACK_DEFAULT_TEAM", "", NAME, "Team of a request that names none.")
     callers: str = setting(
         "CALLERS",
@@ -98,6 +116,13 @@ class Settings:
         "warn",
         one_of("warn", "block"),
         "What happens to a call of a model without a known price: warn logs its cost as null, block refuses the call.",
+    )
+    unmetered: str = setting(
+        "UNMETERED",
+        "guard",
+        one_of("pass", "guard", "block"),
+        "What happens to requests that may cost money and cannot be metered, such as those for images: pass lets them"
+        " through, guard refuses those of teams and apps that a blocking budget covers, block refuses all.",
     )
     budget_failure_mode: str = setting(
         "BUDGET_FAILURE_MODE",
@@ -128,6 +153,19 @@ class Settings:
         whole(1024, 512 * 2**20),
         "Size of the largest request body, in bytes; a larger one gets 413.",
     )
+    max_head_bytes: int = setting(
+        "MAX_HEAD_BYTES",
+        64 * 2**10,
+        whole(4096, 2**20),
+        "Size of the largest head of a request or of an answer, in bytes; a larger one of a request gets 431.",
+    )
+    max_connections: int = setting(
+        "MAX_CONNECTIONS",
+        10_000,
+        whole(1),
+        "How many clients may be connected at once. At the limit, the connection that is idle for longest is closed for"
+        " a new one. Where the limit of open files is lower, half of that is the most.",
+    )
     abandoned_seconds: int = setting(
         "ABANDONED_SECONDS",
         600,
@@ -141,6 +179,16 @@ class Settings:
         one_of("loopback", "all", "none"),
         "Which clients may reach hosts that are no LLM providers through HTTPS_PROXY: those on this machine (loopback),"
         " all, or none. The others get 403.",
+    )
+    allowed_origins: tuple[str, ...] = setting(
+        "ALLOWED_ORIGINS",
+        "",
+        ORIGINS,
+        "Origins whose web pages may call, separated by commas, such as https://app.example.com. Pages of other origins"
+        " get 403; programs are no pages.",
+    )
+    status_token: str = secret_setting(
+        "STATUS_TOKEN", TOKEN, "Token that /stats, /cache/stats, /routing/stats and /metrics want as a Bearer token."
     )
     fsync: str = setting(
         "MODELTRACK_FSYNC",
@@ -187,13 +235,29 @@ class Settings:
         )
 
 
-SETTINGS: dict[str, Info] = {OPTION_PREFIX + item.name: item.metadata["info"] for item in fields(Settings)}
-"""All settings by option name."""
+SETTINGS: dict[str, Info] = {
+    OPTION_PREFIX + item.name: item.metadata["info"] for item in fields(Settings) if "info" in item.metadata
+}
+"""All settings by option name, but for the secrets."""
+
+SECRETS: dict[str, Info] = {
+    item.name: item.metadata["secret"] for item in fields(Settings) if "secret" in item.metadata
+}
+"""The settings that are no options, by the name of their field."""
 
 # Settings that mitmproxy has options for already.
 PROXY_PORT = Info("PROXY_PORT", 8080, whole(0, 65535), "Port that the proxy listens on.")
 LOG_LEVEL = Info("LOG_LEVEL", "info", one_of("debug", "info", "warn", "error"), "How much is logged.")
 MITMPROXY_SETTINGS: dict[str, Info] = {"listen_port": PROXY_PORT, "termlog_verbosity": LOG_LEVEL}
+
+VARIABLES = frozenset(
+    {
+        "AWS_REGION",
+        *(info.env for info in (SETTINGS | MITMPROXY_SETTINGS).values()),
+        *(name for info in SECRETS.values() for name in (info.env, f"{info.env}_FILE")),
+    }
+)
+"""Every environment variable that is read here."""
 
 
 def from_environment(environ: Mapping[str, str]) -> dict[str, Raw]:
@@ -210,11 +274,24 @@ def from_environment(environ: Mapping[str, str]) -> dict[str, Raw]:
     return values
 
 
-def from_options(options: Mapping[str, Raw]) -> Settings:
-    """Return the settings that the options hold. Raises SettingError."""
-    return Settings(
-        **{name.removeprefix(OPTION_PREFIX): _parsed(name, info, options[name]) for name, info in SETTINGS.items()}
-    )
+def secrets_from(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the secrets by the name of their field. Raises SettingError, which never shows one."""
+    return {name: secret(environ, info.env, info.kind) for name, info in SECRETS.items()}
+
+
+def refuse_secrets(options: Collection[str]) -> None:
+    """Raise SettingError if a secret is among these names of options, because options are shown."""
+    for name, info in SECRETS.items():
+        if OPTION_PREFIX + name in options:
+            allowed = f"set by {info.env} or {info.env}_FILE in the environment, because mitmproxy shows its options"
+            raise SettingError(OPTION_PREFIX + name, "***", allowed)
+
+
+def from_options(options: Mapping[str, Raw], secrets: Mapping[str, str] = MappingProxyType({})) -> Settings:
+    """Return the settings that the options hold, with the secrets. Raises SettingError."""
+    values: dict[str, Any] = {**secrets}
+    values |= {name.removeprefix(OPTION_PREFIX): _parsed(name, info, options[name]) for name, info in SETTINGS.items()}
+    return Settings(**values)
 
 
 def _parsed(name: str, info: Info, value: Raw) -> Any:

@@ -11,12 +11,13 @@ from typing import Any
 
 from mitmproxy import http
 
+from addons.callers.signatures import is_signature
 from addons.core import Core
 from addons.flow.attached import call_of, open_call, untracked_call
+from addons.flow.clients import is_local
 from addons.flow.guard import guarded
 from addons.flow.heavy import apart, is_heavy
 from addons.flow.replies import refuse
-from addons.llm.cache_key import SIGV4
 from addons.llm.denial import Denial, too_large
 from addons.llm.hosts import aws_region
 from addons.llm.parsing import eventstream
@@ -54,12 +55,33 @@ class BedrockSigner:
         _refuse(flow, Denial(503, "signing_failed", "ModelTrack could not sign this request for AWS.", retry_after=5))
 
     @guarded
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        """Refuse a request that would have to be signed for a client that BEDROCK_SIGN_FOR does not name."""
+        call, untracked = call_of(flow), untracked_call(flow)
+        if flow.response:
+            return
+        if call and call.provider is BEDROCK:
+            needs_signing = not call.base_url and is_signature(flow.request.headers.get("Authorization", ""))
+        else:
+            needs_signing = untracked is not None and untracked.sign_for != ""
+        if needs_signing and not self._may_sign(flow):
+            text = (
+                f"ModelTrack does not sign requests to Bedrock with its own AWS credentials for this client"
+                f" (BEDROCK_SIGN_FOR={self.core.settings.bedrock_sign_for}): use a Bedrock API key, or HTTPS_PROXY."
+            )
+            _refuse(flow, Denial(403, "not_signed", text))
+
+    def _may_sign(self, flow: http.HTTPFlow) -> bool:
+        allowed = self.core.settings.bedrock_sign_for
+        return allowed == "all" or (allowed == "loopback" and is_local(flow))
+
+    @guarded
     def request(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         call, untracked = open_call(flow), untracked_call(flow)
         if call and call.provider is BEDROCK:
             if call.is_stream and call.route.model and not eventstream.is_available():
                 _refuse(flow, Denial(503, "not_configured", f"Bedrock's streams cannot be metered: {_NO_EXTRA}."))
-            elif call.fixed != "signed_request" and flow.request.headers.get("Authorization", "").startswith(SIGV4):
+            elif call.fixed != "signed_request" and is_signature(flow.request.headers.get("Authorization", "")):
                 return self._sign(flow, signing_name(call.route.path))
         elif untracked and untracked.sign_for and not flow.response:
             limit = self.core.settings.max_request_bytes
@@ -127,4 +149,4 @@ def _is_aws(name: str) -> bool:
 
 
 def _refuse(flow: http.HTTPFlow, denial: Denial) -> None:
-    refuse(flow, call_of(flow), denial, wire=CONVERSE)
+    refuse(flow, call_of(flow) or untracked_call(flow), denial, wire=CONVERSE)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from typing import Any
 
 import orjson
@@ -10,16 +11,27 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
+from addons.callers.bearer import shows_token
 from addons.core import Core
 from addons.flow.attached import status_page
 from addons.flow.guard import guarded
+from addons.flow.headers import header
 from addons.flow.replies import refuse, reply
 from addons.ledger.money import NANOS_PER_USD, to_decimal_text
 from addons.llm.denial import Denial
 
+_FOR_ALL = frozenset({"/healthz", "/readyz"})
+"""The pages that need no token: they say nothing of anybody's calls, and whoever restarts the proxy has none."""
+
+_NEEDS_TOKEN = Denial(401, "authentication_error", "This page needs Authorization: Bearer and the STATUS_TOKEN.")
+
 
 def usd(nanos: int) -> orjson.Fragment:
     return orjson.Fragment(to_decimal_text(nanos))
+
+
+def _authorization(flow: http.HTTPFlow) -> str:
+    return header(flow.request.headers, b"authorization")
 
 
 class StatusPages:
@@ -42,6 +54,10 @@ class StatusPages:
     def request(self, flow: http.HTTPFlow) -> None:
         page = status_page(flow)
         if not page or flow.response:
+            return
+        token = self.core.settings.status_token
+        if token and page.path not in _FOR_ALL and not shows_token(_authorization(flow), token):
+            refuse(flow, None, _NEEDS_TOKEN, headers={"WWW-Authenticate": "Bearer", "Cache-Control": "no-store"})
             return
         if flow.request.method not in ("GET", "HEAD"):
             denial = Denial(405, "method_not_allowed", f"{page.path} takes GET and HEAD.")
@@ -68,8 +84,10 @@ class StatusPages:
             "unpriced_usage_requests": counts.unpriced_usage,
             "untracked_requests": counts.untracked,
             "unknown_callers": counts.unknown_callers,
+            "unmetered_requests": counts.unmetered,
             "stream_options_refused": counts.options_refused,
             "in_flight": len(core.live),
+            "connections": asdict(core.connections),
             "abandoned": {"now": counts.abandoned_now, "total": counts.abandoned},
             "reserved_usd": usd(core.ledger.reserved_nanos),
             "uptime_seconds": round(time.monotonic() - core.started, 1),
@@ -115,7 +133,7 @@ class StatusPages:
         core, counts = self.core, self.core.counts
         entries, size = self._cache_size()
         counters = {
-            "requests": ("Calls on tracked routes.", counts.requests),
+            "requests": ("Calls that have an event.", counts.requests),
             "tokens": ("Tokens of all kinds.", counts.tokens),
             "cost_usd": ("Cost in USD.", counts.cost_nanos / NANOS_PER_USD),
             "blocked_requests": ("Calls refused by a budget or a rule, or for lack of a price.", counts.blocked),
@@ -124,16 +142,25 @@ class StatusPages:
             "unpriced_usage_requests": ("Calls whose cost leaves out something that they used.", counts.unpriced_usage),
             "untracked_requests": ("Calls on untracked routes, passed on without being metered.", counts.untracked),
             "unknown_callers": ("Requests that CALLERS refused.", counts.unknown_callers),
+            "unmetered_requests": ("Untracked calls that may cost money, which cannot be metered.", counts.unmetered),
             "abandoned_requests": ("Calls whose client left before the end of the answer.", counts.abandoned),
             "cache_hits": ("Calls answered from the cache.", counts.cache_hits),
             "cache_misses": ("Calls that the cache had no answer for.", counts.cache_misses),
             "cache_savings_usd": ("Cost in USD that cache hits saved.", counts.cache_savings_nanos / NANOS_PER_USD),
             "routed_requests": ("Calls given a cheaper model.", counts.routed),
+            "connections_idle_closed": ("Idle connections closed for new ones.", core.connections.idle_closed),
+            "connections_refused": ("Connections refused since all were in use.", core.connections.refused),
+            "connections_too_slow": (
+                "Connections closed since a request did not come in time.",
+                core.connections.too_slow,
+            ),
             "events_lost": ("Cost events that could not be written or kept.", core.log.dropped),
         }
         for name, (text, value) in counters.items():
             yield CounterMetricFamily(f"modeltrack_{name}", text, value)
         gauges = {
+            "connections": ("Connections of clients.", core.connections.now),
+            "connections_most": ("Connections of clients that there may be.", core.connections.most),
             "in_flight_requests": ("Calls being handled.", len(core.live)),
             "abandoned_requests_now": ("Calls whose answer is read on without their client.", counts.abandoned_now),
             "reserved_usd": ("USD reserved for calls being handled.", core.ledger.reserved_nanos / NANOS_PER_USD),

@@ -19,7 +19,7 @@ from addons.flow.downgrade import apply_rules, learn
 from addons.flow.finish import CLIENT_GONE, finish
 from addons.flow.guard import describe, guarded
 from addons.flow.heavy import apart, is_heavy
-from addons.flow.measure import CLIENT_DISCONNECTED, PROXY_STOPPED, UPSTREAM_DISCONNECTED
+from addons.flow.wordings import CLIENT_DISCONNECTED, PROXY_STOPPED, UPSTREAM_DISCONNECTED
 from addons.llm.call import CallState, LLMCall
 from addons.llm.denial import Denial, invalid, too_heavy, too_large
 from addons.llm.parsing.json_edit import replace_member
@@ -53,9 +53,13 @@ class WebSockets:
 
     @guarded
     def response(self, flow: http.HTTPFlow) -> None:
-        """Close a connection on a tracked route that switches to anything but a WebSocket that is read here."""
+        """Close a connection that switches to anything but a WebSocket that is read here.
+
+        One that may cost money and cannot be metered has been let through.
+        """
         is_switch = flow.live and flow.response is not None and flow.response.status_code == 101
-        if is_switch and not untracked_call(flow) and not (socket_of(flow) and flow.websocket):
+        other = untracked_call(flow)
+        if is_switch and not (other and other.may_cost) and not (socket_of(flow) and flow.websocket):
             logger.error("the provider switched to a protocol that cannot be metered, so the connection is closed")
             flow.kill()
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
-from bench import delays, memory, startup, throughput, upstream_tls
+from bench import crowd, delays, memory, startup, throughput, upstream_tls
 from bench.targets import Target, bare, modeltrack, provider, write_settings
 
 
@@ -34,13 +34,23 @@ class Plan:
     events: int = 1_000_000
     events_this_month: int = 50_000
     requests: Sequence[int] = (10_000, 50_000, 100_000)
+    crowd: tuple[int, int, float] = (2_000, 500, 20)
+    """Connections that say nothing, those that never end a head, and MB a second of refused uploads."""
+    crowd_rounds: tuple[float, int] = (3, 5)
 
 
-QUICK = Plan(0.2, 1, (1_000,), (4,), 4, 50, ((0.2, 1),), 4_000, 400, (40, 80))
+QUICK = Plan(0.2, 1, (1_000,), (4,), 4, 50, ((0.2, 1),), 4_000, 400, (40, 80), (20, 5, 1), (0.2, 1))
 
 
 def parts(names: Sequence[str]) -> Iterator[tuple[str, Callable[[Plan, int], None]]]:
-    known = {"throughput": rates, "streams": streams, "startup": starts, "memory": residents, "tls": tls}
+    known = {
+        "throughput": rates,
+        "streams": streams,
+        "startup": starts,
+        "memory": residents,
+        "tls": tls,
+        "crowd": crowds,
+    }
     return ((name, known[name]) for name in (names or known))
 
 
@@ -143,10 +153,17 @@ def tls(plan: Plan, port: int) -> None:
         print(f"| {name} | {total.rate:.0f}/s | {p50:.1f} ms | {p99:.1f} ms | {total.cpu_us:.0f} us |", flush=True)
 
 
+def crowds(plan: Plan, port: int) -> None:
+    with tempfile.TemporaryDirectory() as name, provider("--no-record") as upstream:
+        crowd.report(crowd.measure(Path(name), upstream.url, *plan.crowd, *plan.crowd_rounds))
+
+
 def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the processes started here end too
     parser = argparse.ArgumentParser(prog="python -m bench", description=(__doc__ or "").partition("\n\n")[0])
-    parser.add_argument("parts", nargs="*", help="throughput, streams, startup, memory, tls; default: all of them")
+    parser.add_argument(
+        "parts", nargs="*", help="throughput, streams, startup, memory, tls, crowd; default: all of them"
+    )
     parser.add_argument("--quick", action="store_true", help="tiny numbers: only to see that the benchmarks run")
     parser.add_argument(
         "--provider-port", type=int, default=0, help="port of the fake provider, which a peer's configuration needs"

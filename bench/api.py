@@ -78,7 +78,8 @@ def plain(log: Path, path: Path) -> None:
 
 def start(folder: Path) -> tuple[subprocess.Popen[str], str]:
     environ = os.environ | {"DATA_DIR": str(folder), "PORT": "0", "DB_PATH": str(folder / "modeltrack.db")}
-    environ.pop("API_TOKEN", None)
+    for name in ("API_TOKEN", "API_TOKEN_FILE"):
+        environ.pop(name, None)
     command = [sys.executable, "-m", "modeltrack_api"]
     process = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True)
     assert process.stdout

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import orjson
 
-from addons.settings import MITMPROXY_SETTINGS, SETTINGS
+from addons.settings import VARIABLES
 from demo.__main__ import RULES
 
 _ROOT = Path(__file__).resolve().parent.parent
@@ -85,8 +85,7 @@ def bare(folder: Path, upstream: str, *args: str, name: str = "mitmdump -q") -> 
 
 @contextmanager
 def _mitmdump(name: str, folder: Path, args: list[str], env: dict[str, str], page: bytes) -> Iterator[Target]:
-    theirs = {info.env for info in (SETTINGS | MITMPROXY_SETTINGS).values()} | {"AWS_REGION"}
-    kept = {key: value for key, value in os.environ.items() if key not in theirs}
+    kept = {key: value for key, value in os.environ.items() if key not in VARIABLES}
     port = _free_port()
     common = ["--listen-host", "127.0.0.1", "-p", str(port), "--set", f"confdir={folder}/mitmproxy"]
     with (folder / "output.log").open("ab") as output:

@@ -13,12 +13,12 @@ from typing import Any
 
 import requests
 
-from addons.settings import MITMPROXY_SETTINGS, SETTINGS
+from addons.settings import VARIABLES
 
 _MAIN = Path(__file__).resolve().parent.parent / "addons" / "main.py"
 _START_SECONDS = 60
 _LISTENS = re.compile(r"(?:listening at |ModelTrack API on http://)(127\.0\.0\.1:\d+)")
-_API_SETTINGS = ("DATA_DIR", "DB_PATH", "PORT", "API_HOST", "API_TOKEN", "SLACK_WEBHOOK_URL")
+_API_SETTINGS = ("DATA_DIR", "DB_PATH", "PORT", "API_HOST", "API_TOKEN", "API_TOKEN_FILE", "SLACK_WEBHOOK_URL")
 
 
 @contextmanager
@@ -70,7 +70,7 @@ def _running(
 
 def _environment(settings: dict[str, Any]) -> dict[str, str]:
     """Return the environment with these settings, but without those of another ModelTrack on the machine."""
-    theirs = {info.env for info in (SETTINGS | MITMPROXY_SETTINGS).values()} | {"AWS_REGION", *_API_SETTINGS}
+    theirs = VARIABLES.union(_API_SETTINGS)
     kept = {name: value for name, value in os.environ.items() if name not in theirs}
     return kept | {name: str(value) for name, value in settings.items()}
 

@@ -4,17 +4,18 @@ import logging
 import sqlite3
 import sys
 
+from addons.callers.addresses import is_loopback
 from addons.ledger.events import LOG_NAME
 from addons.ledger.watched import ConfigError
 from addons.setting_kinds import SettingError
 from modeltrack_api.app import App
 from modeltrack_api.background import add_alerter
 from modeltrack_api.routes import ROUTES
-from modeltrack_api.settings import current
+from modeltrack_api.settings import ApiSettings, current
 from modeltrack_api.stopping import hold_signals, wait_for_signal
 from modeltrack_api.store.connections import NewerDatabase
 from modeltrack_api.store.progress import TerminalProgress
-from modeltrack_api.web.dispatch import Dispatcher, is_loopback
+from modeltrack_api.web.dispatch import Dispatcher
 from modeltrack_api.web.server import Server
 
 logger = logging.getLogger(__name__)
@@ -49,11 +50,23 @@ def main() -> int:
     return serve(app, server)
 
 
+def open_doors(settings: ApiSettings, url: str) -> str:
+    """Return in one line what is open to whom, each part with the setting that changes it."""
+    whom = "this machine" if is_loopback(settings.host) else "the network"
+    calls = "with the token" if settings.token else "for everybody"
+    pages = ", ".join(settings.allowed_origins)
+    return (
+        f"open to {whom} on {url} (API_HOST); calls: {calls} (API_TOKEN);"
+        f" web pages: {f'also of {pages}' if pages else 'only its own'} (ALLOWED_ORIGINS)"
+    )
+
+
 def serve(app: App, server: Server) -> int:
     """Serve until SIGINT or SIGTERM; a second signal ends the process at once."""
     hold_signals()
     if not is_loopback(app.settings.host) and not app.settings.token:
         logger.warning("everybody who can reach %s can read and change all data: set API_TOKEN", server.url)
+    logger.info("%s", open_doors(app.settings, server.url))
     server.start()
     print(f"ModelTrack API on {server.url}", flush=True)
     app.start()

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from addons.ledger.budgets import BudgetsFile
 from addons.ledger.events import LOG_NAME
+from addons.ledger.private_files import is_link, no_link
 from addons.ledger.validation import parse_model
 from addons.ledger.watched import WatchedFile, Watcher
 from addons.llm.prices.pricing import Prices
@@ -53,7 +54,12 @@ class App:
         """Raise every alert that is due by now; the number is `held`'s `patience`. `background.py` sets it."""
 
     def open(self) -> None:
-        """Read the settings files and open the database. Raises OSError, sqlite3.Error, NewerDatabase, ConfigError."""
+        """Read the settings files and open the database. Raises OSError, sqlite3.Error, NewerDatabase, ConfigError.
+
+        OSError is also for a log that is a symbolic link.
+        """
+        if is_link(log := self.settings.data_dir / LOG_NAME):
+            raise no_link(log)
         self.budgets.load()
         self.pricing.load()
         self._apply()

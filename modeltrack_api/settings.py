@@ -2,17 +2,17 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from addons.setting_kinds import OPTIONAL_URL, Kind, SettingError, whole
+from addons.setting_kinds import OPTIONAL_URL, ORIGINS, TOKEN, Kind, SettingError, secret, whole
 
 CHECKOUT_DATA = Path(__file__).resolve().parent.parent / "data"
 CONTAINER_DATA = Path("/data")
 
 _PORT = whole(0, 65535)
 _HOST = Kind("an IP address or host name", lambda value: _not_blank(str(value)))
-_TOKEN = Kind("at least 8 characters, without white space", lambda value: _token(str(value)))
 
 
 def _not_blank(text: str) -> str:
@@ -21,21 +21,17 @@ def _not_blank(text: str) -> str:
     return text.strip()
 
 
-def _token(text: str) -> str:
-    if len(text) < 8 or any(c.isspace() for c in text):
-        raise ValueError
-    return text
-
-
 @dataclass(frozen=True, slots=True)
 class ApiSettings:
     data_dir: Path
     db_path: Path
     host: str = "127.0.0.1"
     port: int = 3001
-    token: str = ""
+    token: str = field(default="", repr=False)
     """The token that every request to /api/ and /metrics must carry; "" if none is needed."""
-    slack_webhook_url: str = ""
+    allowed_origins: tuple[str, ...] = ()
+    """The origins whose pages may call, beside the API's own."""
+    slack_webhook_url: str = field(default="", repr=False)
 
 
 def data_dir(environ: Mapping[str, str]) -> Path:
@@ -49,33 +45,23 @@ def from_environment(environ: Mapping[str, str]) -> ApiSettings:
     Raises SettingError, which never shows the value of a secret.
     """
     folder = data_dir(environ)
-    token = environ.get("API_TOKEN", "")
-    if token and not _is_allowed(_TOKEN, token):
-        raise SettingError("API_TOKEN", "***", _TOKEN.allowed)
     return ApiSettings(
         data_dir=folder,
         db_path=Path(environ.get("DB_PATH") or folder / "modeltrack.db").expanduser().resolve(),
         host=_parsed(environ, "API_HOST", "127.0.0.1", _HOST),
-        port=int(_parsed(environ, "PORT", "3001", _PORT)),
-        token=token,
-        slack_webhook_url=_parsed(environ, "SLACK_WEBHOOK_URL", "", OPTIONAL_URL, secret=True),
+        port=_parsed(environ, "PORT", "3001", _PORT),
+        token=secret(environ, "API_TOKEN", TOKEN),
+        allowed_origins=_parsed(environ, "ALLOWED_ORIGINS", "", ORIGINS),
+        slack_webhook_url=_parsed(environ, "SLACK_WEBHOOK_URL", "", OPTIONAL_URL, is_secret=True),
     )
 
 
-def _is_allowed(kind: Kind, value: str) -> bool:
-    try:
-        kind.parse(value)
-    except ValueError:
-        return False
-    return True
-
-
-def _parsed(environ: Mapping[str, str], name: str, default: str, kind: Kind, secret: bool = False) -> str:
+def _parsed(environ: Mapping[str, str], name: str, default: str, kind: Kind, is_secret: bool = False) -> Any:
     value = environ.get(name) or default
     try:
-        return str(kind.parse(value))
+        return kind.parse(value)
     except ValueError as error:
-        raise SettingError(name, "***" if secret else value, kind.allowed) from error
+        raise SettingError(name, "***" if is_secret else value, kind.allowed) from error
 
 
 def current() -> ApiSettings:

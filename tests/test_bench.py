@@ -16,10 +16,20 @@ from tests import ROOT
     ("part", "first_cells"),
     [
         ("throughput", ["what", "misses", "hits", "streams", "streams, mitmdump told to pass them on"]),
+        (
+            "crowd",
+            [
+                "",
+                "alone, before",
+                "beside 20 idle and 5 half-open connections",
+                "beside 1 MB/s of uploads that are refused",
+                "alone, afterwards",
+            ],
+        ),
         ("streams", ["", "the provider itself", "mitmdump -q", "ModelTrack"]),
     ],
 )
-def test_it_compares_modeltrack_with_bare_mitmdump(part: str, first_cells: list[str]) -> None:
+def test_it_prints_a_row_for_each_thing_that_is_measured(part: str, first_cells: list[str]) -> None:
     command = [sys.executable, "-m", "bench", "--quick", part]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr

@@ -16,7 +16,7 @@ from addons.ledger.events import CostEvent, InfraEvent
 from addons.llm.model_rules import RoutingFile, Rule
 from addons.llm.prices.pricing import ModelPrice
 from addons.llm.providers import PROVIDERS
-from addons.settings import MITMPROXY_SETTINGS, SETTINGS
+from addons.settings import MITMPROXY_SETTINGS, SECRETS, SETTINGS
 from modeltrack_api import settings as api_settings
 from modeltrack_api.alerting.handlers import Ids, NewAlertBudget
 from modeltrack_api.check_config import FILES, problems
@@ -144,6 +144,11 @@ def test_every_setting_is_in_the_configuration_with_its_default() -> None:
     }
 
 
+def test_every_secret_is_in_the_configuration() -> None:
+    shown = {row[0]: row[1] for row in rows(section("configuration.md", "Secrets"))}
+    assert shown == {f"`{info.env}`": info.kind.allowed for info in SECRETS.values()}
+
+
 def default_cell(default: Any) -> str:
     if default == "":
         return "none"
@@ -167,7 +172,7 @@ class Asked(dict[str, str]):
 def test_every_setting_of_the_api_is_in_the_configuration() -> None:
     asked = Asked()
     found = api_settings.from_environment(asked)
-    shown = {names(row[0])[0]: row[1] for row in rows(section("configuration.md", "The API"))}
+    shown = {name: row[1] for row in rows(section("configuration.md", "The API")) for name in names(row[0])}
     assert set(shown) == asked.names
     assert shown["API_HOST"] == f"`{found.host}`" and shown["PORT"] == f"`{found.port}`"
 

@@ -9,7 +9,8 @@ from mitmproxy import http
 
 from addons.core import Core
 from addons.flow.attached import call_of
-from addons.flow.measure import CLIENT_DISCONNECTED, is_accepted
+from addons.flow.measure import is_accepted
+from addons.flow.wordings import CLIENT_DISCONNECTED
 from addons.llm.call import CallState, LLMCall
 
 MOST_CALLS = 1000

@@ -12,7 +12,7 @@ from addons.flow.guard import describe
 from addons.flow.reservation import highest_cost
 from addons.ledger.budgets import Standing
 from addons.ledger.spend import WARN_PERCENT, binding_of, highest
-from addons.llm.call import LLMCall
+from addons.llm.call import LLMCall, UntrackedCall
 from addons.llm.denial import Denial
 
 logger = logging.getLogger(__name__)
@@ -26,6 +26,14 @@ _UNCHECKED = Denial(
     "The budget of this request cannot be checked now, so it is refused (BUDGET_FAILURE_MODE=closed).",
     retry_after=5,
     blocked_by="budget",
+)
+_UNMETERED_TEXT = "What this request costs cannot be metered, so it is refused"
+_UNMETERED = Denial(403, "unmetered", f"{_UNMETERED_TEXT} (UNMETERED=block).", blocked_by="unmetered")
+_GUARDED = Denial(
+    403,
+    "unmetered",
+    f"{_UNMETERED_TEXT}: a blocking budget covers it (UNMETERED=guard). UNMETERED=pass lets such requests through.",
+    blocked_by="unmetered",
 )
 
 
@@ -77,17 +85,27 @@ class Admission:
         self.reserve(call, key)
         return None
 
-    def check_spent(self, team: str, app: str) -> Denial | None:
-        """Refuse an untracked call, or a message on a WebSocket that is no call, if its budget is spent.
+    def check_unmetered(self, call: UntrackedCall) -> Denial | None:
+        """Return why a request is refused that may cost money and cannot be metered: UNMETERED decides.
 
-        Reservations do not count against it.
+        Where it lets through, a spent budget refuses.
         """
+        team, app = call.attribution.team, call.attribution.app
+        match self.core.settings.unmetered:
+            case "block":
+                return _UNMETERED
+            case "guard" if self.core.ledger.is_blocking(team, app):
+                return _GUARDED
+        return self.spent(team, app)
+
+    def check_spent(self, team: str, app: str) -> Denial | None:
+        """Refuse a message on a WebSocket that is no call if its budget is spent."""
         denial = self.spent(team, app)
         self.core.counts.blocked += denial is not None
         return denial
 
     def spent(self, team: str, app: str) -> Denial | None:
-        """Deny what is for a team or app whose budget is spent, whatever is reserved."""
+        """Return the refusal of a spent budget. Reservations do not count against it."""
         standing = self.core.ledger.binding(team, app)
         return self._denial(standing) if standing and standing.is_exceeded else None
 

@@ -8,7 +8,7 @@ through, when it fails, and at the latest when its client's connection ends.
 from mitmproxy import http
 
 from addons.core import Core
-from addons.flow.attached import call_of
+from addons.flow.attached import call_of, untracked_call
 from addons.flow.replies import refuse
 from addons.flow.stream import metered
 from addons.llm.call import CallState
@@ -76,7 +76,7 @@ def _refuse(core: Core, flow: http.HTTPFlow, size: int) -> bool:
         return False
     else:
         denial = _FULL
-    refuse(flow, call_of(flow), denial)
+    refuse(flow, call_of(flow) or untracked_call(flow), denial)
     return True
 
 

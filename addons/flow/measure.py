@@ -15,6 +15,7 @@ from mitmproxy import http
 from addons.core import Core
 from addons.flow.guard import describe
 from addons.flow.headers import header
+from addons.flow.wordings import CLIENT_DISCONNECTED, PROXY_STOPPED, label_for_event
 from addons.llm.answers import UNREADABLE, Answer, estimated, read_body, read_events
 from addons.llm.call import CallState, LLMCall
 from addons.llm.parsing import decoding
@@ -28,14 +29,6 @@ from addons.llm.residency import of_host
 from addons.llm.usage import NOTHING, Usage
 
 logger = logging.getLogger(__name__)
-
-CLIENT_DISCONNECTED = "client_disconnected"
-UPSTREAM_DISCONNECTED = "upstream_disconnected"
-PROXY_STOPPED = "proxy_stopped"
-REQUEST_TOO_LARGE = "request_too_large"
-# How mitmproxy's error messages begin, in small letters: the one for a client that leaves while the provider is still
-# being connected to has no capital. Every other message is about the provider.
-_CLIENTS_ERRORS = {"client disconnected": CLIENT_DISCONNECTED, "request body exceeds ": REQUEST_TOO_LARGE}
 
 _ENDED_HERE = frozenset({CLIENT_DISCONNECTED, PROXY_STOPPED})
 """The errors of calls that the proxy may have ended, so that the model had made more than was seen."""
@@ -68,10 +61,8 @@ def measure(core: Core, flow: http.HTTPFlow, call: LLMCall) -> None:
     is_sent = call.state is CallState.SENT
     call.state = CallState.MEASURED
     if flow.error and not call.error:
-        message = flow.error.msg.lower()
-        kinds = (kind for start, kind in _CLIENTS_ERRORS.items() if message.startswith(start))
-        # A request that broke off in its body was ended by the client, however mitmproxy words it.
-        call.error = next(kinds, UPSTREAM_DISCONNECTED if call.request else CLIENT_DISCONNECTED)
+        is_connected = flow.server_conn.timestamp_tcp_setup is not None
+        call.error = label_for_event(flow.error.msg, was_sent=bool(call.request), is_connected=is_connected)
     asked, seconds = call.model, time.monotonic() - (call.sent or call.started)
     if is_sent and call.error in _ENDED_HERE and not _is_over(flow, call):
         call.ran_tokens = core.speeds.tokens(call.provider.name, asked, seconds)

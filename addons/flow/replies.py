@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 from mitmproxy import http
 
-from addons.llm.call import LLMCall
+from addons.llm.call import LLMCall, UntrackedCall
 from addons.llm.denial import Denial
 from addons.llm.providers import WireFormat
 
@@ -29,17 +29,17 @@ def error_body(kind: str, message: str) -> dict[str, Any]:
 
 def refuse(
     flow: http.HTTPFlow,
-    call: LLMCall | None,
+    call: LLMCall | UntrackedCall | None,
     denial: Denial | None,
     *,
     wire: WireFormat | None = None,
     headers: Mapping[str, str] = _NO_HEADERS,
 ) -> None:
-    """Answer with the denial, if there is one, in the format of the call, or in `wire` if there is no call."""
+    """Answer with the denial, if there is one, in the format of the call, or in `wire` if it has none."""
     if not denial:
         return
     if call:
-        wire = call.wire
+        wire = call.wire or wire
         call.deny(denial)
     body = (wire.error_body if wire else error_body)(denial.kind, denial.message)
     reply(flow, denial.status, body, {**denial.headers, **headers})

@@ -128,7 +128,8 @@ class Watch:
         if flow.live and not flow.comment:
             what = f"{flow.request.method} {flow.request.path.partition('?')[0]}"[:200]
             other = untracked_call(flow)
-            flow.comment = f"{explain.who(other.team, other.app)} · {what} · not metered" if other else what
+            who = explain.who(other.attribution.team, other.attribution.app) if other else ""
+            flow.comment = f"{who} · {what} · not metered" if other else what
 
     @guarded
     def responseheaders(self, flow: http.HTTPFlow) -> None:

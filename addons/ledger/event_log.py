@@ -14,6 +14,8 @@ from collections import deque
 from contextlib import suppress
 from pathlib import Path
 
+from addons.ledger.private_files import open_private
+
 logger = logging.getLogger(__name__)
 
 _BATCH = 256 * 1024  # most bytes of waiting lines in one write, so that an append never waits long for the lock
@@ -79,7 +81,7 @@ class EventLog:
         return self._write_error or self._sync_error
 
     def open(self) -> None:
-        """Make the directory and the file if need be, and end a torn last line. Raises OSError."""
+        """Make the directory and the file if need be, and end a torn last line. Raises OSError, also for a link."""
         with self._lock:
             self._open()
         self.flush_pending()
@@ -133,7 +135,7 @@ class EventLog:
     def _open(self) -> int:
         if self._fd is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            fd = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o640)
+            fd = open_private(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
             try:
                 status = os.fstat(fd)
                 if not stat.S_ISREG(status.st_mode):
@@ -172,7 +174,7 @@ class EventLog:
 
     def _is_at_path(self, fd: int) -> bool:
         try:
-            return os.path.samestat(os.stat(self.path), os.fstat(fd))
+            return os.path.samestat(os.lstat(self.path), os.fstat(fd))
         except OSError as error:
             return error.errno not in (errno.ENOENT, errno.ENOTDIR)
 

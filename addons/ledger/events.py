@@ -83,10 +83,12 @@ class CostEvent:
     routed_to: str = ""
     routing_rule: str = ""
     blocked_by: str = ""
-    """One of budget, rule and unknown_model."""
+    """One of budget, rule, unknown_model and unmetered."""
     usage_estimated: bool = False
     error: str = ""
     """A category, such as the provider's error type; never a message."""
+    unmetered: bool = False
+    """Whether it is a request that may cost money, which the proxy cannot tell: see `addons/llm/paths/`."""
     prewarm: bool = False
     """Whether the provider was only to read the prompt."""
     replayed: bool = False

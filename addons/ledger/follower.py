@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 from addons.ledger.events import is_of_this_process
 from addons.ledger.log_files import LogFiles
 from addons.ledger.log_reader import parse_line, read_lines, start_of
+from addons.ledger.private_files import open_to_read
 from addons.ledger.spend import Month, Spend, fold
 
 _MOST_BYTES = 2**20
@@ -89,7 +90,7 @@ class LogFollower:
     def _open(self) -> bool:
         if not self._file:
             with suppress(FileNotFoundError, NotADirectoryError):
-                self._file = self._path.open("rb")
+                self._file = open_to_read(self._path)
                 self._offset = 0
         return self._file is not None
 
@@ -97,7 +98,7 @@ class LogFollower:
         """Tell whether the open file is the log. In a rotation there is none for a moment; it is the log until then."""
         assert self._file
         try:
-            return os.path.samestat(os.stat(self._path), os.fstat(self._file.fileno()))
+            return os.path.samestat(os.lstat(self._path), os.fstat(self._file.fileno()))
         except OSError:
             return True
 

@@ -1,7 +1,7 @@
 """Decide which files are the event log: `cost_events.jsonl` itself and its rotated parts, for proxy, API and collector.
 
 A rotated part has a number or a date behind the log's name, as logrotate gives it (`.1`, `-20261110`). Any other name
-beside the log, such as `.bak`, is a copy: it holds the same events again. Compressed parts are not read.
+beside the log, such as `.bak`, is a copy: it holds the same events again. Compressed parts and links are not read.
 """
 
 import logging
@@ -11,6 +11,7 @@ from enum import Enum
 from pathlib import Path
 
 from addons.ledger.events import LOG_NAME
+from addons.ledger.private_files import is_link
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +26,7 @@ class FileKind(Enum):
     ROTATED = "a rotated part"
     COMPRESSED = "compressed"
     COPY = "not named as logrotate does"
+    LINK = "a symbolic link"
     UNRELATED = "not of the log"
 
 
@@ -57,7 +59,9 @@ class LogFiles:
             kind = file_kind(path.name, self._log.name)
             if kind in (FileKind.LOG, FileKind.UNRELATED) or not path.is_file():
                 continue
-            if since and path.stat().st_mtime < since.timestamp():
+            if is_link(path):
+                kind = FileKind.LINK
+            elif since and path.stat().st_mtime < since.timestamp():
                 continue
             if kind is FileKind.ROTATED:
                 found.append(path)

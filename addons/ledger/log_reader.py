@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 import orjson
 
 from addons.ledger.events import LLM_CALL
+from addons.ledger.private_files import open_to_read
 
 _BLOCK = 2**20
 _MAX_LINE = 16 * 2**20
@@ -104,7 +105,7 @@ def read_lines(log: Path | BinaryIO, offset: int = 0) -> Iterator[tuple[bytes, i
 
 
 def _opened(log: Path | BinaryIO) -> AbstractContextManager[BinaryIO]:
-    return log.open("rb") if isinstance(log, Path) else nullcontext(log)
+    return open_to_read(log) if isinstance(log, Path) else nullcontext(log)
 
 
 def _first_event(file: BinaryIO, start: int, end: int) -> tuple[datetime | None, int]:

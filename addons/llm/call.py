@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Any
+from typing import Any, ClassVar
 
 from addons.callers.attribution import Attribution
 from addons.ledger.budgets import Standing
@@ -11,6 +11,7 @@ from addons.ledger.spend import Ticket
 from addons.llm.answers import Answer
 from addons.llm.denial import Denial
 from addons.llm.model_limits.memory import Downgrade
+from addons.llm.paths.table import PathClass
 from addons.llm.providers import Provider, StreamMeter, WireFormat
 from addons.llm.request import LLMRequest
 from addons.llm.routes import Tracked
@@ -34,12 +35,36 @@ class CallState(Enum):
 class UntrackedCall:
     """Hold the state of a request that is forwarded but not metered, such as a request for the list of models."""
 
-    team: str
-    app: str
+    provider: Provider
+    attribution: Attribution
+    path_class: PathClass
+    started: float
+    """When the request came, in seconds of the monotonic clock."""
     sign_for: str = ""
     """The AWS service that the proxy signs the request for; "" where it is forwarded as it came."""
     is_signed: bool = False
     """Whether the proxy has signed the request."""
+    replayed: bool = False
+    blocked_by: str = ""
+    error: str = ""
+    is_logged: bool = False
+    """Whether its event has been written. Only one that may cost money has an event."""
+
+    wire: ClassVar[WireFormat | None] = None
+    """The format of its errors: the one for when none is known."""
+
+    @property
+    def may_cost(self) -> bool:
+        """Return whether it may cost money, which nobody can tell."""
+        return self.path_class.may_cost
+
+    def elapsed_ms(self) -> int:
+        return round((time.monotonic() - self.started) * 1000)
+
+    def deny(self, denial: Denial) -> None:
+        """Record that the call is refused, and why."""
+        self.error = denial.kind
+        self.blocked_by = self.blocked_by or denial.blocked_by
 
 
 @dataclass(slots=True)

@@ -16,7 +16,7 @@ class Denial:
     retry_after: int | None = None
     """Seconds until a retry may succeed; None where no retry can, and the SDKs then do not retry."""
     blocked_by: str = ""
-    """The part of the configuration that refuses the call: budget, rule or unknown_model; "" for other errors."""
+    """The part of the configuration that refuses the call: budget, rule, unknown_model or unmetered; "" else."""
 
     @property
     def headers(self) -> dict[str, str]:

@@ -5,11 +5,12 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
+from addons.llm.paths.table import PathClass
 from addons.llm.providers import ANTHROPIC, OPENAI, Endpoints, Provider
 from addons.llm.providers.azure import AZURE
 from addons.llm.providers.base import join
 from addons.llm.providers.bedrock import BEDROCK
-from addons.llm.routes import Tracked, clean, resolve
+from addons.llm.routes import Fields, Tracked, are_anthropics, clean, resolve_at
 
 
 class Host(NamedTuple):
@@ -22,35 +23,49 @@ class Host(NamedTuple):
     """The prefix of tracked paths that this host has and the proxy's own paths do not; `base_url` ends with it."""
 
 
-# Names from botocore's endpoint rules: FIPS, dual-stack, China, and VPC endpoints, whose names begin with an id.
-_BEDROCK_RUNTIME = re.compile(
-    r"(?:[a-z0-9-]+\.)?bedrock-runtime(?:-fips)?\.(?P<region>[a-z0-9-]+)"
-    r"\.(?:(?:vpce\.)?amazonaws\.com(?:\.cn)?|api\.aws|api\.amazonwebservices\.com\.cn)"
+# Names from botocore's endpoint rules and openai's SDK (`providers/bedrock.py`): FIPS, dual-stack, the partitions of
+# AWS, and VPC endpoints, whose names begin with an id.
+_AWS = (
+    r"(?:vpce\.)?(?:amazonaws\.(?:com(?:\.cn)?|eu)|api\.aws(?:\.ic\.gov|\.scloud|\.hci\.ic\.gov)?"
+    r"|api\.amazonwebservices\.(?:com\.cn|eu)|c2s\.ic\.gov|sc2s\.sgov\.gov|csp\.hci\.ic\.gov"
+    r"|cloud\.adc-e\.uk|api\.cloud-aws\.adc-e\.uk)"
 )
-_BEDROCK_NATIVE = re.compile(r"(?:[a-z0-9-]+\.)?bedrock-mantle(?:-fips)?\.(?P<region>[a-z0-9-]+)\.(?:vpce\.)?api\.aws")
+_BEDROCK_RUNTIME = re.compile(rf"(?:[a-z0-9-]+\.)?bedrock-runtime(?:-fips)?\.(?P<region>[a-z0-9-]+)\.{_AWS}")
+_BEDROCK_MANTLE = re.compile(rf"(?:[a-z0-9-]+\.)?bedrock-mantle(?:-fips)?\.(?P<region>[a-z0-9-]+)\.{_AWS}")
+
+# A resource of Azure has a name in several domains, and one more where it is reached by a private endpoint, in each of
+# Azure's clouds. Source: https://learn.microsoft.com/azure/private-link/private-endpoint-dns. An API of a model that
+# was deployed by itself is below the region: https://learn.microsoft.com/azure/ai-foundry/how-to/deploy-models-serverless.
+_AZURE = re.compile(
+    r"[a-z0-9-]+\.(?:privatelink\.)?(?:"
+    r"(?:openai|services\.ai|cognitiveservices)\.azure\.(?:com|us|cn)"
+    r"|api\.cognitive\.(?:microsoft\.(?:com|us)|azure\.cn))"
+    r"|[a-z0-9-]+\.[a-z0-9-]+\.(?:models|inference)\.ai\.azure\.com"
+)
 
 # Requests to these hosts stay on the host that the client chose: Azure and Bedrock have many hosts, and OpenAI's
-# regional hosts keep data in their region.
-_HOSTS: list[tuple[re.Pattern[str], Provider, str]] = [
-    (re.compile(r"api\.anthropic\.com"), ANTHROPIC, ""),
-    (re.compile(r"(?:[a-z]{2}\.)?api\.openai\.com"), OPENAI, ""),
-    (re.compile(r"[a-z0-9-]+\.openai\.azure\.com|[a-z0-9-]+\.services\.ai\.azure\.com"), AZURE, ""),
-    (_BEDROCK_RUNTIME, BEDROCK, ""),
-    (_BEDROCK_NATIVE, BEDROCK, "/anthropic"),
+# regional hosts keep data in their region. OpenAI also has hosts for private links and for clients' certificates.
+# Anthropic's API on AWS is the host of its SDK's class AnthropicAWS.
+_HOSTS: list[tuple[re.Pattern[str], Provider, tuple[str, ...]]] = [
+    (re.compile(r"aws-external-anthropic\.[a-z0-9-]+\.api\.aws"), ANTHROPIC, ("",)),
+    (re.compile(r"(?:[a-z0-9-]+\.)+api\.openai\.com"), OPENAI, ("",)),
+    (_AZURE, AZURE, ("",)),
+    (_BEDROCK_RUNTIME, BEDROCK, ("",)),
+    (_BEDROCK_MANTLE, BEDROCK, ("/anthropic", "")),
 ]
 
 
 def provider_hosts(host: str, port: int, endpoints: Endpoints) -> tuple[Host, ...]:
-    """Return what the host is: nothing if it is not an LLM provider's, several if several base URLs name it."""
+    """Return what the host is: nothing if it is not an LLM provider's, several if it has several base URLs."""
     host = host.lower().rstrip(".")
     if host == "api.anthropic.com":
         return (Host(ANTHROPIC, endpoints.anthropic),)
     if host == "api.openai.com":
         return (Host(OPENAI, endpoints.openai),)
     own = f"https://{host}" if port == 443 else f"https://{host}:{port}"
-    for pattern, provider, skipped in _HOSTS:
+    for pattern, provider, prefixes in _HOSTS:
         if pattern.fullmatch(host):
-            return (Host(provider, own + skipped, skipped),)
+            return tuple(Host(provider, own + prefix, prefix) for prefix in prefixes)
     return tuple(_configured(host, port, endpoints))
 
 
@@ -96,26 +111,37 @@ def is_own(authority: str, address: str, port: int) -> bool:
         return False
 
 
-def tracked_on(hosts: Sequence[Host], path: str) -> tuple[Host, Tracked] | None:
+def tracked_on(hosts: Sequence[Host], path: str, fields: Fields) -> tuple[Host, Tracked] | None:
     """Return the host and the tracked route that a path belongs to; None where the path is not tracked.
 
-    The path is also tried with its percent-escapes undone: a provider's server may undo them.
+    The path is also tried with its percent-escapes undone: a provider's server may undo them. Where several base URLs
+    have it, such as Anthropic's and OpenAI's chat completions behind one gateway, the headers decide.
     """
+    found: dict[str, tuple[Host, Tracked]] = {}
     for host in hosts:
         rest = _rest(path, host)
         for spelling in (rest, unquote(rest)) if rest else ():
-            route = resolve(host.provider.prefix + clean(spelling))
-            if isinstance(route, Tracked) and route.provider is host.provider:
-                return host, route
-    return None
+            if route := resolve_at(host.provider.name, clean(spelling)):
+                found.setdefault(host.provider.name, (host, route))
+    if len(found) < 2:
+        return next(iter(found.values()), None)
+    preferred = ANTHROPIC if are_anthropics(fields) else OPENAI
+    return found.get(preferred.name) or next(iter(found.values()))
 
 
-def untracked_on(hosts: Sequence[Host], path: str) -> str:
-    """Return the URL for a path that is not tracked."""
-    for host in hosts:
-        if rest := _rest(path, host):
-            return join(host.base_url, rest, "")
-    return join(hosts[0].base_url.removesuffix(hosts[0].skipped), path, "")
+def untracked_on(hosts: Sequence[Host], method: str, path: str) -> tuple[Provider, str, PathClass]:
+    """Return the provider, the URL and the class of a request whose path is not tracked.
+
+    Where the path may belong to several base URLs, it belongs to one whose provider has it in a list.
+    """
+    rests = [(host, rest) for host in hosts if (rest := _rest(path, host))]
+    listed = ((host, rest) for host, rest in rests if host.provider.others.listed(method, rest))
+    if found := next(listed, next(iter(rests), None)):
+        host, rest = found
+        return host.provider, join(host.base_url, rest, ""), host.provider.others.class_of(method, rest)
+    host = hosts[0]
+    url = join(host.base_url.removesuffix(host.skipped), path, "")
+    return host.provider, url, host.provider.others.class_of(method, path)
 
 
 def _rest(path: str, host: Host) -> str:
@@ -129,5 +155,5 @@ def _rest(path: str, host: Host) -> str:
 
 def aws_region(host: str) -> str:
     """Return the AWS region of a Bedrock host, "" for any other host."""
-    match = _BEDROCK_RUNTIME.fullmatch(host) or _BEDROCK_NATIVE.fullmatch(host)
+    match = _BEDROCK_RUNTIME.fullmatch(host) or _BEDROCK_MANTLE.fullmatch(host)
     return match["region"] if match else ""

@@ -165,6 +165,17 @@ def other(path: str, is_anthropic: bool, reply: Reply) -> tuple[int, dict[str, A
             "invocationArn": "arn:aws:bedrock:us-east-1:123456789012:async-invoke/fake",
             "asyncInvokeSummaries": [],
         }
+    if path.endswith("/images/generations"):
+        return 200, {"created": 1, "data": []}
+    if path.endswith("/moderations"):
+        return 200, {"id": "modr_fake", "model": "omni-moderation-latest", "results": []}
+    if path.endswith("/complete"):
+        return 200, {
+            "type": "completion",
+            "model": "claude-2.1",
+            "completion": reply.text,
+            "stop_reason": "stop_sequence",
+        }
     if path.endswith("/models"):
         return 200, {"object": "list", "data": [], "has_more": False, "first_id": None, "last_id": None}
     return 404, error(is_anthropic, 404, f"there is no path {path}")

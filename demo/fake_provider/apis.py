@@ -19,7 +19,7 @@ from demo.fake_provider.responses import RESPONSES
 _APIS: list[tuple[re.Pattern[str], Api]] = [
     (re.compile(r"/v1/messages$"), anthropic.MESSAGES),
     (re.compile(r"/chat/completions$"), openai.CHAT),
-    (re.compile(r"/responses$"), RESPONSES),
+    (re.compile(r"/responses(?:/compact)?$"), RESPONSES),
     (re.compile(r"/embeddings$"), openai.EMBEDDINGS),
     (re.compile(r"/completions$"), openai.COMPLETIONS),
     (re.compile(r"/model/([^/]+)/invoke$"), bedrock.INVOKE),

@@ -111,7 +111,7 @@ class Connection(asyncio.Protocol):
         if not is_known(request):
             reply = replace(reply, status=401)
         key = request.header("sec-websocket-key")
-        if key and request.method == "GET" and reply.status == 200 and path.endswith("/responses"):
+        if key and request.method == "GET" and reply.status == 200 and path.endswith(("/responses", "/realtime")):
             self._upgrade(request, key, reply)
             return
         found = find_api(path) if request.method == "POST" else None

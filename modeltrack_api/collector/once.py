@@ -17,6 +17,7 @@ from addons.ledger.event_log import EventLog
 from addons.ledger.events import LLM_CALL, InfraEvent
 from addons.ledger.log_files import LogFiles
 from addons.ledger.log_reader import is_call, parse_line, read_lines, start_of, text
+from addons.ledger.private_files import open_private, open_to_read
 
 logger = logging.getLogger(__name__)
 
@@ -88,7 +89,7 @@ class State:
     def load(self) -> None:
         """Read the file. If it cannot be read, nothing counts as collected."""
         try:
-            with self._path.open("rb") as file:
+            with open_to_read(self._path) as file:
                 self._until = _parsed(json.loads(file.read(_MOST_STATE_BYTES)))
         except FileNotFoundError:
             pass
@@ -107,7 +108,7 @@ class State:
         until = self._until | {source: end}
         text = json.dumps({"collected_until": {name: moment.isoformat() for name, moment in until.items()}}, indent=2)
         new = self._path.with_name(self._path.name + ".new")
-        with new.open("w") as file:
+        with os.fdopen(open_private(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "w") as file:
             file.write(text + "\n")
             file.flush()
             os.fsync(file.fileno())

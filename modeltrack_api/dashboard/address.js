@@ -1,6 +1,7 @@
 /** Keeps in the URL what the page shows: `#/view/id?team=product&range=30d`. */
 
 import { day } from "./format.js";
+import { isOneOf } from "./lookup.js";
 
 export const COMMON = ["range", "start_date", "end_date", "team", "app_id", "model"];
 
@@ -44,12 +45,12 @@ export function change(changes) {
   location.hash = href(view, changes, id);
 }
 
-export const pick = (from, keys) => Object.fromEntries(keys.filter((key) => key in from).map((key) => [key, from[key]]));
+export const pick = (from, keys) => Object.fromEntries(keys.filter((key) => isOneOf(from, key)).map((key) => [key, from[key]]));
 
 /** Returns the query for an API request: the URL's parameters that `filters` names. `dates` stands for both dates. */
 export function query(params, filters) {
   const found = pick(params, filters);
   if (!filters.includes("dates")) return found;
-  if (params.range in RANGES) return { ...found, start_date: RANGES[params.range][1]() };
+  if (isOneOf(RANGES, params.range)) return { ...found, start_date: RANGES[params.range][1]() };
   return { ...found, ...pick(params, ["start_date", "end_date"]) };
 }

@@ -6,6 +6,7 @@ import { href, query, read } from "./address.js";
 import { purge } from "./charts.js";
 import { byId, el } from "./dom.js";
 import * as filters from "./filters.js";
+import { own } from "./lookup.js";
 import { Refresh } from "./refresh.js";
 import { failure, loading } from "./states.js";
 import * as theme from "./theme.js";
@@ -24,7 +25,7 @@ let last;
 
 function show() {
   const { view: key, id, params } = read();
-  const view = VIEWS[key] ?? VIEWS.overview;
+  const view = own(VIEWS, key, VIEWS.overview);
   const isNew = current?.view !== view || current?.id !== id;
   const context = { view, id, params, query: query(params, view.filters), get, reload: () => load() };
   current = context;

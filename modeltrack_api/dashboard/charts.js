@@ -127,15 +127,21 @@ export const bars = (x, y, label, name = "accent") => ({
   ...money(y, label),
 });
 
-/** Horizontal bars of amounts by label, the first on top: traces and layout. */
-export const ranks = (labels, amounts) => ({
-  traces: [{ ...bars(amounts, labels, ""), ...money(amounts, ""), orientation: "h" }],
-  layout: {
-    xaxis: axis(),
-    yaxis: { type: "category", autorange: "reversed", automargin: true, fixedrange: true, ticksuffix: " " },
-    hovermode: "closest",
-  },
-});
+/**
+ * Horizontal bars of amounts by label, the first on top: traces and layout. The bars have numbers, and the axis shows the
+ * labels: plotly finds labels again in an object, which has `constructor` and the like already.
+ */
+export function ranks(labels, amounts) {
+  const places = labels.map((_, n) => n);
+  return {
+    traces: [{ ...bars(amounts, places, ""), ...money(amounts, ""), orientation: "h" }],
+    layout: {
+      xaxis: axis(),
+      yaxis: { tickvals: places, ticktext: labels, autorange: "reversed", automargin: true, fixedrange: true, ticksuffix: " ", zeroline: false },
+      hovermode: "closest",
+    },
+  };
+}
 
 /** A line of amounts by day. `dash` is plotly's. */
 export const line = (x, y, label, name = "accent", dash = "solid") => ({

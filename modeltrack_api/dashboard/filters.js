@@ -4,6 +4,7 @@ import * as api from "./api.js";
 import { change, COMMON, RANGES } from "./address.js";
 import { byId, el, field, option } from "./dom.js";
 import { name } from "./format.js";
+import { isOneOf } from "./lookup.js";
 
 const LABELS = { team: ["Team", "by_team", "All teams"], app_id: ["App", "by_app", "All apps"], model: ["Model", "by_model", "All models"] };
 const CUSTOM = "custom";
@@ -33,8 +34,8 @@ export function draw(filters, params) {
 }
 
 function dates(params) {
-  const isCustom = "start_date" in params || "end_date" in params;
-  const chosen = params.range in RANGES ? params.range : isCustom ? CUSTOM : "";
+  const isCustom = isOneOf(params, "start_date") || isOneOf(params, "end_date");
+  const chosen = isOneOf(RANGES, params.range) ? params.range : isCustom ? CUSTOM : "";
   const select = el(
     "select",
     { id: "range", onchange: () => change(range(select.value)) },
@@ -62,11 +63,11 @@ function limit(key, label, params) {
 function choice(key, params) {
   const [label, by, all] = LABELS[key];
   const found = new Set(Object.keys(known[by]));
-  if (key in params) found.add(params[key]);
+  if (isOneOf(params, key)) found.add(params[key]);
   const select = el(
     "select",
     { id: key, onchange: () => change({ [key]: select.value ? select.value.slice(1) : null }) },
-    option("", all, !(key in params)),
+    option("", all, !isOneOf(params, key)),
     [...found].sort().map((each) => option(`=${each}`, name(each), params[key] === each)),
   );
   return field(label, select);
@@ -74,6 +75,6 @@ function choice(key, params) {
 
 function reset(params) {
   const nothing = Object.fromEntries(COMMON.map((key) => [key, null]));
-  const isSet = COMMON.some((key) => key in params);
+  const isSet = COMMON.some((key) => isOneOf(params, key));
   return el("button", { type: "button", id: "reset", disabled: !isSet, onclick: () => change(nothing) }, "Reset");
 }

@@ -1,13 +1,15 @@
 """Open the database: one connection that writes, and others that read."""
 
+import os
 import queue
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
+from addons.ledger.private_files import open_private
 from modeltrack_api.store.schema import MIGRATIONS
 
 _BUSY_SECONDS = 30
@@ -51,12 +53,23 @@ class Store:
     def open(self) -> None:
         """Make the database, or bring it up to date. Raises OSError, sqlite3.Error, NewerDatabase."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._make_private()
         self.writer = self._connect(_WRITER_CACHE_KIB)
         try:
             self._migrate()
         except BaseException:
             self.writer.close()
             raise
+
+    def _make_private(self) -> None:
+        """Make the database's file before SQLite does, which would let everybody read it. Its side files get its mode.
+
+        This must come before the first connection: closing a file drops the locks that the process has on it.
+        """
+        os.close(open_private(self.path, os.O_RDWR | os.O_CREAT))
+        for suffix in ("-wal", "-shm", "-journal"):  # left by an earlier version
+            with suppress(FileNotFoundError):
+                os.close(open_private(self.path.with_name(self.path.name + suffix), os.O_RDWR))
 
     def _migrate(self) -> None:
         self._use_wal()

@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 from addons.ledger.log_files import LogFiles
 from addons.ledger.log_reader import read_lines
+from addons.ledger.private_files import is_link, no_link, open_to_read
 from modeltrack_api.store.connections import Store
 from modeltrack_api.store.event_rows import INSERT_EVENT, EventRows
 from modeltrack_api.store.schema import ROLL_UPS
@@ -89,6 +90,8 @@ class Ingest:
 
     def _read_all(self, until: float | None, progress: Progress | None) -> bool:
         log = _stat(self._log)
+        if log is None and is_link(self._log):
+            raise no_link(self._log)
         files = self._files(log)
         looks_around = self._look_around_until
         total = sum(file.size for file in files)
@@ -123,7 +126,7 @@ class Ingest:
 
     def _read(self, file: _File) -> Iterator[tuple[int, int]]:
         """Commit batch after batch; after each, yield the number of its lines and the offset in the file."""
-        with file.path.open("rb") as opened:
+        with open_to_read(file.path) as opened:
             while True:
                 try:
                     with self._store.writing() as db:
@@ -166,7 +169,7 @@ class Ingest:
 def _stat(path: Path) -> _File | None:
     """Return what is known of the file; None when it is not there, or is not a regular file."""
     try:
-        status = path.stat()
+        status = path.lstat()
     except (FileNotFoundError, NotADirectoryError):
         return None
     if not stat.S_ISREG(status.st_mode):

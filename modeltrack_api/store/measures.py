@@ -28,7 +28,7 @@ PARTS = (
 """Parts of the counts before: of cache writes, output and input. A line leaves out those that are 0."""
 TEXTS = ("session_id", "trace_id", "blocked_by", "error", "prompt_hash", "prompt_template_id")
 OPTIONAL = ("ttft_ms", "status_code", "system_prompt_tokens", "user_prompt_tokens")
-FLAGS = ("is_streaming", "cache_hit", "usage_estimated", "prewarm", "replayed", "answered_locally")
+FLAGS = ("is_streaming", "cache_hit", "usage_estimated", "unmetered", "prewarm", "replayed", "answered_locally")
 LISTS = ("unpriced_usage",)
 """Lists of texts. Their column is a JSON array, or "" for an empty one."""
 MONEY = {"cost_usd": "cost_nanos", "saved_usd": "saved_nanos"}

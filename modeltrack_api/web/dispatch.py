@@ -3,8 +3,6 @@
 import base64
 import gzip
 import hashlib
-import hmac
-import ipaddress
 import logging
 import re
 import sqlite3
@@ -12,10 +10,12 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 import orjson
 
+from addons.callers import origins
+from addons.callers.addresses import is_loopback
+from addons.callers.bearer import shows_token
 from modeltrack_api.app import App
 from modeltrack_api.store.connections import Busy
 from modeltrack_api.store.sums import ANY
@@ -84,13 +84,18 @@ class Dispatcher:
         except Exception:
             logger.exception("%s %s failed", request.method[:20], request.target.partition("?")[0][:200])
             answer = error_answer(500, "internal error; the log says which")
-        return finished(request, answer)
+        answer = finished(request, answer)
+        origin, vary = request.headers.get("origin", ""), answer.headers.get("Vary", "")
+        more = origins.shared(origin, self._app.settings.allowed_origins, vary)
+        return replace(answer, headers={**answer.headers, **more}) if more else answer
 
     def _answer(self, request: Request) -> Answer:
         path, _, query = request.target.partition("?")
         if not path.startswith("/") or not request.target.isascii():
             raise ApiError(400, "the path must begin with / and be percent-encoded")
-        self._check_host(request)
+        self._check_page(request)
+        if headers := origins.preflight(request.method, request.headers, self._app.settings.allowed_origins):
+            return Answer(204, b"", headers=headers)
         self._check_token(request, path)
         route, in_path = self._route(request.method, path)
         if request.method not in ("GET", "HEAD"):
@@ -105,20 +110,23 @@ class Dispatcher:
             ask = Ask(self._app, db, self._app.now(), window, has_window, filters, values, body)
             return _encoded(route.handler(ask))
 
-    def _check_host(self, request: Request) -> None:
-        """Refuse requests for another host name where only this machine may ask. Raises ApiError.
+    def _check_page(self, request: Request) -> None:
+        """Refuse pages of other origins, and names that are not this machine's. Raises ApiError.
 
-        That stops DNS rebinding: a foreign page whose name was made to point here still sends its own name as Host.
+        Where only this machine may ask, programs have to use its own names, too.
         """
-        if self._is_loopback and not is_loopback(_host_name(request.headers.get("host", ""))):
-            raise ApiError(403, "this address answers to localhost only; see API_HOST")
+        headers, settings = request.headers, self._app.settings
+        names = (settings.host.lower(),)
+        if reason := origins.refusal(request.method, headers, settings.allowed_origins, names):
+            raise ApiError(403, reason)
+        if self._is_loopback and not origins.is_own_host(headers.get("host", ""), settings.allowed_origins, names):
+            raise ApiError(403, "this address answers to this machine's names only; see API_HOST and ALLOWED_ORIGINS")
 
     def _check_token(self, request: Request, path: str) -> None:
         token = self._app.settings.token
         if not token or not (path.startswith("/api/") or path == "/metrics"):
             return
-        scheme, _, given = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), token.encode()):
+        if not shows_token(request.headers.get("authorization", ""), token):
             raise ApiError(
                 401, "this call needs Authorization: Bearer and the API_TOKEN", {"WWW-Authenticate": "Bearer"}
             )
@@ -165,38 +173,14 @@ class Dispatcher:
         raise ApiError(503, "the event log is still being read", {"Retry-After": "5"})
 
 
-def is_loopback(host: str) -> bool:
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
-def _host_name(header: str) -> str:
-    return re.sub(r":[0-9]{0,5}$", "", header)
-
-
 def _check_write(request: Request) -> None:
-    """Refuse writes that another site's page makes a browser send. Raises ApiError.
+    """Refuse writes that are no JSON. Raises ApiError.
 
-    Such a page can send neither JSON nor PATCH nor DELETE unless this server allows it in answer to OPTIONS first.
+    A form of any page can send other kinds, also from a browser that does not say which page it was.
     """
-    headers = request.headers
-    origin, site = headers.get("origin"), headers.get("sec-fetch-site", "none")
-    if site not in ("none", "same-origin") or (origin is not None and _origin_host(origin) != headers.get("host")):
-        raise ApiError(403, "writes from other sites are refused")
-    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json" and (request.body or request.method == "POST"):
         raise ApiError(415, "writes need Content-Type: application/json")
-
-
-def _origin_host(origin: str) -> str:
-    try:
-        return urlsplit(origin).netloc
-    except ValueError:
-        return ""
 
 
 def _body(request: Request) -> Any:

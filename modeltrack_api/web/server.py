@@ -19,6 +19,7 @@ from typing import Any, NamedTuple, cast
 
 from modeltrack_api.web.handler import ApiError
 from modeltrack_api.web.messages import Answer, Request, error_answer
+from modeltrack_api.web.slots import Slots
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +44,10 @@ _FULL = error_answer(503, "too many connections", {"Retry-After": "1"})
 
 
 class Server(ThreadingHTTPServer):
-    """An HTTP server with one thread per connection and a limit on connections. Binds when made; raises OSError."""
+    """An HTTP server with one thread per connection and a limit on connections. Binds when made; raises OSError.
+
+    At the limit, a connection that waits for its next request is closed for a new one.
+    """
 
     daemon_threads = True
     allow_reuse_port = False
@@ -53,9 +57,7 @@ class Server(ThreadingHTTPServer):
         self.answer = answer
         self.limits = limits
         self.stopping = False
-        self._slots = threading.BoundedSemaphore(limits.connections)
-        self._connections: set[socket.socket] = set()
-        self._none_open = threading.Condition()
+        self.slots = Slots(limits.connections)
         self.address_family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         super().__init__((host, port), _Connection)
 
@@ -75,21 +77,15 @@ class Server(ThreadingHTTPServer):
         self.stopping = True
         self.shutdown()
         self.server_close()
-        with self._none_open:
-            for connection in self._connections:
-                with suppress(OSError):
-                    connection.shutdown(socket.SHUT_RD)
-            if not self._none_open.wait_for(lambda: not self._connections, self.limits.stop_seconds):
-                logger.warning("stopped before %d connections had their whole answer", len(self._connections))
+        if left := self.slots.free_all(self.limits.stop_seconds):
+            logger.warning("stopped before %d connections had their whole answer", left)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        if self._slots.acquire(blocking=False):
-            with self._none_open:
-                self._connections.add(request)
+        if self.slots.take(request):
             try:
                 super().process_request(request, client_address)
             except BaseException:
-                self._forget(request)
+                self.slots.free(request)
                 raise
             return
         request.setblocking(False)
@@ -103,13 +99,7 @@ class Server(ThreadingHTTPServer):
         try:
             super().process_request_thread(request, client_address)
         finally:
-            self._forget(request)
-
-    def _forget(self, request: socket.socket) -> None:
-        self._slots.release()
-        with self._none_open:
-            self._connections.discard(request)
-            self._none_open.notify_all()
+            self.slots.free(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         logger.exception("a connection failed")
@@ -136,10 +126,11 @@ class _Connection(BaseHTTPRequestHandler):
 
     def handle_one_request(self) -> None:
         self.command = ""
-        limits = self.server.limits
+        limits, slots = self.server.limits, self.server.slots
         self._wire.end_in(limits.idle_seconds)
+        slots.waits(self.connection)
         try:
-            if not cast(io.BufferedReader, self.rfile).peek(1):
+            if not cast(io.BufferedReader, self.rfile).peek(1) or not slots.reads(self.connection):
                 self.close_connection = True
                 return
         except TimeoutError:
@@ -153,7 +144,7 @@ class _Connection(BaseHTTPRequestHandler):
         except TimeoutError:
             self.send_error(408, f"the request did not arrive within {limits.read_seconds:g} seconds")
         else:
-            if request:
+            if request and slots.answers(self.connection):
                 self._send(self.server.answer(request))
 
     def _request(self) -> Request | None:

@@ -12,7 +12,7 @@ from mitmproxy.test import taddons, tutils
 from addons.budget import WARNING_HEADER, Budgets
 from addons.core import Core
 from addons.flow.admission import Admission
-from addons.flow.attached import call_of
+from addons.flow.attached import call_of, untracked_call
 from addons.routing import Routing
 
 from .cores import answer, arrived, made, spend, started
@@ -108,16 +108,63 @@ def test_a_request_that_was_answered_already_reserves_nothing(core: Core, budget
     assert core.ledger.reserved_nanos == 0
 
 
-@pytest.mark.parametrize(("method", "refused"), [("POST", True), ("GET", False), ("DELETE", True)])
-def test_a_spent_team_may_still_read_what_is_only_passed_on(
-    core: Core, budgets: Budgets, method: str, refused: bool
-) -> None:
-    spend(core, DOLLAR, "blocked")
-    flow = made("/v1/files", method=method, team="blocked")
+FREE = [("GET", "/v1/files"), ("DELETE", "/v1/files/f"), ("POST", "/v1/responses/r/cancel"), ("POST", "/v1/files")]
+UNMETERED = [("POST", "/v1/images/generations"), ("POST", "/v1/batches"), ("POST", "/v1/new"), ("PUT", "/v1/files/f")]
+
+
+def decided(core: Core, method: str, path: str, team: str, **headers: str) -> http.HTTPFlow:
+    flow = made(path, method=method, team=team)
+    flow.request.headers.update(headers)
     Routing(core).requestheaders(flow)
-    budgets.requestheaders(flow)
-    assert (flow.response is not None) is refused
-    assert core.counts.blocked == refused
+    Budgets(core, Admission(core)).requestheaders(flow)
+    return flow
+
+
+@pytest.mark.parametrize(("method", "path"), FREE)
+@pytest.mark.parametrize("setting", ["pass", "guard", "block"])
+def test_a_spent_team_may_still_cancel_delete_and_read(tmp_path: Path, setting: str, method: str, path: str) -> None:
+    with started(tmp_path, FILES, unmetered=setting) as core:
+        spend(core, DOLLAR, "blocked")
+        flow = decided(core, method, path, "blocked")
+        assert flow.response is None and flow.request.stream and core.live == {}
+
+
+@pytest.mark.parametrize(("method", "path"), UNMETERED)
+@pytest.mark.parametrize(
+    ("setting", "team", "spent", "status"),
+    [
+        ("pass", "warned", True, None),
+        ("pass", "blocked", False, None),
+        ("pass", "blocked", True, 429),
+        ("guard", "warned", True, None),
+        ("guard", "nobody", True, None),
+        ("guard", "blocked", False, 403),
+        ("guard", "blocked", True, 403),
+        ("block", "nobody", False, 403),
+        ("block", "blocked", True, 403),
+    ],
+)
+def test_what_may_cost_money_and_cannot_be_metered_follows_unmetered(
+    tmp_path: Path, setting: str, team: str, spent: bool, status: int | None, method: str, path: str
+) -> None:
+    with started(tmp_path, FILES, unmetered=setting) as core:
+        if spent:
+            spend(core, DOLLAR, team)
+        flow = decided(core, method, path, team)
+        assert (flow.response.status_code if flow.response else None) == status
+        if status == 403:
+            assert f"UNMETERED={setting}" in answer(flow)["error"]["message"]
+            assert flow.response and flow.response.headers["x-should-retry"] == "false"
+        call = untracked_call(flow)
+        assert call and call.blocked_by == {None: "", 429: "budget", 403: "unmetered"}[status]
+
+
+@pytest.mark.parametrize("path", ["/v1/realtime", "/v1/models", "/bedrock/async-invoke"])
+def test_a_websocket_on_another_path_than_that_of_responses_is_no_reading(core: Core, path: str) -> None:
+    for spelling in ("websocket", "WebSocket", "h2c, websocket"):
+        flow = decided(core, "GET", path, "blocked", Upgrade=spelling)
+        assert flow.response and flow.response.status_code == 403
+    assert decided(core, "GET", path, "blocked").response is None
 
 
 @pytest.mark.parametrize(("mode", "status"), [("closed", 503), ("open", None)])

@@ -177,7 +177,7 @@ def test_an_untracked_request_is_replayed_for_its_team(core: Core, routing: Rout
         routing.requestheaders(flow)
         again = replay(routing, flow)
         call = untracked_call(again)
-        assert call and call.team == "t" and again.request.url == flow.request.url
+        assert call and call.attribution.team == "t" and again.request.url == flow.request.url
 
 
 def test_an_untracked_request_of_a_tunnel_is_replayed_for_its_team(core: Core, routing: Routing) -> None:
@@ -187,7 +187,7 @@ def test_an_untracked_request_of_a_tunnel_is_replayed_for_its_team(core: Core, r
     routing.requestheaders(flow)
     again = replay(routing, flow)
     call = untracked_call(again)
-    assert call and call.team == "t" and again.request.url == flow.request.url
+    assert call and call.attribution.team == "t" and again.request.url == flow.request.url
 
 
 def test_a_websocket_is_not_replayed(core: Core, routing: Routing) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from addons.setting_kinds import ADDONS_DIR, SettingError
-from addons.settings import SETTINGS, Settings, from_environment, from_options
+from addons.settings import SECRETS, SETTINGS, Settings, from_environment, from_options, refuse_secrets, secrets_from
 
 DEFAULTS = {name: info.default for name, info in SETTINGS.items()}
 
@@ -35,6 +35,7 @@ def test_the_defaults_are_those_of_the_reference() -> None:
         ("AWS_REGION", "eu-west-1", "modeltrack_bedrock_region", "eu-west-1"),
         ("MODELTRACK_DEFAULT_TEAM", "núcleo", "modeltrack_default_team", "núcleo"),
         ("AZURE_OPENAI_API_VERSION", "2024-10-21", "modeltrack_azure_openai_api_version", "2024-10-21"),
+        ("ALLOWED_ORIGINS", " https://a.b, http://c ", "modeltrack_allowed_origins", "https://a.b, http://c"),
     ],
 )
 def test_a_variable_sets_its_option(variable: str, value: str, option: str, expected: object) -> None:
@@ -55,6 +56,7 @@ BAD_VALUES = [
     ("LOG_LEVEL", "loud"),
     ("DATA_DIR", "a\0b"),
     ("CALLERS", "nobody"),
+    ("MAX_HEAD_BYTES", "1"),
     ("TEAMS", "a\nb"),
     ("ANTHROPIC_BASE_URL", "api.anthropic.com"),
     ("ANTHROPIC_BASE_URL", "https://host:99999"),
@@ -66,10 +68,20 @@ BAD_VALUES = [
     ("AZURE_OPENAI_API_VERSION", "latest"),
     ("MODELTRACK_DEFAULT_TEAM", "a\nb"),
     ("UNKNOWN_MODEL_PRICE", "ignore"),
+    ("UNMETERED", "warn"),
+    ("BEDROCK_SIGN_FOR", "some"),
     ("BUDGET_FAILURE_MODE", "ajar"),
+    ("MAX_CONNECTIONS", "0"),
     ("ABANDONED_SECONDS", "-1"),
     ("TUNNEL_OTHER_HOSTS", "some"),
     ("STREAM_USAGE", "never"),
+    ("ALLOWED_ORIGINS", "*"),
+    ("ALLOWED_ORIGINS", "null"),
+    ("ALLOWED_ORIGINS", "app.example.com"),
+    ("ALLOWED_ORIGINS", "https://app.example.com/path"),
+    ("ALLOWED_ORIGINS", "https://*.example.com"),
+    ("ALLOWED_ORIGINS", "https://a:99999"),
+    ("ALLOWED_ORIGINS", "https://a b"),
     ("CACHE_ENABLED", "maybe"),
     ("CACHE_TTL_SECONDS", "-1"),
     ("CACHE_TTL_SECONDS", "1.5"),
@@ -126,3 +138,58 @@ def test_a_data_dir_may_begin_with_the_home_directory(tmp_path: Path, monkeypatc
 def test_bedrock_has_the_endpoint_of_its_region_unless_told_otherwise(endpoint: str, expected: str) -> None:
     found = settings(bedrock_region="eu-west-1", bedrock_endpoint_url=endpoint)
     assert found.endpoints.bedrock == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", ()),
+        ("https://a.b, https://a.b", ("https://a.b",)),
+        ("HTTPS://a.b:443/, http://c:80,", ("https://a.b", "http://c")),
+        ("https://a.b:8443,http://[::1]:3000", ("https://a.b:8443", "http://[::1]:3000")),
+        (
+            "chrome-extension://abc,app://obsidian.md,file://",
+            ("chrome-extension://abc", "app://obsidian.md", "file://"),
+        ),
+    ],
+)
+def test_origins_are_read_as_browsers_write_them(text: str, expected: tuple[str, ...]) -> None:
+    assert settings(allowed_origins=text).allowed_origins == expected
+    assert settings(allowed_origins=",".join(expected)).allowed_origins == expected
+
+
+SECRET = "s3cr3t-f00-token"
+EACH_SECRET = pytest.mark.parametrize(("field", "env"), [(field, info.env) for field, info in SECRETS.items()])
+
+
+@EACH_SECRET
+def test_a_secret_comes_from_the_environment_or_a_file(field: str, env: str, tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text(SECRET + "\n")
+    assert secrets_from({})[field] == secrets_from({env: "", f"{env}_FILE": ""})[field] == ""
+    assert secrets_from({env: SECRET})[field] == secrets_from({f"{env}_FILE": str(file)})[field] == SECRET
+
+
+@EACH_SECRET
+def test_a_secret_is_no_option_and_is_not_shown(field: str, env: str) -> None:
+    assert f"modeltrack_{field}" not in SETTINGS and env not in {info.env for info in SETTINGS.values()}
+    found = from_options(DEFAULTS, {field: SECRET})
+    assert getattr(found, field) == SECRET and SECRET not in repr(found)
+    assert from_environment({env: SECRET}) == {}
+    with pytest.raises(SettingError, match=rf"^modeltrack_{field}: .* set by {env} or {env}_FILE"):
+        refuse_secrets({"other", f"modeltrack_{field}"})
+    refuse_secrets(set(DEFAULTS))
+
+
+@EACH_SECRET
+def test_a_bad_secret_is_named_and_not_shown(field: str, env: str, tmp_path: Path) -> None:
+    bad, empty, binary, missing = "s3cr3t f00", tmp_path / "empty", tmp_path / "binary", tmp_path / "missing"
+    (file := tmp_path / "bad").write_text(bad)
+    empty.write_text("\n")
+    binary.write_bytes(b"\xff\xfe")
+    for name, value in [(env, bad), *((f"{env}_FILE", str(path)) for path in (file, empty, binary, missing, tmp_path))]:
+        with pytest.raises(SettingError, match=f"^{name}: .* is not allowed: must be ") as error:
+            secrets_from({name: value})
+        assert "s3cr3t" not in str(error.value)
+    with pytest.raises(SettingError, match=f"^{env}_FILE: .* must be empty where {env} is set"):
+        secrets_from({env: SECRET, f"{env}_FILE": str(file)})

@@ -12,9 +12,11 @@ from mitmproxy.test import tflow
 from addons import signing
 from addons.callers.attribution import Attribution
 from addons.core import Core
-from addons.flow.attached import attach
-from addons.llm.call import LLMCall
+from addons.flow.attached import attach, call_of
+from addons.llm.call import LLMCall, UntrackedCall
 from addons.llm.parsing import eventstream
+from addons.llm.paths.table import PathClass
+from addons.llm.providers.bedrock import BEDROCK
 from addons.llm.routes import Tracked, resolve
 from addons.signing import BedrockSigner, sign
 
@@ -42,9 +44,11 @@ def session(monkeypatch: pytest.MonkeyPatch) -> type[FakeSession]:
     return kind
 
 
-def make_signer(timer: Any = lambda: 100.0) -> BedrockSigner:
+def make_signer(timer: Any = lambda: 100.0, bedrock_sign_for: str = "loopback") -> BedrockSigner:
     core: Any = Core()
-    core.settings = SimpleNamespace(bedrock_region="eu-west-1", max_request_bytes=1000)
+    core.settings = SimpleNamespace(
+        bedrock_region="eu-west-1", max_request_bytes=1000, bedrock_sign_for=bedrock_sign_for
+    )
     return BedrockSigner(core, timer)
 
 
@@ -163,3 +167,40 @@ async def test_credentials_that_cannot_be_had_are_an_error_a_retry_may_cure(sess
     assert flow.response and flow.response.status_code == 503
     assert flow.response.headers["retry-after"] == "5"
     assert b"signing_failed" in (flow.response.content or b"")
+
+
+@pytest.mark.parametrize(
+    ("allowed", "address", "signs"),
+    [
+        ("loopback", "127.0.0.1", True),
+        ("loopback", "::ffff:127.0.0.1", True),
+        ("loopback", "10.0.0.5", False),
+        ("loopback", "::ffff:10.0.0.5", False),
+        ("all", "10.0.0.5", True),
+        ("none", "127.0.0.1", False),
+    ],
+)
+@pytest.mark.parametrize("is_tracked", [True, False])
+def test_for_whom_the_proxy_signs(allowed: str, address: str, signs: bool, is_tracked: bool) -> None:
+    flow = make_flow()
+    if not is_tracked:
+        call = UntrackedCall(BEDROCK, Attribution(), PathClass.FREE, 0, sign_for="bedrock")
+        attach(flow, call)
+    flow.client_conn.peername = (address, 1234)
+    make_signer(bedrock_sign_for=allowed).requestheaders(flow)
+    assert (flow.response is None) is signs
+    if flow.response:
+        assert flow.response.status_code == 403
+        body = orjson.loads(flow.response.content or b"")
+        assert f"BEDROCK_SIGN_FOR={allowed}" in body["message"] and body["__type"] == "not_signed"
+
+
+@pytest.mark.parametrize("base_url", ["", "https://bedrock-runtime.us-east-1.amazonaws.com"])
+def test_what_is_not_to_be_signed_anew_passes_whoever_sends_it(base_url: str) -> None:
+    for authorization in (AUTHORIZATION, "Bearer key", ""):
+        flow = make_flow(authorization=authorization)
+        call = call_of(flow)
+        assert call
+        call.base_url = base_url
+        make_signer(bedrock_sign_for="none").requestheaders(flow)
+        assert (flow.response is None) is (base_url != "" or authorization != AUTHORIZATION)

@@ -1,6 +1,7 @@
 """Test StatusPages as an addon: what the proxy says about itself, to whom, and in which form."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from addons.status import StatusPages
 
 from .cores import answer, made, spend, started
 
+TOKEN = "s3cr3t-f00-token"
 FILES = {"budgets.json": {"budgets": [{"team": "t", "monthly_limit": 2, "action": "block"}]}}
 PAGES = ["/healthz", "/readyz", "/stats", "/cache/stats", "/routing/stats", "/metrics"]
 
@@ -31,8 +33,10 @@ def status(core: Core) -> Iterator[StatusPages]:
         yield status
 
 
-def shown(core: Core, status: StatusPages, path: str, method: str = "GET") -> http.Response:
+def shown(core: Core, status: StatusPages, path: str, method: str = "GET", authorization: str = "") -> http.Response:
     flow = made(path, method=method)
+    if authorization:
+        flow.request.headers["Authorization"] = authorization
     Routing(core).requestheaders(flow)
     status.request(flow)
     assert flow.response
@@ -100,3 +104,20 @@ def test_a_page_that_cannot_be_made_is_a_500(core: Core, status: StatusPages, mo
 
     monkeypatch.setattr(core.ledger, "all_standings", fail)
     assert shown(core, status, "/stats").status_code == 500
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_with_a_token_set_only_health_needs_none(core: Core, status: StatusPages, path: str) -> None:
+    core.settings = replace(core.settings, status_token=TOKEN)
+    is_open = path in ("/healthz", "/readyz")
+    for spelling in (path, path + "/", path.replace("s", "%73")):
+        for method in ("GET", "HEAD", "POST"):
+            for wrong in ("", TOKEN, f"Bearer {TOKEN}x", f"Basic {TOKEN}", "Bearer \xe9"):
+                found = shown(core, status, spelling, method, wrong)
+                assert (found.status_code == 401) is not is_open
+                assert TOKEN not in str(found.headers) + (found.text or "")
+    assert shown(core, status, path, authorization=f"Bearer {TOKEN}").status_code == 200
+    if not is_open:
+        refused = shown(core, status, path)
+        assert refused.headers["WWW-Authenticate"] == "Bearer"
+        assert refused.json()["error"]["type"] == "authentication_error"

@@ -1,9 +1,12 @@
 from pathlib import Path
 
 import pytest
+from mitmproxy import connection, options
+from mitmproxy.proxy import context, events, layer, layers
 from mitmproxy.test import tflow
 
-from addons.core import Core
+from addons.core import Core, Tunnel
+from addons.llm.hosts import provider_hosts
 from addons.tunnels import Tunnels
 
 from .cores import settings
@@ -60,3 +63,36 @@ def test_credentials_that_are_none_name_nobody(header: str, tmp_path: Path) -> N
     flow.request.headers["Proxy-Authorization"] = header
     Tunnels(core).http_connect(flow)
     assert core.tunnels[flow.client_conn.id][1:] == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("host", "data", "is_decrypted", "kind"),
+    [
+        ("api.openai.com", b"\x16", False, layers.ServerTLSLayer),
+        ("api.openai.com", b"\x16\x03\x01\x00", False, layers.ServerTLSLayer),
+        ("api.openai.com", b"P", False, layers.HttpLayer),
+        ("api.openai.com", b"\x00\x01\x02", False, layers.HttpLayer),
+        ("api.openai.com", b"SSH-2.0", False, layers.HttpLayer),
+        ("api.openai.com", b"P", True, layers.HttpLayer),
+        ("api.openai.com", b"\x16\x03\x01", True, layers.HttpLayer),
+        ("1.2.3.4", b"\x16", False, layers.ServerTLSLayer),
+        ("1.2.3.4", b"P", False, layers.TCPLayer),
+        ("1.2.3.4", b"POST / HTTP/1.1", False, layers.TCPLayer),
+    ],
+)
+def test_the_first_byte_in_a_tunnel_decides_what_it_goes_on_as(
+    tmp_path: Path, host: str, data: bytes, is_decrypted: bool, kind: type[layer.Layer]
+) -> None:
+    """mitmproxy's own decision would take one byte for TCP, and so pass on unread whatever comes after it."""
+    core = Core()
+    core.settings = settings(tmp_path)
+    client = connection.Client(peername=("127.0.0.1", 1), sockname=("127.0.0.1", 2))
+    made = context.Context(client, options.Options())
+    if is_decrypted:
+        layers.ServerTLSLayer(made)
+        layers.ClientTLSLayer(made)
+    core.tunnels[client.id] = Tunnel(provider_hosts(host, 443, core.settings.endpoints), "", "")
+    nextlayer = layer.NextLayer(made)
+    nextlayer.events.append(events.DataReceived(client, data))
+    Tunnels(core).next_layer(nextlayer)
+    assert type(nextlayer.layer) is kind

@@ -14,9 +14,10 @@ _FLAGS = "no-sandbox disable-gpu disable-quic no-first-run disable-background-ne
 
 
 @contextmanager
-def browser() -> Iterator[Browser]:
+def browser(*more: str) -> Iterator[Browser]:
+    """Yield a browser; `more` are flags of chromium without their dashes."""
     with sync_playwright() as playwright:
-        flags = [f"--{flag}" for flag in [*_FLAGS.split(), "disable-sync"]]
+        flags = [f"--{flag}" for flag in [*_FLAGS.split(), "disable-sync", *more]]
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
         yield chromium
         chromium.close()

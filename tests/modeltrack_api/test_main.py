@@ -13,16 +13,18 @@ import threading
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
 
 from bench.events import lines
+from modeltrack_api.__main__ import open_doors
 from modeltrack_api.app import utc_now
 from modeltrack_api.store.measures import MEASURES
 from tests import ROOT
-from tests.modeltrack_api.serving import TOKEN
+from tests.modeltrack_api.serving import TOKEN, settings
 
 KILLS = 20
 
@@ -203,3 +205,35 @@ def test_killed_at_random_moments_of_reading_it_counts_everything_once(tmp_path:
     )
     db.close()
     assert of_tables == [of_facts, of_facts]
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        (
+            {},
+            "open to this machine on http://x:1 (API_HOST); calls: for everybody (API_TOKEN);"
+            " web pages: only its own (ALLOWED_ORIGINS)",
+        ),
+        (
+            {"host": "0.0.0.0", "token": TOKEN, "allowed_origins": ("https://a.b",)},
+            "open to the network on http://x:1 (API_HOST); calls: with the token (API_TOKEN);"
+            " web pages: also of https://a.b (ALLOWED_ORIGINS)",
+        ),
+    ],
+)
+def test_one_line_says_what_is_open_to_whom(tmp_path: Path, more: dict[str, Any], expected: str) -> None:
+    assert open_doors(settings(tmp_path, **more), "http://x:1") == expected
+
+
+def test_the_line_is_logged_at_the_start_and_shows_no_token(tmp_path: Path) -> None:
+    (file := tmp_path / "token").write_text(TOKEN + "\n")
+    process = start(tmp_path, API_TOKEN_FILE=str(file), ALLOWED_ORIGINS="https://a.b")
+    url = address(process)
+    with pytest.raises(HTTPError) as error:
+        urlopen(url + "/api/health", timeout=30)
+    error.value.close()
+    process.send_signal(signal.SIGTERM)
+    _, _, err = ended(process)
+    assert error.value.code == 401 and f"open to this machine on {url} (API_HOST); calls: with the token" in err
+    assert "also of https://a.b" in err and TOKEN not in err

@@ -1,17 +1,29 @@
-"""Chunks: read a chunked body in as few pieces as it came in, and without its trailers.
+"""Chunks: read a chunked body in as few pieces as it came in, and without its trailers; bound what is not data in it.
 
 mitmproxy takes each chunk through all of its layers, and writes it, on its own, though several usually come together.
 Trailers, fields after the last chunk, make its layer crash and leave the connection hanging. They are discarded, as
-RFC 9112 (section 7.1.2) allows for a recipient that passes the body on under a length of its own.
+RFC 9112 (section 7.1.2) allows for a recipient that passes the body on under a length of its own. A chunk's extension
+and trailers may have any size there, and an error quotes them; here they are an error as soon as they are too large.
 """
 
-from h11 import Data, EndOfMessage, ProtocolError
+from typing import Any
+
+from h11 import Data, EndOfMessage, ProtocolError, RemoteProtocolError
 from h11._readers import ChunkedReader
 from h11._receivebuffer import ReceiveBuffer
+from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.layers.http import _http1
+from mitmproxy.proxy.layers.http._base import ReceiveHttp
+from mitmproxy.proxy.layers.http._http1 import Http1Connection, Http1Server
 
+from addons.engine.fixes.json_errors import assembled
 from addons.engine.replacing import Fix, Replacement
 from addons.engine.touchpoints.for_fixes import CHUNKS
+from addons.flow.wordings import ANSWERS_BODY, INVALID_REQUEST, REQUESTS_BODY
+
+_LINE_BYTES = 16 * 2**10
+"""The line that begins a chunk, with its extension, and all trailers together."""
+_TOO_LARGE = 431
 
 
 class _Reader(ChunkedReader):
@@ -40,10 +52,58 @@ class _Reader(ChunkedReader):
             event = super().__call__(buffer)
         except ProtocolError as error:
             return error
+        if event is None and len(buffer) > _LINE_BYTES:  # data would have been taken out
+            return RemoteProtocolError("too large", _TOO_LARGE)
         return EndOfMessage() if isinstance(event, EndOfMessage) else event
+
+
+def read_body(connection: Http1Connection, event: events.Event) -> layer.CommandGenerator[None]:
+    """Do as mitmproxy, but answer a client that has made an error, and quote nothing that was sent."""
+    assert connection.stream_id is not None and connection.request
+    while True:
+        try:
+            if isinstance(event, events.DataReceived):
+                found = connection.body_reader(connection.buf)
+            else:
+                found = connection.body_reader.read_eof()
+        except ProtocolError as error:
+            yield from _broken(connection, event, error)
+            return
+        if found is None:
+            return
+        if isinstance(found, Data):
+            if data := bytes(found.data):
+                yield ReceiveHttp(connection.ReceiveData(connection.stream_id, data))
+            continue
+        if connection.request.data.method.upper() != b"CONNECT":
+            yield ReceiveHttp(connection.ReceiveEndOfMessage(connection.stream_id))
+        is_request = isinstance(connection, Http1Server)
+        yield from connection.mark_done(request=is_request, response=not is_request)
+        return
+
+
+def _broken(connection: Http1Connection, event: events.Event, error: ProtocolError) -> layer.CommandGenerator[None]:
+    assert connection.stream_id is not None
+    is_request = isinstance(connection, Http1Server)
+    what = REQUESTS_BODY if is_request else ANSWERS_BODY
+    if isinstance(event, events.ConnectionClosed):
+        message = "Client disconnected." if is_request else f"{ANSWERS_BODY} broke off"
+    else:
+        status = error.error_status_hint
+        what_is = "has trailers or extensions of chunks that are too large" if status == _TOO_LARGE else "is malformed"
+        message = f"{what} {what_is}"
+        if is_request and not connection.response:
+            text = f"{message[0].upper()}{message[1:]}."
+            yield commands.SendData(connection.conn, assembled(status, INVALID_REQUEST, text))
+    yield commands.CloseConnection(connection.conn)
+    code = connection.ReceiveProtocolError.code
+    yield ReceiveHttp(connection.ReceiveProtocolError(connection.stream_id, message, code=code))
+
+
+_connection: Any = Http1Connection
 
 
 class Chunks(Fix):
     name = "chunks"
     relies_on = CHUNKS
-    replacements = (Replacement(_http1, "ChunkedReader", _Reader),)
+    replacements = (Replacement(_http1, "ChunkedReader", _Reader), Replacement(_connection, "read_body", read_body))

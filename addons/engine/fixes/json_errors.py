@@ -1,6 +1,7 @@
 """JsonErrors: answer in JSON where mitmproxy itself makes an error, such as for an upstream that it cannot reach.
 
-mitmproxy answers in HTML there and lets no addon change it: a response set in the `error` hook is ignored.
+mitmproxy answers in HTML there and lets no addon change it: a response set in the `error` hook is ignored. Its messages
+may quote a head with its credentials, so the client gets words of this project's instead.
 """
 
 import orjson
@@ -12,24 +13,23 @@ from mitmproxy.proxy.layers.http import _http1, _http2
 from addons.engine.replacing import Fix, Replacement
 from addons.engine.touchpoints.for_fixes import JSON_ERRORS
 from addons.flow.replies import JSON, error_body
-
-
-def _kind(status: int) -> str:
-    return {502: "upstream_unreachable", 413: "request_too_large"}.get(
-        status, "api_error" if status >= 500 else "invalid_request_error"
-    )
+from addons.flow.wordings import text_for_client
 
 
 def format_error(status_code: int, message: str) -> bytes:
-    what = "The provider could not be reached" if status_code == 502 else "The request could not be handled"
-    return orjson.dumps(error_body(_kind(status_code), f"{what}: {message}"))
+    return orjson.dumps(error_body(*text_for_client(status_code, message)))
+
+
+def assembled(status_code: int, kind: str, text: str) -> bytes:
+    """Return an answer that ends the connection, as it is sent."""
+    headers = Headers(Server=version.MITMPROXY, Connection="close", Content_Type=JSON)
+    response = Response.make(status_code, orjson.dumps(error_body(kind, text)), headers)
+    found: bytes = http1.assemble_response(response)
+    return found
 
 
 def make_error_response(status_code: int, message: str = "") -> bytes:
-    headers = Headers(Server=version.MITMPROXY, Connection="close", Content_Type=JSON)
-    response = Response.make(status_code, format_error(status_code, message), headers)
-    assembled: bytes = http1.assemble_response(response)
-    return assembled
+    return assembled(status_code, *text_for_client(status_code, message))
 
 
 class JsonErrors(Fix):

@@ -45,6 +45,7 @@ class FastLayer:
         """`begin` returns None while hooks are to go mitmproxy's own way."""
         self._handler = handler
         self._layer: Layer = handler.layer
+        self.context = self._layer.context
         self._begin = begin
         self._waiting: deque[events.Event] | None = None
         """The events that come of those being handled; None while none is."""

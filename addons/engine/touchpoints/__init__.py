@@ -10,9 +10,12 @@ from addons.engine.touchpoints.for_fixes import (
     ABSENT_CLIENTS,
     BODIES,
     CHUNKS,
+    CLIENT_CONNECTIONS,
     ERROR_WORDINGS,
+    HEADS,
     JSON_ERRORS,
     SCRIPT_ERRORS,
+    UPSTREAMS,
     WEBSOCKET_LAYER,
 )
 from addons.engine.touchpoints.for_speed import (
@@ -34,13 +37,16 @@ FUNCTIONS = {
     "addons/engine/fixes/absent_clients.py": ABSENT_CLIENTS,
     "addons/engine/fixes/bounded_bodies.py": BODIES,
     "addons/engine/fixes/chunks.py": CHUNKS,
+    "addons/engine/fixes/heads.py": HEADS,
+    "addons/engine/fixes/connections.py": CLIENT_CONNECTIONS,
     "addons/engine/fixes/json_errors.py": JSON_ERRORS,
     "addons/engine/fixes/script_errors.py": SCRIPT_ERRORS,
+    "addons/engine/fixes/upstreams.py": UPSTREAMS,
     "addons/engine/fixes/websocket_layer.py": WEBSOCKET_LAYER,
     "addons/engine/speed/dispatch.py": DISPATCH,
     "addons/engine/speed/layer.py": CONNECTIONS,
     "addons/engine/speed/lookups.py": (*HEADERS, *OPTIONS, *HOOKS, *ADDONS, *CONTEXTS, *AUTHORITIES, *CHECKS),
-    "addons/flow/measure.py": ERROR_WORDINGS,
+    "addons/flow/wordings.py": ERROR_WORDINGS,
 }
 """The functions, by the file that replaces them or builds on them."""
 

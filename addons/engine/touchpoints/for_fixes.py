@@ -14,7 +14,6 @@ CHUNKS = (
 JSON_ERRORS = (
     known("mitmproxy.proxy.layers.http._http1:make_error_response", "03ce75ab62e8e78b"),
     known("mitmproxy.proxy.layers.http._http1:Http1Server.send", "cc218a1337c0f5cf"),
-    known("mitmproxy.proxy.layers.http._http1:Http1Server.read_headers", "3fe0945216bcf7bc"),
     known("mitmproxy.proxy.layers.http._http2:format_error", "26271a67770fbaf1"),
     Function(
         "mitmproxy.proxy.layers.http._http2:Http2Connection._handle_event",
@@ -70,6 +69,16 @@ BODIES = (
     known("mitmproxy.proxy.layers.http:HttpStream.handle_protocol_error", "59fc3b2eeeabf63a"),
     known("mitmproxy.proxy.layers.http:HttpLayer.event_to_child", "1095f6e1581d1780"),
 )
+CLIENT_CONNECTIONS = (
+    known("mitmproxy.proxy.server:ConnectionHandler.handle_client", "01f1b7cc991c4711"),
+    known("mitmproxy.proxy.server:ConnectionHandler.server_event", "a2b42657ebe8bf6d"),
+    known("mitmproxy.proxy.server:TimeoutWatchdog.register_activity", "41e033f7debf79d3"),
+    known("mitmproxy.proxy.layer:NextLayer._handle_event", "fe74a435f2970e59"),
+    known("mitmproxy.proxy.layer:NextLayer._ask", "4d8ace76d8488336"),
+    known("mitmproxy.proxy.tunnel:TunnelLayer._handle_event", "00676a887c456cec"),
+    known("mitmproxy.proxy.layers.tls:TLSLayer.send_data", "35a29a1b0b0cb184"),
+    known("mitmproxy.proxy.layers.http._http1:Http1Connection.make_pipe", "a3af8fb481541632"),
+)
 ERROR_WORDINGS = (
     known("mitmproxy.proxy.layers.http:HttpStream.check_body_size", "236ca0a7b9fd4f69"),
     known("mitmproxy.proxy.layers.http._http1:Http1Connection.wait", "c99d0494a840a2b6"),
@@ -85,4 +94,17 @@ SCRIPT_ERRORS = (
     known("mitmproxy.addonmanager:AddonManager._configure_all", "4fcee2f24451540f"),
     known("mitmproxy.addonmanager:traverse", "bad3d9f88bdf9269"),
     known("mitmproxy.addonmanager:safecall", "f2052c18340e99b0"),
+)
+HEADS = (
+    known("mitmproxy.proxy.layers.http._http1:Http1Server.read_headers", "3fe0945216bcf7bc"),
+    known("mitmproxy.proxy.layers.http._http1:Http1Client.read_headers", "415454c5fa8b5981"),
+    known("mitmproxy.net.http.http1:read_request_head", "d7a54f7078584448"),
+    known("mitmproxy.net.http.http1:read_response_head", "7f1f014abc5eeac1"),
+    known("mitmproxy.net.http.http1:expected_http_body_size", "bf258f07286cf770"),
+    known("h11._receivebuffer:ReceiveBuffer.maybe_extract_lines", "435e54e6db463e31"),
+)
+UPSTREAMS = (
+    known("mitmproxy.proxy.layers.http:HttpLayer.get_connection", "1aa1c63e3175766c"),
+    known("mitmproxy.proxy.layers.http:HttpLayer.register_connection", "deed6282affc431f"),
+    known("mitmproxy.proxy.server:ConnectionHandler.open_connection", "5e0b3cbaf7a4030a"),
 )

@@ -11,7 +11,10 @@ from typing import Any
 import orjson
 
 from addons.llm.parsing.sse import Event, kind_of
-from addons.llm.providers.base import Endpoints, Provider, error_type, join
+from addons.llm.paths.anthropic import PATHS
+from addons.llm.providers.base import Endpoints, Provider, anthropic_error, error_type, join
+from addons.llm.providers.openai import CHAT_COMPLETIONS
+from addons.llm.providers.text_completion import TEXT_COMPLETION
 from addons.llm.request import LLMRequest, length, messages_of, output_limit, read_request, text_of
 from addons.llm.residency import is_known
 from addons.llm.usage import NOTHING, Estimate, Usage, details, merge, objects, text, tokens_of
@@ -91,7 +94,7 @@ class Messages:
         return AnthropicMeter()
 
     def error_body(self, kind: str, message: str) -> dict[str, Any]:
-        return {"type": "error", "error": {"type": kind, "message": message}}
+        return anthropic_error(kind, message)
 
 
 def usage_of(usage: Mapping[str, Any], estimate: Estimate) -> Usage:
@@ -155,4 +158,15 @@ def _url(endpoints: Endpoints, path: str, query: str, model: str) -> str:
 
 
 MESSAGES = Messages()
-ANTHROPIC = Provider("anthropic", "anthropic", "", {"/v1/messages": MESSAGES}, _url)
+ANTHROPIC = Provider(
+    "anthropic",
+    "anthropic",
+    "",
+    {
+        "/v1/messages": MESSAGES,
+        "/v1/complete": TEXT_COMPLETION,
+        "/v1/chat/completions": CHAT_COMPLETIONS,  # https://platform.claude.com/docs/en/api/openai-sdk
+    },
+    _url,
+    PATHS,
+)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from addons.llm.parsing.sse import Event
+from addons.llm.paths.table import PathTable
 from addons.llm.request import LLMRequest
 from addons.llm.usage import Estimate, Usage
 
@@ -100,6 +101,8 @@ class Provider:
 
     The model is "" where it is not known. Raises NotConfigured.
     """
+    others: PathTable
+    """The classes of the paths that are not tracked, without the prefix."""
     takes_stream_options: Callable[[str], bool] = lambda query: True
     """Returns, from the query of a URL, whether a stream may be asked to report its usage."""
     bills_as_asked: bool = False
@@ -121,6 +124,10 @@ def error_type(answer: object) -> str:
             if isinstance(name, str) and 0 < len(name) <= 64 and name.replace("_", "").isalnum() and name.isascii():
                 return name
     return ""
+
+
+def anthropic_error(kind: str, message: str) -> dict[str, Any]:
+    return {"type": "error", "error": {"type": kind, "message": message}}
 
 
 def openai_error(kind: str, message: str) -> dict[str, Any]:

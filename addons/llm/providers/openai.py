@@ -12,8 +12,9 @@ from typing import Any
 import orjson
 
 from addons.llm.parsing.sse import Event
+from addons.llm.paths.openai import PATHS
 from addons.llm.providers.base import Endpoints, Provider, error_type, join, openai_error
-from addons.llm.providers.responses import RESPONSES
+from addons.llm.providers.responses import COMPACT, RESPONSES
 from addons.llm.request import LLMRequest, choices_of, length, messages_of, output_limit, read_request
 from addons.llm.sizes import Size, size_of
 from addons.llm.usage import CHARACTERS_PER_TOKEN, Estimate, Usage, details, inclusive_usage, merge, objects, text
@@ -173,8 +174,10 @@ OPENAI = Provider(
     {
         "/v1/chat/completions": CHAT_COMPLETIONS,
         "/v1/responses": RESPONSES,
+        "/v1/responses/compact": COMPACT,
         "/v1/embeddings": EMBEDDINGS,
         "/v1/completions": COMPLETIONS,
     },
     _url,
+    PATHS,
 )

@@ -98,6 +98,10 @@ class Responses:
         return openai_error(kind, message)
 
 
+class Compact(Responses):
+    """Read a compaction: the model sums up what was said before. Its bodies have the members of a response."""
+
+
 def error_name(event: Mapping[str, Any]) -> str:
     """Return the type of an `error` event: on a WebSocket it is in a nested object, in a stream it is a bare code."""
     return error_type(event) or error_type({"error": {"code": event.get("code")}}) or "error"
@@ -176,3 +180,4 @@ _DRAWS = "gpt-image-2.6-sunburst"
 
 
 RESPONSES = Responses()
+COMPACT = Compact()

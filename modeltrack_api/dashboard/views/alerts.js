@@ -2,6 +2,7 @@ import * as api from "../api.js";
 import { change } from "../address.js";
 import { action, badge, card, el } from "../dom.js";
 import { moment, name, usd } from "../format.js";
+import { own } from "../lookup.js";
 import { shown } from "../states.js";
 import { table } from "../table.js";
 import { alertBudgets } from "./alert_budgets.js";
@@ -60,7 +61,7 @@ function list(alerts, params, reload) {
 
 const columns = (then) => [
   { head: "Raised", value: (a) => a.created_at, cell: (a) => moment(a.created_at) },
-  { head: "Kind", value: (a) => a.type, cell: (a) => badge(...(KINDS[a.type] ?? [a.type])) },
+  { head: "Kind", value: (a) => a.type, cell: (a) => badge(...own(KINDS, a.type, [a.type])) },
   { head: "Message", value: (a) => a.message, cell: (a) => el("span", { class: "advice" }, a.message) },
   { head: "Team", value: (a) => a.team, cell: (a) => name(a.team) },
   { head: "App", value: (a) => a.app_id, cell: (a) => name(a.app_id) },

@@ -5,6 +5,7 @@ import * as api from "../api.js";
 import { area, chart } from "../charts.js";
 import { announce, badge, el } from "../dom.js";
 import { count, name, usd } from "../format.js";
+import { own } from "../lookup.js";
 import { leftOut, spend, together } from "../money.js";
 import { table } from "../table.js";
 
@@ -33,7 +34,7 @@ export function spendByDay(title, days) {
  * has the numbers of calls without a known price, by label.
  */
 export function shares(title, head, amounts, { view, key, unpriced = {}, most = 8 } = {}) {
-  const rows = Object.entries(amounts).map(([label, amount]) => ({ label, amount, unpriced_requests: unpriced[label] ?? 0 }));
+  const rows = Object.entries(amounts).map(([label, amount]) => ({ label, amount, unpriced_requests: own(unpriced, label, 0) }));
   rows.sort((a, b) => b.amount - a.amount);
   const link = ({ label }) => (view ? el("a", { href: href(view, { [key]: label }) }, name(label)) : name(label));
   return el(
@@ -67,7 +68,7 @@ export function outcome(event) {
   return el("span", {}, found.length ? found : badge("ok"));
 }
 
-const MARKS = { prewarm: "prewarm", replayed: "replayed", answered_locally: "answered locally" };
+const MARKS = { unmetered: "not metered", prewarm: "prewarm", replayed: "replayed", answered_locally: "answered locally" };
 
 /** Posts a form and announces `said`, or the error. The form is only cleared if the API accepted it. */
 export async function submit(form, path, body, said, reload) {

@@ -2,6 +2,7 @@ import { change } from "../address.js";
 import { axis, chart, colour, line } from "../charts.js";
 import { card, el, field, option, stat, stats } from "../dom.js";
 import { name, signed, usd } from "../format.js";
+import { isOneOf } from "../lookup.js";
 import { note, sum } from "../money.js";
 import { empty } from "../states.js";
 import { table } from "../table.js";
@@ -44,8 +45,8 @@ export default {
 };
 
 const chosen = ({ horizon_days, granularity }) => ({
-  horizon_days: horizon_days in HORIZONS ? horizon_days : "90",
-  granularity: granularity in STEPS ? granularity : "day",
+  horizon_days: isOneOf(HORIZONS, horizon_days) ? horizon_days : "90",
+  granularity: isOneOf(STEPS, granularity) ? granularity : "day",
 });
 
 function choice(key, label, options, params) {

@@ -1,6 +1,7 @@
 import { href } from "../address.js";
 import { card, el, stat, stats } from "../dom.js";
 import { count, name, percent, usd } from "../format.js";
+import { isOneOf } from "../lookup.js";
 import { note } from "../money.js";
 import { empty } from "../states.js";
 import { ALL, shares, spendByDay } from "./common.js";
@@ -22,7 +23,7 @@ export default {
 
   render({ overview, summary, budgets }, { query }) {
     if (!overview.total_requests) return empty();
-    const hasDates = "start_date" in query || "end_date" in query;
+    const hasDates = isOneOf(query, "start_date") || isOneOf(query, "end_date");
     const spends = hasDates
       ? [stat("Spend in these dates", usd(overview.spend_this_month), note(overview))]
       : [

@@ -1,6 +1,7 @@
 import { change } from "../address.js";
 import { card, el, field, option, stat, stats } from "../dom.js";
 import { about, count, name, names, usd } from "../format.js";
+import { isOneOf } from "../lookup.js";
 import { note, spend } from "../money.js";
 import { empty } from "../states.js";
 import { table } from "../table.js";
@@ -18,7 +19,7 @@ export default {
   filters: ALL,
 
   async load({ get, query, params }) {
-    const sort_by = params.sort_by in ORDERS ? params.sort_by : "total_cost";
+    const sort_by = isOneOf(ORDERS, params.sort_by) ? params.sort_by : "total_cost";
     const [prompts, summary] = await Promise.all([
       get("/api/prompts", { ...query, sort_by }),
       get("/api/prompts/summary", query),

@@ -2,6 +2,7 @@ import * as api from "../api.js";
 import { change } from "../address.js";
 import { action, card, el, field, option, stat, stats } from "../dom.js";
 import { about, count, name, percent, signed, usd } from "../format.js";
+import { isOneOf } from "../lookup.js";
 import { note, spend } from "../money.js";
 import { shown } from "../states.js";
 import { table } from "../table.js";
@@ -33,7 +34,7 @@ export default {
 };
 
 function asked({ period, report_end }) {
-  const found = { period: period in PERIODS ? period : "monthly" };
+  const found = { period: isOneOf(PERIODS, period) ? period : "monthly" };
   return report_end ? { ...found, end_date: report_end } : found;
 }
 

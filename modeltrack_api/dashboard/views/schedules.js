@@ -3,6 +3,7 @@
 import * as api from "../api.js";
 import { action, el, field, option } from "../dom.js";
 import { moment } from "../format.js";
+import { own } from "../lookup.js";
 import { table } from "../table.js";
 import { submit } from "./common.js";
 
@@ -13,7 +14,7 @@ const FREQUENCIES = { daily: "every day", weekly: "every week", monthly: "every 
 export function schedules(planned, reload) {
   const columns = [
     { head: "Name", value: (s) => s.name },
-    { head: "Covers", value: (s) => s.period, cell: (s) => PERIODS[s.period] ?? s.period },
+    { head: "Covers", value: (s) => s.period, cell: (s) => own(PERIODS, s.period, s.period) },
     { head: "Sent", value: (s) => s.frequency, cell: when },
     { head: "Last sent", value: (s) => s.last_sent_at ?? "", cell: (s) => moment(s.last_sent_at) },
     {
@@ -36,7 +37,7 @@ export function schedules(planned, reload) {
 
 function when({ frequency, day_of_week, day_of_month, hour }) {
   const day = frequency === "weekly" ? `, ${DAYS[day_of_week ?? 1]}` : frequency === "monthly" ? `, day ${day_of_month ?? 1}` : "";
-  return `${FREQUENCIES[frequency] ?? frequency}${day}, ${String(hour).padStart(2, "0")}:00 UTC`;
+  return `${own(FREQUENCIES, frequency, frequency)}${day}, ${String(hour).padStart(2, "0")}:00 UTC`;
 }
 
 const select = (id, options) => el("select", { id }, Object.entries(options).map(([value, text]) => option(value, text)));

@@ -1,6 +1,7 @@
 import { href } from "../address.js";
 import { card, el } from "../dom.js";
 import { count, name, percent, usd } from "../format.js";
+import { isOneOf, own } from "../lookup.js";
 import { spend, sum } from "../money.js";
 import { empty } from "../states.js";
 import { table } from "../table.js";
@@ -13,7 +14,7 @@ export default {
 
   async load({ get, query, params }) {
     const [teams, budgets] = await Promise.all([get("/api/teams", query), get("/api/budgets")]);
-    const listed = budgets.filter((b) => !("team" in params) || b.team === params.team);
+    const listed = budgets.filter((b) => !isOneOf(params, "team") || b.team === params.team);
     const budget = chosen(listed, params);
     const month = budget && { granularity: "day", start_date: `${new Date().toISOString().slice(0, 7)}-01`, team: budget.team };
     const days = budget && (await get("/api/spend", budget.app ? { ...month, app_id: budget.app } : month));
@@ -71,7 +72,7 @@ const parts = (amounts, unpriced) =>
   el(
     "ul",
     { class: "plain parts" },
-    Object.entries(amounts).slice(0, 3).map(([key, amount]) => el("li", {}, `${name(key)} `, sum(amount, { unpriced_requests: unpriced[key] }))),
+    Object.entries(amounts).slice(0, 3).map(([key, amount]) => el("li", {}, `${name(key)} `, sum(amount, { unpriced_requests: own(unpriced, key, 0) }))),
   );
 
 const TEAM = [

@@ -9,15 +9,11 @@ from mitmproxy.proxy.server import ConnectionHandler
 
 from addons.core import Core
 from addons.engine.fixes import websocket_layer
-from addons.engine.fixes.absent_clients import AbsentClients
-from addons.engine.fixes.bounded_bodies import BoundedBodies
-from addons.engine.fixes.chunks import Chunks
-from addons.engine.fixes.json_errors import JsonErrors
-from addons.engine.fixes.script_errors import ScriptErrors
 from addons.engine.speed import lookups
 from addons.engine.speed.hook_table import HookTable
 from addons.engine.speed.layer import FastLayer
 from addons.settings import SETTINGS, from_options
+from tests.addons.engine.fixes import FIXES
 
 _new_manager: Any = addonmanager.AddonManager.__init__
 _handle: Any = ConnectionHandler.handle_client
@@ -43,7 +39,7 @@ def pytest_configure() -> None:
     core.failure = ""
     core.settings = from_options({name: info.default for name, info in SETTINGS.items()})
     websocket_layer._limit = lambda: sys.maxsize  # the tests of layers have no options to look it up in
-    for fix in (AbsentClients, BoundedBodies, Chunks, JsonErrors, ScriptErrors, websocket_layer.WebSocketLayer):
+    for fix in FIXES:
         fix(core).load(None)
     off = [each.what for each in lookups.speed_ups() if not each.apply()]
     assert not core.failure and not off, (core.failure, off)

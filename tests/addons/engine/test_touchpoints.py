@@ -10,16 +10,11 @@ from mitmproxy import version
 
 from addons.engine import touchpoints
 from addons.engine.checking import Function, Name
-from addons.engine.fixes.absent_clients import AbsentClients
-from addons.engine.fixes.bounded_bodies import BoundedBodies
-from addons.engine.fixes.chunks import Chunks
-from addons.engine.fixes.json_errors import JsonErrors
-from addons.engine.fixes.script_errors import ScriptErrors
-from addons.engine.fixes.websocket_layer import WebSocketLayer
 from addons.engine.speed import lookups
 from addons.engine.touchpoints import FUNCTIONS, NAMES, __main__, listed
 from addons.engine.touchpoints.releases import RELEASES
 from tests import ROOT
+from tests.addons.engine.fixes import FIXES
 
 OURS = ("addons", "modeltrack_api", "demo", "bench", "tests")
 LISTED = [each for file in sorted(FUNCTIONS.keys() | NAMES.keys()) for each in listed(file)]
@@ -49,8 +44,7 @@ def test_the_last_release_is_the_locked_one_and_the_first_the_oldest_allowed() -
 
 
 def test_what_is_replaced_is_among_the_functions_that_are_checked() -> None:
-    fixes = (AbsentClients, BoundedBodies, Chunks, JsonErrors, ScriptErrors, WebSocketLayer)
-    parts = [(fix.replacements, fix.relies_on) for fix in fixes]
+    parts = [(fix.replacements, fix.relies_on) for fix in FIXES]
     parts += [(each._replacements, each._relies_on) for each in lookups.speed_ups()]
     for replacements, relies_on in parts:
         names = {function.path.rpartition(":")[2] for function in relies_on}

@@ -9,8 +9,8 @@ import pytest
 
 from addons.core import Core
 from addons.flow.attached import call_of
-from addons.flow.measure import CLIENT_DISCONNECTED, UPSTREAM_DISCONNECTED
 from addons.flow.reservation import highest_cost, learn
+from addons.flow.wordings import CLIENT_DISCONNECTED, UPSTREAM_DISCONNECTED
 from addons.llm.call import LLMCall
 from addons.llm.usage import Usage
 from tests.addons.cores import arrived, started

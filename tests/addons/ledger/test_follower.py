@@ -234,3 +234,19 @@ def test_nothing_of_others_is_missed_or_counted_twice(steps: list[str]) -> None:
         assert seen == written
         own.close()
         follower.close()
+
+
+def test_a_link_is_not_read(tmp_path: Path, start: Start) -> None:
+    append(tmp_path / "theirs", line(5))
+    (tmp_path / "cost_events.jsonl").symlink_to(tmp_path / "theirs")
+    with pytest.raises(OSError, match="is a symbolic link"):
+        start(tmp_path / "cost_events.jsonl")
+
+
+def test_a_link_that_takes_the_logs_place_is_not_read(log: Path, tmp_path: Path, start: Start) -> None:
+    follower, _ = start(log)
+    log.rename(tmp_path / "theirs")
+    log.symlink_to(tmp_path / "theirs")
+    append(tmp_path / "theirs", line(5))
+    with pytest.raises(OSError, match="is a symbolic link"):
+        others(follower)

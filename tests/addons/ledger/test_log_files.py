@@ -76,3 +76,13 @@ def test_folders_are_no_parts(tmp_path: Path, caplog: pytest.LogCaptureFixture) 
 
 def test_a_folder_that_is_not_there_has_no_parts(tmp_path: Path) -> None:
     assert LogFiles(tmp_path / "later" / "cost_events.jsonl").rotated() == []
+
+
+def test_a_link_is_no_part_of_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "elsewhere").touch()
+    for name in ("cost_events.jsonl.1", "cost_events.jsonl.2"):
+        (tmp_path / name).symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "cost_events.jsonl.3").touch()
+    found = LogFiles(tmp_path / "cost_events.jsonl").rotated(since=datetime(2001, 1, 1, tzinfo=UTC))
+    assert [path.name for path in found] == ["cost_events.jsonl.3"]
+    assert "cost_events.jsonl.1 is a symbolic link and is not read" in caplog.text

@@ -28,6 +28,9 @@ def changed(make_proxy: START, change: str, program: str = "mitmdump", *args: st
         ("WebSocket layer", "mitmweb"),
         ("absent clients", "mitmdump"),
         ("errors of scripts", "mitmdump"),
+        ("heads", "mitmdump"),
+        ("upstreams", "mitmdump"),
+        ("client connections", "mitmdump"),
     ],
 )
 def test_a_fix_that_does_not_fit_ends_the_start_in_one_line(make_proxy: START, fix: str, program: str) -> None:

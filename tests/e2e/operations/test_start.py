@@ -178,7 +178,7 @@ def test_a_copy_as_a_wheel_installs_it_uses_its_own_files(make_proxy: START, tmp
     proxy = make_proxy(start=False, DATA_DIR="", PYTHONPATH=str(other.parent))
     proxy.use("mitmdump", tmp_path / "addons/main.py")
     assert "reverse proxy to http://modeltrack.invalid" in proxy.start().log
-    assert (tmp_path / "data" / "cost_events.jsonl").exists()
+    until((tmp_path / "data" / "cost_events.jsonl").exists)  # it listens before it opens the log
 
 
 def test_editing_the_script_reloads_it_without_losing_spend(make_proxy: START, tmp_path: Path) -> None:

@@ -142,7 +142,7 @@ def test_a_provider_that_cannot_be_reached_is_a_502_in_json(make_proxy: Callable
     assert answer.status_code == 502
     assert answer.json()["error"]["type"] == "upstream_unreachable"
     [event] = until(proxy.events)
-    assert (event["status_code"], event["cost_usd"], event["error"]) == (502, 0, "upstream_disconnected")
+    assert (event["status_code"], event["cost_usd"], event["error"]) == (502, 0, "upstream_unreachable")
     assert proxy.get("/healthz") == {"status": "ok"}
 
 

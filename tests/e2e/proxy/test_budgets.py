@@ -57,9 +57,11 @@ def test_what_is_in_the_cache_is_refused_to_such_a_team_too(gate: Proxy) -> None
     assert hit.headers["X-ModelTrack-Cache"] == "HIT"
 
 
-def test_other_calls_of_such_a_team_are_refused_unless_they_only_read(gate: Proxy) -> None:
+def test_other_calls_of_such_a_team_are_refused_unless_they_are_free(gate: Proxy) -> None:
     until(lambda: post(gate, "blocked").status_code == 429)
-    assert post(gate, "blocked", path="/v1/messages/count_tokens").status_code == 429
+    assert post(gate, "blocked", path="/v1/images/generations").status_code == 403
+    version = {"anthropic-version": "2023-06-01"}
+    assert post(gate, "blocked", path="/v1/messages/count_tokens", headers=version).status_code == 200
     headers = {"X-ModelTrack-Team": "blocked", "x-api-key": KEY}
     assert requests.get(gate.url + "/v1/models", headers=headers, timeout=10).status_code == 200
 

@@ -124,7 +124,7 @@ def test_the_port_is_no_proxy_for_plain_http(proxy: Proxy, fake: FakeProvider, m
     for host in ("internal.test", fake.url.removeprefix("http://")):
         answer = ask_in_full(proxy, method, f"http://{host}{path}", b"{}")
         assert answer.startswith(b"HTTP/1.1 403 ")
-        assert b"no proxy for plain HTTP" in answer and f"put {host} in NO_PROXY".encode() in answer
+        assert b"no proxy for plain HTTP" in answer and b"put the host in NO_PROXY" in answer
     assert fake.requests == []
 
 

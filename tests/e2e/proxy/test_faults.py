@@ -5,7 +5,6 @@ import gzip
 import json
 import socket
 import sys
-import threading
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -89,36 +88,6 @@ def test_a_budget_check_that_fails_open_is_let_through_and_logged(make_proxy: Ca
     assert [event["cost_usd"] for event in proxy.events()] == [0.0045]
 
 
-@pytest.fixture(scope="module")
-def raw_upstream() -> Iterator[Callable[[bytes], str]]:
-    """Serves bytes, whatever it is asked, and closes."""
-    servers: list[socket.socket] = []
-
-    def serve(answer: bytes) -> str:
-        server = socket.create_server(("127.0.0.1", 0))
-        servers.append(server)
-
-        def run() -> None:
-            while True:
-                try:
-                    client, _ = server.accept()
-                except OSError:
-                    return
-                with client:
-                    client.recv(65536)
-                    client.sendall(answer)
-                    client.shutdown(socket.SHUT_WR)
-                    while client.recv(65536):
-                        pass
-
-        threading.Thread(target=run, daemon=True).start()
-        return f"http://127.0.0.1:{server.getsockname()[1]}"
-
-    yield serve
-    for server in servers:
-        server.close()
-
-
 @pytest.mark.parametrize("kind", ["application/json", "text/event-stream"])
 def test_trailers_of_an_answer_are_left_out(
     make_proxy: Callable[..., Proxy], raw_upstream: Callable[[bytes], str], kind: str
@@ -155,7 +124,7 @@ UPSTREAMS = {
     "an unknown coding": (http(b"x", b"Content-Encoding: xyz"), 200, "unreadable_answer"),
     "a body cut short": (http(b'{"usage":', length=5000), 502, "upstream_disconnected"),
     "a body of 100 MB": (http(b'{"x":"' + b"y" * 100_000_000), 200, "unreadable_answer"),
-    "no HTTP": (b"\x00\xff\r\n\r\n", 502, "upstream_disconnected"),
+    "no HTTP": (b"\x00\xff\r\n\r\n", 502, "upstream_protocol_error"),
     "nothing": (b"", 502, "upstream_disconnected"),
     "a stream that is none": (
         b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n" + b"\x00" * 70_000, 200, "answer_is_not_json"

@@ -9,11 +9,14 @@ from mitmproxy.proxy.layers.http import _http1
 
 _CHANGES = {
     "chunks": (_http1, "make_body_reader"),
+    "heads": (_http1.Http1Server, "read_headers"),
+    "upstreams": (server.ConnectionHandler, "open_connection"),
     "JSON errors": (_http1, "make_error_response"),
     "WebSocket layer": (websocket.WebsocketLayer, "relay_messages"),
     "dispatch": (addonmanager.AddonManager, "handle_lifecycle"),
     "errors of scripts": (addonmanager.AddonManager, "trigger_event"),
     "absent clients": (server.ConnectionHandler, "handle_connection"),
+    "client connections": (server.TimeoutWatchdog, "register_activity"),
     "connections": (server.ConnectionHandler, "hook_task"),
 }
 

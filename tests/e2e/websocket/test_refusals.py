@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import requests
 import websockets.exceptions
 from websockets.sync.client import ClientConnection, connect
 
@@ -161,19 +160,18 @@ def strict(make_proxy: Callable[..., Proxy]) -> Proxy:
     return make_proxy(MAX_REQUEST_BYTES="65536", UNKNOWN_MODEL_PRICE="block")
 
 
-def test_a_socket_that_is_only_passed_on_needs_a_budget_that_is_not_spent(gate: Proxy, fake: FakeProvider) -> None:
+def test_a_socket_that_is_only_passed_on_is_refused_where_a_budget_covers_it(gate: Proxy, fake: FakeProvider) -> None:
     def other(team: str) -> ClientConnection:
         url = gate.url.replace("http", "ws") + "/v1/other/responses"
         return connect(url, additional_headers={"X-ModelTrack-Team": team}, proxy=None)
 
-    with other("rich") as socket:
+    with other("nobodys") as socket:
         socket.send(request())
         assert last_of(socket)["type"] == "response.completed"
-    requests.post(gate.url + "/v1/responses", json={"model": "gpt-4o"}, headers={"X-ModelTrack-Team": "blocked-other"})
     fake.clear()
     with pytest.raises(websockets.exceptions.InvalidStatus) as error:
         other("blocked-other")
-    assert error.value.response.status_code == 429
+    assert error.value.response.status_code == 403
     assert fake.requests == []
 
 

@@ -1,5 +1,8 @@
+import os
 import sqlite3
+import stat
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -156,3 +159,40 @@ def test_a_new_database_may_be_opened_by_several_at_once(tmp_path: Path) -> None
     with ThreadPoolExecutor(4) as threads:
         for n in range(30):
             list(threads.map(opened, [tmp_path / f"{n}.db"] * 4))
+
+
+@pytest.fixture(params=[0o000, 0o022, 0o077], ids=oct)
+def umask(request: pytest.FixtureRequest) -> Iterator[int]:
+    before = os.umask(request.param)
+    yield request.param
+    os.umask(before)
+
+
+def modes(path: Path) -> set[int]:
+    """Return the modes of the database and its side files, of which there must be two."""
+    found = [stat.S_IMODE(file.stat().st_mode) for file in path.parent.glob(path.name + "*")]
+    assert len(found) == 3
+    return set(found)
+
+
+def test_the_database_and_its_side_files_are_not_for_everybody(tmp_path: Path, umask: int) -> None:
+    store = opened(tmp_path / "modeltrack.db")
+    with store.writing(), store.reading():
+        assert modes(store.path) == {0o640 & ~umask}
+    store.close()
+
+
+def test_those_that_an_earlier_version_made_are_closed_too(tmp_path: Path) -> None:
+    path = tmp_path / "modeltrack.db"
+    before = sqlite3.connect(path, isolation_level=None)
+    before.execute("PRAGMA journal_mode = WAL")
+    before.execute("CREATE TABLE t (a)")
+    for file in path.parent.glob(path.name + "*"):
+        file.chmod(0o666)
+    with pytest.raises(AssertionError):
+        assert modes(path) == {0o640}
+    store = opened(path)
+    assert modes(path) == {0o640}
+    assert store.writer.execute("SELECT * FROM t").fetchall() == []
+    store.close()
+    before.close()

@@ -23,7 +23,7 @@ from modeltrack_api.store.measures import LABELS
 from modeltrack_api.store.sums import totals
 from modeltrack_api.utc import ALWAYS
 from tests import ROOT
-from tests.modeltrack_api.serving import append
+from tests.modeltrack_api.serving import append, event
 from tests.modeltrack_api.store.reading import caught_up, ids, named, sums
 
 
@@ -227,3 +227,16 @@ def test_events_in_any_order_make_the_same_sums(tmp_path: Path) -> None:
         found[-1].append(sorted(store.writer.execute("SELECT * FROM sessions")))
         store.close()
     assert found[0] == found[1]
+
+
+def test_a_link_that_takes_the_logs_place_is_not_read(store: Store, log: Path, ingest: Ingest, tmp_path: Path) -> None:
+    append(log, event())
+    assert ingest.catch_up()
+    log.rename(tmp_path / "theirs")
+    log.symlink_to(tmp_path / "theirs")
+    append(tmp_path / "theirs", event())
+    for _ in range(2):
+        with pytest.raises(OSError, match="is a symbolic link"):
+            ingest.catch_up()
+    log.unlink()
+    assert ingest.catch_up() and ingest.behind_bytes() == 0

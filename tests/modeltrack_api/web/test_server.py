@@ -1,10 +1,12 @@
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from statistics import median
 
 import pytest
 
+from modeltrack_api.web import slots
 from modeltrack_api.web.messages import Answer, Request
 from modeltrack_api.web.server import Limits, Server
 from tests.modeltrack_api.serving import Client, error, serving
@@ -167,21 +169,67 @@ def test_a_client_that_hangs_up_in_its_request_is_forgotten(quick: Server) -> No
     assert until_none_open(quick)
 
 
+def until(condition: Callable[[], bool]) -> bool:
+    pause = threading.Event()
+    return any(condition() or pause.wait(0.02) for _ in range(3000))
+
+
 def until_none_open(server: Server) -> bool:
-    with server._none_open:
-        return server._none_open.wait_for(lambda: not server._connections, 60)
+    with server.slots._changed:
+        return server.slots._changed.wait_for(lambda: not server.slots._open, 60)
 
 
-def test_connections_beyond_the_limit_get_503_until_one_is_closed() -> None:
-    with serving(echo, Limits(connections=2)) as server:
-        with Client(server) as first, Client(server) as second:
-            assert first.ask(GET)[0].status == second.ask(GET)[0].status == 200
-            with Client(server) as third:
-                response, body = third.ask("")
-                assert (response.status, response.headers["Retry-After"]) == (503, "1")
-                assert error(body) == "too many connections"
+def test_the_connection_that_waits_for_longest_makes_room_for_a_new_one() -> None:
+    with serving(echo, Limits(connections=3)) as server, Client(server) as first, Client(server) as second:
+        for client in (first, second, first):
+            assert client.ask(GET)[0].status == 200
+            assert until(lambda: len(server.slots._waiting) == 2)
+        with Client(server) as third, Client(server) as fourth:
+            assert third.ask(GET)[0].status == fourth.ask(GET)[0].status == 200
+            assert second.recv(1) == b""
             assert first.ask(GET)[0].status == 200
-        assert until_none_open(server)
+
+
+def test_idle_connections_do_not_keep_others_out() -> None:
+    with serving(echo) as server, ExitStack() as stack:
+        idle = [stack.enter_context(Client(server)) for _ in range(2 * server.limits.connections)]
+        for _ in range(10):
+            with Client(server) as client:
+                assert client.ask(GET)[0].status == 200
+        assert idle[0].recv(1) == b""
+
+
+def test_requests_that_do_not_come_to_their_end_do_not_keep_others_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slots, "READING_SECONDS", 60.0)
+    with serving(echo, Limits(connections=3)) as server, ExitStack() as stack:
+        for start in ("GET / HTTP", "GET / HTTP/1.1\r\nA: ", BODY + "Content-Length: 5\r\n\r\nhe"):
+            stack.enter_context(Client(server)).sendall(start.encode())
+        assert until(lambda: len(server.slots._reading) == 3)
+        with Client(server) as early:
+            assert early.ask("")[0].status == 503
+        monkeypatch.setattr(slots, "READING_SECONDS", 0.0)
+        with Client(server) as client:
+            assert client.ask(GET)[0].status == 200
+
+
+def test_connections_beyond_the_limit_get_503_while_all_others_are_answered() -> None:
+    asked, go_on = threading.Semaphore(0), threading.Event()
+
+    def slow(request: Request) -> Answer:
+        asked.release()
+        go_on.wait(60)
+        return echo(request)
+
+    with serving(slow, Limits(connections=2)) as server, Client(server) as first, Client(server) as second:
+        for client in (first, second):
+            client.sendall(GET.encode())
+            assert asked.acquire(timeout=60)
+        with Client(server) as third:
+            response, body = third.ask("")
+            assert (response.status, response.headers["Retry-After"]) == (503, "1")
+            assert error(body) == "too many connections"
+        go_on.set()
+        assert first.ask("")[0].status == second.ask("")[0].status == 200
         with Client(server) as fourth:
             assert fourth.ask(GET)[0].status == 200
 

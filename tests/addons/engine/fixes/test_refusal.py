@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 from mitmproxy import addonmanager, version
+from mitmproxy.proxy import server, tunnel
+from mitmproxy.proxy.layers import http as http_layers
 from mitmproxy.proxy.layers import websocket
 from mitmproxy.proxy.layers.http import _http1, _http2
 from mitmproxy.proxy.server import ConnectionHandler
@@ -12,10 +14,15 @@ from mitmproxy.proxy.server import ConnectionHandler
 from addons.core import Core
 from addons.engine.fixes.absent_clients import AbsentClients
 from addons.engine.fixes.chunks import Chunks
+from addons.engine.fixes.connections import Connections
+from addons.engine.fixes.heads import Heads
 from addons.engine.fixes.json_errors import JsonErrors
 from addons.engine.fixes.script_errors import ScriptErrors
+from addons.engine.fixes.upstreams import Upstreams
 from addons.engine.fixes.websocket_layer import WebSocketLayer
 from addons.engine.replacing import Fix
+
+from . import FIXES
 
 
 def core() -> Core:
@@ -31,6 +38,11 @@ def core() -> Core:
         (AbsentClients, ConnectionHandler, "handle_client", lambda self: None),
         (Chunks, _http1, "make_body_reader", lambda size: None),
         (Chunks, _http1, "ChunkedReader", dict),
+        (Heads, _http1.Http1Server, "read_headers", lambda self, event: iter([])),
+        (Heads, _http1.Http1Client, "read_headers", lambda self, event: iter([])),
+        (Upstreams, http_layers.HttpLayer, "get_connection", lambda self, event: iter([])),
+        (Connections, server.TimeoutWatchdog, "register_activity", len),
+        (Connections, tunnel.TunnelLayer, "_handle_event", lambda self, event: iter([])),
         (JsonErrors, _http2, "format_error", lambda status, message: b""),
         (JsonErrors, _http1, "make_error_response", len),
         (ScriptErrors, addonmanager.AddonManager, "invoke_addon", lambda self, addon, event: None),
@@ -65,7 +77,7 @@ def test_it_refuses_in_one_line_and_changes_nothing(
     assert f"{name} has fingerprint " in message and ", expected " in message and "\n" not in message
 
 
-@pytest.mark.parametrize("fix", [AbsentClients, Chunks, JsonErrors, ScriptErrors, WebSocketLayer])
+@pytest.mark.parametrize("fix", FIXES)
 def test_a_release_that_nobody_has_tried_is_as_good_where_its_functions_are_the_same(
     fix: type[Fix], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

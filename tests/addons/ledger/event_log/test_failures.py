@@ -146,3 +146,27 @@ def test_close_says_what_was_not_written(
     assert caplog.messages[-1] == "cost_events.jsonl: 1 events were not written: No space left on device"
     log.close()
     assert numbers(path) == [1]
+
+
+def test_a_link_in_the_place_of_the_log_is_not_written_to(path: Path, tmp_path: Path) -> None:
+    path.parent.mkdir()
+    (theirs := tmp_path / "theirs").write_text("kept")
+    path.symlink_to(theirs)
+    with pytest.raises(OSError, match="is a symbolic link"):
+        EventLog(path).open()
+    assert theirs.read_text() == "kept"
+
+
+def test_a_link_that_takes_the_logs_place_is_not_written_to_and_events_wait(
+    log: EventLog, path: Path, tmp_path: Path
+) -> None:
+    log.append(event(0))
+    path.rename(moved := tmp_path / "moved")
+    path.symlink_to(moved)
+    log.tick()
+    assert not log.append(event(1))
+    assert (log.pending, moved.read_bytes()) == (1, event(0) + b"\n")
+    assert log.error and "is a symbolic link" in log.error
+    path.unlink()
+    log.tick()
+    assert (log.pending, path.read_bytes()) == (0, event(1) + b"\n")

@@ -1,0 +1,60 @@
+"""Upstreams: forget connections to providers that are closed, and notice one that is silently gone.
+
+mitmproxy keeps every connection that a client's requests were sent on for as long as the client stays, and looks
+through all of them at each request. Its sockets are without TCP keep-alive, so a provider that drops without a word, as
+behind a firewall that has forgotten the connection, holds a call until tcp_timeout.
+"""
+
+import socket
+from typing import Any
+
+from mitmproxy import ctx
+from mitmproxy.connection import ConnectionState
+from mitmproxy.proxy import layer
+from mitmproxy.proxy.layers.http import GetHttpConnection, HttpLayer
+from mitmproxy.proxy.server_hooks import ServerConnectionHookData
+
+from addons.engine.replacing import Fix, Replacement
+from addons.engine.touchpoints.for_fixes import UPSTREAMS
+
+_CLOSED_KEPT = 8
+"""The last ones are kept, because an event for one of them may be under way."""
+
+_KEEP_ALIVE = (
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 30),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
+    (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 60_000),
+)
+"""A host that answers nothing is noticed within a minute. One that thinks for an hour answers the probes."""
+
+_layer: Any = HttpLayer
+_get_connection: Any = HttpLayer.get_connection
+
+
+def get_connection(self: HttpLayer, event: GetHttpConnection, *, reuse: bool = True) -> layer.CommandGenerator[None]:
+    if len(self.connections) > _CLOSED_KEPT:
+        closed = [
+            each
+            for each in self.connections
+            if each.state is ConnectionState.CLOSED and each is not self.context.client
+            if each not in self.waiting_for_establishment
+        ]
+        for each in closed[:-_CLOSED_KEPT]:
+            del self.connections[each]
+    yield from _get_connection(self, event, reuse=reuse)
+
+
+class Upstreams(Fix):
+    name = "upstreams"
+    relies_on = UPSTREAMS
+    replacements = (Replacement(_layer, "get_connection", get_connection),)
+
+    def server_connected(self, data: ServerConnectionHookData) -> None:
+        handler = ctx.master.addons.get("proxyserver").connections.get(data.client.id)
+        io = handler.transports.get(data.server) if handler else None
+        found = io.writer.get_extra_info("socket") if io and data.server.transport_protocol == "tcp" else None
+        if found:
+            for level, option, value in _KEEP_ALIVE:
+                found.setsockopt(level, option, value)

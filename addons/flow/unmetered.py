@@ -1,0 +1,67 @@
+"""Write the event of a request that may cost money, and whose cost nobody can tell."""
+
+import logging
+
+from mitmproxy import http
+
+from addons.core import Core
+from addons.flow.finish import CLIENT_GONE
+from addons.flow.guard import describe
+from addons.flow.wordings import CLIENT_DISCONNECTED, KILLED, PROXY_STOPPED, label_for_event
+from addons.ledger.events import CostEvent
+from addons.llm.call import UntrackedCall
+
+logger = logging.getLogger(__name__)
+
+
+def finish_unmetered(core: Core, flow: http.HTTPFlow, call: UntrackedCall, error: str = "") -> bool:
+    """Write the one event of a request that may cost money, and return whether this did so.
+
+    `error` is why it ended, where the flow does not say.
+    """
+    if call.is_logged or not call.may_cost:
+        return False
+    call.is_logged = True
+    core.live.pop(flow.id, None)
+    call.error = call.error or error or _error(flow)
+    who = call.attribution
+    try:
+        event = CostEvent(
+            timestamp=core.now(),
+            provider=call.provider.name,
+            model="",
+            cost_nanos=None,
+            latency_ms=call.elapsed_ms(),
+            status_code=_status(flow, call),
+            is_streaming=False,
+            app_id=who.app,
+            team=who.team,
+            feature=who.feature,
+            customer_tier=who.customer_tier,
+            session_id=who.session_id,
+            trace_id=who.trace_id,
+            blocked_by=call.blocked_by,
+            error=call.error,
+            unmetered=True,
+            replayed=call.replayed,
+            prompt_template_id=who.prompt_template,
+        )
+        core.record(call, event)
+    except Exception as problem:
+        logger.error("the event of an unmetered call could not be written, so reports lack it: %s", describe(problem))
+        return False
+    return True
+
+
+def _error(flow: http.HTTPFlow) -> str:
+    if flow.error:
+        is_connected = flow.server_conn.timestamp_tcp_setup is not None
+        return label_for_event(flow.error.msg, was_sent=True, is_connected=is_connected)
+    status = flow.response.status_code if flow.response else 502
+    return f"http_{status}" if status >= 400 else ""
+
+
+def _status(flow: http.HTTPFlow, call: UntrackedCall) -> int:
+    if call.error in (CLIENT_DISCONNECTED, KILLED, PROXY_STOPPED):
+        return CLIENT_GONE
+    return flow.response.status_code if flow.response else 502
