@@ -18,12 +18,12 @@ from mitmproxy.proxy import mode_specs
 from mitmproxy.tools import cmdline
 from mitmproxy.utils import asyncio_utils
 
-from addons import settings
 from addons.core import Core
 from addons.engine.options import REFUSED, problem
 from addons.open_doors import open_doors
-from addons.setting_kinds import ADDONS_DIR, SettingError
-from addons.settings import SETTINGS
+from addons.settings.fields import OPTION_PREFIX, SETTINGS
+from addons.settings.kinds import ADDONS_DIR, SettingError
+from addons.settings.sources import from_environment, from_options, refuse_secrets, secrets_from
 
 logger = logging.getLogger(__name__)
 
@@ -59,9 +59,9 @@ class Bootstrap:
         try:
             apply_options(ctx.options, os.environ, sys.argv)
             _refuse(_mitmproxys(ctx.options, REFUSED))
-            settings.refuse_secrets(ctx.options.deferred)
-            self._secrets = settings.secrets_from(os.environ)
-            self.core.configure(settings.from_options(_current(ctx.options), self._secrets))
+            refuse_secrets(ctx.options.deferred)
+            self._secrets = secrets_from(os.environ)
+            self.core.configure(from_options(_current(ctx.options), self._secrets))
             if not any(getattr(ctx.options, name) == "debug" for name in _VERBOSITY if name in ctx.options):
                 logging.getLogger(_CONNECTION_LOGGER).setLevel(logging.WARNING)
         except (ValueError, TypeError, OSError, exceptions.OptionsError) as error:
@@ -79,14 +79,14 @@ class Bootstrap:
         if changed := updated & _AT_START_ONLY:
             raise exceptions.OptionsError(f"{changed.pop()} takes effect only at the start: restart the proxy")
         try:
-            self.core.change(settings.from_options(_current(ctx.options), self._secrets))
+            self.core.change(from_options(_current(ctx.options), self._secrets))
         except SettingError as error:
             raise exceptions.OptionsError(str(error)) from error
 
     def running(self) -> Any:
         self._is_running = True
         # mitmproxy says nothing about unknown options: an addon might still declare them.
-        if unknown := sorted(name for name in ctx.options.deferred if name.startswith(settings.OPTION_PREFIX)):
+        if unknown := sorted(name for name in ctx.options.deferred if name.startswith(OPTION_PREFIX)):
             logger.warning("no such option (check its spelling), so it is ignored: %s", ", ".join(unknown))
         if self.core.failure:
             return None
@@ -172,7 +172,7 @@ def apply_options(options: optmanager.OptManager, environ: Mapping[str, str], ar
     options.process_deferred()  # apply `--set modeltrack_…`, which mitmproxy read before these options existed
     from_command_line, specs = _command_line(options, argv)
     conf = optmanager.parse(MITM_CONF.read_text("utf8")) if MITM_CONF else {}
-    environment = settings.from_environment(environ)
+    environment = from_environment(environ)
     if level := environment.get(_VERBOSITY[0]):
         environment |= dict.fromkeys(_VERBOSITY, level)
     wanted = conf | _config_yaml(options) | environment

@@ -36,7 +36,7 @@ from addons.llm.prices.pricing import Prices
 from addons.llm.prices.pricing_file import PricingFile
 from addons.llm.speeds import Speeds
 from addons.llm.usage import Usage
-from addons.settings import Settings
+from addons.settings.fields import Settings
 
 logger = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from addons.callers.addresses import is_loopback
-from addons.settings import SECRETS, SETTINGS, Settings
+from addons.settings.fields import SECRETS, SETTINGS, Settings
 
 DOORS: dict[str, dict[Any, str]] = {
     "callers": {

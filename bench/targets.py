@@ -15,7 +15,7 @@ from pathlib import Path
 
 import orjson
 
-from addons.settings import VARIABLES
+from addons.settings.fields import VARIABLES
 from demo.__main__ import RULES
 
 _ROOT = Path(__file__).resolve().parent.parent

@@ -13,7 +13,7 @@ from typing import Any
 
 import requests
 
-from addons.settings import VARIABLES
+from addons.settings.fields import VARIABLES
 
 _MAIN = Path(__file__).resolve().parent.parent / "addons" / "main.py"
 _START_SECONDS = 60

@@ -7,7 +7,7 @@ import sys
 from addons.callers.addresses import is_loopback
 from addons.ledger.events import LOG_NAME
 from addons.ledger.watched import ConfigError
-from addons.setting_kinds import SettingError
+from addons.settings.kinds import SettingError
 from modeltrack_api.app import App
 from modeltrack_api.background import add_alerter
 from modeltrack_api.routes import ROUTES

@@ -15,7 +15,7 @@ from addons.ledger.budgets import BudgetsFile
 from addons.ledger.validation import InvalidFile, parse_model
 from addons.llm.model_rules import RoutingFile
 from addons.llm.prices.pricing_file import PricingFile
-from addons.setting_kinds import DEFAULT_DATA_DIR, DIRECTORY
+from addons.settings.kinds import DEFAULT_DATA_DIR, DIRECTORY
 from modeltrack_api.collector.teams import NamespaceMap
 
 FILES: dict[str, type[BaseModel]] = {

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from addons.setting_kinds import OPTIONAL_URL, ORIGINS, TOKEN, Kind, SettingError, secret, whole
+from addons.settings.kinds import OPTIONAL_URL, ORIGINS, TOKEN, Kind, SettingError, secret, whole
 
 CHECKOUT_DATA = Path(__file__).resolve().parent.parent / "data"
 CONTAINER_DATA = Path("/data")

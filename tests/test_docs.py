@@ -16,7 +16,7 @@ from addons.ledger.events import CostEvent, InfraEvent
 from addons.llm.model_rules import RoutingFile, Rule
 from addons.llm.prices.pricing import ModelPrice
 from addons.llm.providers import PROVIDERS
-from addons.settings import MITMPROXY_SETTINGS, SECRETS, SETTINGS
+from addons.settings.fields import MITMPROXY_SETTINGS, SECRETS, SETTINGS
 from modeltrack_api import settings as api_settings
 from modeltrack_api.alerting.handlers import Ids, NewAlertBudget
 from modeltrack_api.check_config import FILES, problems

@@ -3,7 +3,7 @@
 import re
 
 from addons.open_doors import DOORS
-from addons.settings import MITMPROXY_SETTINGS, SECRETS, SETTINGS, Settings
+from addons.settings.fields import MITMPROXY_SETTINGS, SECRETS, SETTINGS, Settings
 from modeltrack_api.settings import ApiSettings
 from tests import ROOT
 from tests.documents import names, rows

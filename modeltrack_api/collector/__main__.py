@@ -12,7 +12,7 @@ from pathlib import Path
 from addons.ledger.event_log import EventLog
 from addons.ledger.events import LOG_NAME
 from addons.ledger.watched import ConfigError
-from addons.setting_kinds import SettingError
+from addons.settings.kinds import SettingError
 from modeltrack_api.collector.aws import CLUSTER_TAG, AwsCosts, check_boto3
 from modeltrack_api.collector.gpu import GpuMetrics
 from modeltrack_api.collector.once import STATE_NAME, OnceLog, State

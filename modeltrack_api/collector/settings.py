@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from addons.setting_kinds import BOOLEAN, URL, Kind, SettingError, whole
-from addons.settings import LOG_LEVEL
+from addons.settings.fields import LOG_LEVEL
+from addons.settings.kinds import BOOLEAN, URL, Kind, SettingError, whole
 from modeltrack_api.settings import data_dir
 
 

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, unquote
 from pydantic import BaseModel, ValidationError
 
 from addons.ledger.validation import problem
-from addons.setting_kinds import BOOLEAN, NAME, Kind, one_of, whole
+from addons.settings.kinds import BOOLEAN, NAME, Kind, one_of, whole
 from modeltrack_api.store.sums import ANY, Filters
 from modeltrack_api.utc import ALWAYS, DAY, FOREVER, Window, micros
 from modeltrack_api.web.handler import ApiError

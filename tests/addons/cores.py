@@ -11,7 +11,8 @@ from mitmproxy.test import tflow, tutils
 
 from addons.core import Core
 from addons.routing import Routing
-from addons.settings import SETTINGS, Settings, from_options
+from addons.settings.fields import SETTINGS, Settings
+from addons.settings.sources import from_options
 
 PROVIDERS = {
     f"modeltrack_{name}": f"http://{name.partition('_')[0]}.test" for name in ("anthropic_base_url", "openai_base_url")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from addons.open_doors import open_doors
-from addons.settings import Settings
+from addons.settings.fields import Settings
 
 from .cores import settings
 

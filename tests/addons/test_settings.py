@@ -3,8 +3,9 @@ from typing import Any
 
 import pytest
 
-from addons.setting_kinds import ADDONS_DIR, SettingError
-from addons.settings import SECRETS, SETTINGS, Settings, from_environment, from_options, refuse_secrets, secrets_from
+from addons.settings.fields import SECRETS, SETTINGS, Settings
+from addons.settings.kinds import ADDONS_DIR, SettingError
+from addons.settings.sources import from_environment, from_options, refuse_secrets, secrets_from
 
 DEFAULTS = {name: info.default for name, info in SETTINGS.items()}
 

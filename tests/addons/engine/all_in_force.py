@@ -12,7 +12,8 @@ from addons.engine.fixes import websocket_layer
 from addons.engine.speed import lookups
 from addons.engine.speed.hook_table import HookTable
 from addons.engine.speed.layer import FastLayer
-from addons.settings import SETTINGS, from_options
+from addons.settings.fields import SETTINGS
+from addons.settings.sources import from_options
 from tests.addons.engine.fixes import FIXES
 
 _new_manager: Any = addonmanager.AddonManager.__init__

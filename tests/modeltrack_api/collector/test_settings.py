@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from addons.setting_kinds import SettingError
+from addons.settings.kinds import SettingError
 from modeltrack_api.collector.settings import CollectorSettings, from_environment
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-ADDONS_DIR = Path(__file__).resolve().parent
+ADDONS_DIR = Path(__file__).resolve().parent.parent
 DEFAULT_DATA_DIR = "../data"
 _NAME = r"[^\x00-\x1f\x7f]{0,256}"
 
