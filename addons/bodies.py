@@ -9,10 +9,10 @@ from mitmproxy import connection, http
 
 from addons.core import Core
 from addons.flow.attached import call_of, untracked_call
-from addons.flow.bodies import announced, may_hold_answer, pass_on, refuse_by_head, release
+from addons.flow.bodies.bounds import announced, may_hold_answer, pass_on, refuse_by_head, release
+from addons.flow.bodies.heavy import apart, is_heavy
 from addons.flow.guard import guarded
 from addons.flow.headers import header
-from addons.flow.heavy import apart, is_heavy
 from addons.flow.measure import read_answer
 from addons.flow.replies import refuse
 from addons.llm.call import CallState, LLMCall

@@ -7,10 +7,10 @@ from mitmproxy import http
 from addons.core import Core
 from addons.flow.admission import Admission
 from addons.flow.attached import call_of, open_call, untracked_call
-from addons.flow.bodies import announced
+from addons.flow.bodies.bounds import announced
+from addons.flow.bodies.heavy import HEAVY
 from addons.flow.guard import guarded
 from addons.flow.headers import put
-from addons.flow.heavy import HEAVY
 from addons.flow.replies import refuse
 
 WARNING_HEADER = "X-ModelTrack-Budget-Warning"

@@ -10,9 +10,9 @@ from mitmproxy import http
 
 from addons.core import Core
 from addons.flow.attached import call_of, open_call
+from addons.flow.bodies.heavy import apart, is_heavy
 from addons.flow.guard import guarded
 from addons.flow.headers import put
-from addons.flow.heavy import apart, is_heavy
 from addons.flow.measure import answer_body, has_failed, measure
 from addons.flow.replies import refuse
 from addons.flow.wordings import CLIENT_DISCONNECTED

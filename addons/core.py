@@ -114,8 +114,7 @@ class Core:
         self.ledger = Ledger(self.now, time.monotonic, self._is_under_way)
         self.experience = Experience()
         self.counts = Counts()
-        self.known = NOBODY
-        """The teams and apps that budgets.json and TEAMS name."""
+        self.known = NOBODY  # the teams and apps that budgets.json and TEAMS name
         self.connections = ConnectionCounts()
         self.refused_downgrades = RefusedDowngrades()
         self.speeds = Speeds()
@@ -125,8 +124,7 @@ class Core:
         """Why the proxy serves nothing; "" when all is well."""
         self.live: dict[str, http.HTTPFlow] = {}
         """Flows of calls whose event is not written yet, by flow id; calls on a WebSocket have a key each."""
-        self.held = HeldBytes()
-        """The bodies in memory, by the ids of the client's connection and of the flow: see addons/flow/bodies.py."""
+        self.held = HeldBytes()  # the bodies in memory: see addons/flow/bodies/bounds.py
         self.tunnels: dict[str, Tunnel] = {}
         """Open tunnels by the id of the client's connection."""
         self.on_record: Callable[[http.HTTPFlow, LLMCall, CostEvent], None] | None = None

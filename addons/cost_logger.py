@@ -14,9 +14,9 @@ from mitmproxy.proxy.layers.http._hooks import HttpErrorHook
 
 from addons.core import Core
 from addons.flow.attached import call_of, open_call, untracked_call
+from addons.flow.bodies.heavy import apart, is_heavy
 from addons.flow.finish import CLIENT_GONE, finish
 from addons.flow.guard import guarded
-from addons.flow.heavy import apart, is_heavy
 from addons.flow.measure import decoded_body, is_accepted
 from addons.flow.stream import metered, passes_in_chunks
 from addons.flow.stream_options import StreamOptions

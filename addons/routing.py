@@ -9,9 +9,9 @@ from addons.callers.attribution import NO_CACHE_HEADER, Attribution, attribute, 
 from addons.callers.signatures import is_signature
 from addons.core import Core, Tunnel
 from addons.flow.attached import asks_for_websocket, attach, call_of, open_call, untracked_call
+from addons.flow.bodies.reading import read_body
 from addons.flow.guard import guarded
 from addons.flow.measure import has_failed
-from addons.flow.reading import read_body
 from addons.flow.replays import begin_again, is_replay, keep_record, record_of, was_sent
 from addons.flow.replies import refuse
 from addons.flow.upstream import aim, send_to

@@ -14,9 +14,9 @@ from mitmproxy import http
 from addons.callers.signatures import is_signature
 from addons.core import Core
 from addons.flow.attached import call_of, open_call, untracked_call
+from addons.flow.bodies.heavy import apart, is_heavy
 from addons.flow.clients import is_local
 from addons.flow.guard import guarded
-from addons.flow.heavy import apart, is_heavy
 from addons.flow.replies import refuse
 from addons.llm.denial import Denial, too_large
 from addons.llm.hosts import aws_region

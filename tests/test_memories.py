@@ -17,13 +17,17 @@ from modeltrack_api.prices import families as price_families
 from tests import ROOT
 
 MEMORIES = {
+    "addons/bootstrap.py _secrets": "settings that are secrets",
     "addons/cache.py _entries": "hashes; CACHE_MAX_BYTES and CACHE_MAX_ENTRIES",
     "addons/cache.py _in_flight": "hashes; one for each call under way",
+    "addons/callers/origins.py own_names": "one; it takes no arguments",
     "addons/core.py live": "ids; one for each call under way",
     "addons/core.py tunnels": "ids; one for each open tunnel, whose names are cut at 256 characters",
     "addons/core.py routing_skipped": "reasons, a list of the program's",
     "addons/core.py rule_hits": "names of rules in routing.json",
     "addons/core.py _unpriced_models": "1,000 names of models, which have 256 characters at most",
+    "addons/engine/connections/table.py _entries": "ids; one for each open connection",
+    "addons/engine/connections/unread.py _all": "connections that end, which count in MAX_CONNECTIONS",
     "addons/engine/fixes/absent_clients.py _all": "ids; one for each open connection",
     "addons/engine/speed/hook_table.py _entries": "mitmproxy's hooks",
     "addons/engine/speed/hook_table.py _flow_classes": "mitmproxy's classes",
@@ -59,7 +63,9 @@ MEMORIES = {
     "modeltrack_api/store/event_rows.py _series": "16 million characters of labels",
     "modeltrack_api/web/dispatch.py _exact": "the API's own paths",
     "modeltrack_api/web/dispatch.py _patterns": "the API's own paths",
-    "modeltrack_api/web/server.py _connections": "open connections",
+    "modeltrack_api/web/slots.py _open": "open connections, of which there are 100 at most",
+    "modeltrack_api/web/slots.py _reading": "the same",
+    "modeltrack_api/web/slots.py _waiting": "the same",
 }
 """What may be kept longer than for one function, by file and name, with what bounds it."""
 

@@ -9,8 +9,8 @@ from mitmproxy import http
 
 from addons.bodies import Bodies
 from addons.core import Core
-from addons.flow import bodies
-from addons.flow.bodies import MOST_HELD_ANSWER, most_together, refuse_by_size
+from addons.flow.bodies import bounds
+from addons.flow.bodies.bounds import MOST_HELD_ANSWER, most_together, refuse_by_size
 from addons.llm.call import CallState
 from addons.routing import Routing
 from tests.addons.cores import answer, made, started
@@ -102,7 +102,7 @@ def test_what_is_held_is_given_back(core: Core, end: Callable[[Bodies, http.HTTP
 
 
 def test_one_too_many_is_refused_and_asked_to_come_again(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bodies, "_LEAST_TOGETHER", 0)
+    monkeypatch.setattr(bounds, "_LEAST_TOGETHER", 0)
     assert most_together(core.settings) == 8 * LIMIT
     for _ in range(8):
         assert headed(core, LIMIT).response is None

@@ -24,7 +24,7 @@ from mitmproxy.proxy.layers.http._hooks import HttpRequestHeadersHook, HttpReque
 from addons.core import Core
 from addons.engine.replacing import Fix, Replacement
 from addons.engine.touchpoints.for_fixes import BODIES
-from addons.flow import bodies
+from addons.flow.bodies import bounds
 
 _JOINED_BYTES = 256 * 2**10
 _PIECE = 64 * 2**10
@@ -93,7 +93,7 @@ def _is_refused(stream: HttpStream) -> bool:
     if flow.response is None or flow.error or flow.request.is_http2 or flow.request.is_http3:
         return False
     waits = "expect" in flow.request.headers  # for a word that the body is wanted
-    return waits or not 0 < bodies.announced(flow.request) <= bodies.SMALL
+    return waits or not 0 < bounds.announced(flow.request) <= bounds.SMALL
 
 
 def _answer(stream: HttpStream) -> layer.CommandGenerator[None]:
@@ -123,7 +123,7 @@ class _Rest:
     def __init__(self, stream: HttpStream) -> None:
         self._stream = stream
         self._usual = stream._handle_event
-        self._left = bodies.MOST_DRAINED
+        self._left = bounds.MOST_DRAINED
         self._is_answered = self._has_ended = self._is_over = False
 
     def begin(self) -> layer.CommandGenerator[None]:
@@ -132,7 +132,7 @@ class _Rest:
         if self._has_ended:
             yield from self._end()
             return
-        yield commands.RequestWakeup(bodies.DRAIN_SECONDS)
+        yield commands.RequestWakeup(bounds.DRAIN_SECONDS)
         client = self._stream.context.client
         if _core and client.id not in _core.tunnels:
             yield commands.CloseTcpConnection(client, half_close=True)
@@ -175,9 +175,9 @@ def check_body_size(stream: HttpStream, request: bool) -> layer.CommandGenerator
         return False
     flow = stream.flow
     if request:
-        if stream.request_body_buf and bodies.refuse_by_size(_core, flow, len(stream.request_body_buf)):
+        if stream.request_body_buf and bounds.refuse_by_size(_core, flow, len(stream.request_body_buf)):
             yield from _answer(stream)
-    elif (size := len(stream.response_body_buf)) and not bodies.may_hold_more(_core, flow, size):
+    elif (size := len(stream.response_body_buf)) and not bounds.may_hold_more(_core, flow, size):
         yield from _pass_on(stream)
     return False
 
@@ -185,7 +185,7 @@ def check_body_size(stream: HttpStream, request: bool) -> layer.CommandGenerator
 def _pass_on(stream: HttpStream) -> layer.CommandGenerator[None]:
     """Send what has come of an answer, and the rest as it comes."""
     assert _core
-    bodies.pass_on(_core, stream.flow)
+    bounds.pass_on(_core, stream.flow)
     body = memoryview(bytes(stream.response_body_buf))
     stream.response_body_buf.clear()
     yield from stream.start_response_stream()
@@ -198,7 +198,7 @@ def stream_request_body(stream: HttpStream, event: events.Event) -> layer.Comman
     if isinstance(event, http_events.RequestData) and _core:
         passed = stream.__dict__.get("modeltrack_passed", 0) + len(event.data)
         stream.__dict__["modeltrack_passed"] = passed
-        if bodies.refuse_by_size(_core, stream.flow, passed):
+        if bounds.refuse_by_size(_core, stream.flow, passed):
             yield from _break_off(stream)
             return
     yield from _stream_body(stream, event)

@@ -4,8 +4,8 @@ from collections.abc import Awaitable
 
 from mitmproxy import http
 
+from addons.flow.bodies.heavy import apart, is_heavy
 from addons.flow.headers import header
-from addons.flow.heavy import apart, is_heavy
 from addons.llm.cache_key import SIGV4, colons_in
 from addons.llm.call import LLMCall
 from addons.llm.denial import Denial, invalid, too_heavy, too_large
@@ -14,7 +14,7 @@ from addons.llm.parsing.long_strings import shortened
 from addons.llm.request import TooManyValues, parse_object
 
 
-def read_body(flow: http.HTTPFlow, call: LLMCall, limit: int) -> Denial | None | Awaitable[Denial | None]:
+def read_body(flow: http.HTTPFlow, call: LLMCall, limit: int) -> Denial | Awaitable[Denial | None] | None:
     """Parse the body, the one time that this is done. Return why it cannot be used; of a large one, what to await."""
     encoding = header(flow.request.headers, b"content-encoding").strip().lower()
     if encoding == "identity":

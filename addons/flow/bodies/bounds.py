@@ -13,7 +13,7 @@ from addons.flow.replies import refuse
 from addons.flow.stream import metered
 from addons.llm.call import CallState
 from addons.llm.denial import Denial, too_large
-from addons.settings import Settings
+from addons.settings.fields import Settings
 
 MOST_HELD_ANSWER = 32 * 2**20
 """Bytes of an answer in one piece that are held until it is whole. A larger one passes on as it comes."""
