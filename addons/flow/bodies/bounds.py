@@ -13,6 +13,8 @@ from addons.flow.replies import refuse
 from addons.flow.stream import metered
 from addons.llm.call import CallState
 from addons.llm.denial import Denial, too_large
+from addons.llm.providers.bedrock import BEDROCK
+from addons.llm.providers.bedrock_runtime import CONVERSE
 from addons.settings.fields import Settings
 
 MOST_HELD_ANSWER = 32 * 2**20
@@ -76,7 +78,9 @@ def _refuse(core: Core, flow: http.HTTPFlow, size: int) -> bool:
         return False
     else:
         denial = _FULL
-    refuse(flow, call_of(flow) or untracked_call(flow), denial)
+    untracked = untracked_call(flow)
+    wire = CONVERSE if untracked and untracked.provider is BEDROCK else None  # so that AWS's SDKs find the message
+    refuse(flow, call_of(flow) or untracked, denial, wire=wire)
     return True
 
 

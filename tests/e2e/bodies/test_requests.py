@@ -106,7 +106,7 @@ def test_a_body_in_chunks_is_refused_once_it_is_too_large(
 
 def test_what_a_refused_caller_sends_is_not_taken_in(new_client: NewClient, small: Proxy) -> None:
     before = resident_mb(small.process.pid)
-    for target, status in (("POST /nowhere", 404), ("POST /v1/files", 429)):
+    for target, status in (("POST /nowhere", 404), ("POST /v1/images/generations", 403)):
         client = new_client(small).socket
         client.sendall(head(target, "X-ModelTrack-Team: spent", "Transfer-Encoding: chunked"))
         sent = upload(client, b"%x\r\n%b\r\n" % (60_000, b"x" * 60_000), 100 * 2**20)
