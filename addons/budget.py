@@ -7,6 +7,8 @@ from mitmproxy import http
 from addons.core import Core
 from addons.flow.admission import Admission
 from addons.flow.attached import call_of, open_call, untracked_call
+from addons.flow.bodies.bounds import announced
+from addons.flow.bodies.heavy import HEAVY
 from addons.flow.guard import guarded
 from addons.flow.headers import put
 from addons.flow.replies import refuse
@@ -25,7 +27,14 @@ class Budgets:
 
     @guarded
     def requestheaders(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
-        """Decide on a request that may cost money and cannot be metered, before its body comes. Others pass."""
+        """Decide on a request that may cost money and cannot be metered, before its body comes. Others pass.
+
+        A call is decided on once its body tells the model; a large body is not taken in for that.
+        """
+        if (metered := open_call(flow)) and announced(flow.request) > HEAVY and self.core.ready.is_set():
+            who = metered.attribution
+            refuse(flow, metered, self._admission.spent(who.team, who.app))
+            return None
         call = untracked_call(flow)
         if not call or not call.may_cost or flow.response:
             return None

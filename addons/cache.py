@@ -10,6 +10,7 @@ from mitmproxy import http
 
 from addons.core import Core
 from addons.flow.attached import call_of, open_call
+from addons.flow.bodies.heavy import apart, is_heavy
 from addons.flow.guard import guarded
 from addons.flow.headers import put
 from addons.flow.measure import answer_body, has_failed, measure
@@ -93,7 +94,17 @@ class ResponseCache:
             return None  # a value such as 1, which some servers take for true
         if call.fixed == "signed_request":
             return None  # only AWS can tell whether the caller has the key that the signature names
+        if is_heavy(len(flow.request.raw_content or b"")):
+            return self._look_up_apart(flow, call)
         call.cache_key = _key(flow, call)
+        return self._look_up(flow, call)
+
+    async def _look_up_apart(self, flow: http.HTTPFlow, call: LLMCall) -> None:
+        call.cache_key = await apart(_key, flow, call)
+        if open_call(flow) and (rest := self._look_up(flow, call)):
+            await rest
+
+    def _look_up(self, flow: http.HTTPFlow, call: LLMCall) -> Awaitable[None] | None:
         if call.cache_key is None:
             return None
         entry = self.entries().get(call.cache_key)
@@ -172,7 +183,8 @@ class ResponseCache:
         if call.usage.estimated or has_failed(call) or not call.usage.total_tokens:
             return None
         headers = tuple(field for field in response.headers.fields if field[0].lower() in _KEPT_HEADERS)
-        return Entry(answer_body(response), headers, call.usage, call.model, call.cost_nanos)
+        content = (call.answer and call.answer.content) or answer_body(response)
+        return Entry(content, headers, call.usage, call.model, call.cost_nanos)
 
     @guarded
     def error(self, flow: http.HTTPFlow) -> None:
@@ -197,4 +209,6 @@ def _key(flow: http.HTTPFlow, call: LLMCall) -> bytes | None:
     data = flow.request.data  # the raw values, since the request's properties convert them on each access
     url = f"{data.scheme.decode()}://{data.host}:{data.port}{data.path.decode('utf-8', 'surrogateescape')}"
     headers = key_headers(data.headers.fields)
-    return cache_key(call.provider.name, url, call.body, call.colons, headers, call.wire.filing)
+    # A body whose strings were shortened has marks in them, which must not be taken for the text of another.
+    name = call.provider.name + " shortened" * call.is_shortened
+    return cache_key(name, url, call.body, call.colons, headers, call.wire.filing)

@@ -24,6 +24,7 @@ from addons.ledger.event_log import EventLog
 from addons.ledger.events import LOG_NAME, CostEvent
 from addons.ledger.experience import Experience
 from addons.ledger.follower import LogFollower
+from addons.ledger.held import HeldBytes
 from addons.ledger.spend import Ledger, Spend, month_of
 from addons.ledger.validation import parse_model
 from addons.ledger.watched import WatchedFile, Watcher
@@ -113,8 +114,7 @@ class Core:
         self.ledger = Ledger(self.now, time.monotonic, self._is_under_way)
         self.experience = Experience()
         self.counts = Counts()
-        self.known = NOBODY
-        """The teams and apps that budgets.json and TEAMS name."""
+        self.known = NOBODY  # the teams and apps that budgets.json and TEAMS name
         self.connections = ConnectionCounts()
         self.refused_downgrades = RefusedDowngrades()
         self.speeds = Speeds()
@@ -124,6 +124,7 @@ class Core:
         """Why the proxy serves nothing; "" when all is well."""
         self.live: dict[str, http.HTTPFlow] = {}
         """Flows of calls whose event is not written yet, by flow id; calls on a WebSocket have a key each."""
+        self.held = HeldBytes()  # the bodies in memory: see addons/flow/bodies/bounds.py
         self.tunnels: dict[str, Tunnel] = {}
         """Open tunnels by the id of the client's connection."""
         self.on_record: Callable[[http.HTTPFlow, LLMCall, CostEvent], None] | None = None

@@ -3,7 +3,9 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
 
 import orjson
 from mitmproxy import connection, ctx, http
@@ -12,6 +14,7 @@ from mitmproxy.proxy.layers.http._hooks import HttpErrorHook
 
 from addons.core import Core
 from addons.flow.attached import call_of, open_call, untracked_call
+from addons.flow.bodies.heavy import apart, is_heavy
 from addons.flow.finish import CLIENT_GONE, finish
 from addons.flow.guard import guarded
 from addons.flow.measure import decoded_body, is_accepted
@@ -37,26 +40,26 @@ class CostLogger:
         """Do nothing: the call goes on, and is measured and logged when it ends."""
 
     @guarded
-    def request(self, flow: http.HTTPFlow) -> None:
+    def request(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Mark the call as sent, and ask for its stream in a form that can be metered."""
         call = open_call(flow)
         if not call:
-            return
+            return None
         if call.state is CallState.OPEN:  # else it was logged while it waited, as where the proxy stops
             call.state = CallState.SENT
             call.sent = time.monotonic()
         body, call.body = call.body, {}  # nothing reads it from here on, and a large one would only take memory
         if not call.is_stream or call.fixed == "signed_request":
-            return
+            return None
         # A stream is metered as it passes, so it should come uncompressed.
         flow.request.headers["Accept-Encoding"] = "identity"
         options = self._options.wanted(flow, call, body)
         if options and call.provider.takes_stream_options(flow.request.path.partition("?")[2]):
-            write = replace_member if "stream_options" in body else insert_member
-            content = decoded_body(flow.request, self.core.settings.max_request_bytes)
-            flow.request.headers.pop("Content-Encoding", None)
-            flow.request.content = write(content, "stream_options", orjson.dumps(options))
-            call.adds_stream_usage = True
+            add = partial(_with_options, flow.request, self.core.settings.max_request_bytes, body, options)
+            if is_heavy(len(flow.request.raw_content or b""), call.fixed == "compressed_body"):
+                return _add_apart(flow, call, add)
+            _set_body(flow, call, add())
+        return None
 
     @guarded
     def responseheaders(self, flow: http.HTTPFlow) -> None:
@@ -106,6 +109,24 @@ class CostLogger:
     def _finish(self, flow: http.HTTPFlow, call: LLMCall) -> None:
         """Settle a call and write its one event; calling this again changes nothing."""
         finish(self.core, flow, call, lambda: _status(flow, call))
+
+
+def _with_options(request: http.Request, limit: int, body: dict[str, Any], options: dict[str, Any]) -> bytes:
+    """Return the request's body, uncompressed, with these `stream_options`."""
+    write = replace_member if "stream_options" in body else insert_member
+    return write(decoded_body(request, limit), "stream_options", orjson.dumps(options))
+
+
+async def _add_apart(flow: http.HTTPFlow, call: LLMCall, add: Callable[[], bytes]) -> None:
+    content = await apart(add)
+    if open_call(flow):
+        _set_body(flow, call, content)
+
+
+def _set_body(flow: http.HTTPFlow, call: LLMCall, content: bytes) -> None:
+    flow.request.headers.pop("Content-Encoding", None)
+    flow.request.content = content
+    call.adds_stream_usage = True
 
 
 def _give_up(flows: list[http.HTTPFlow]) -> None:

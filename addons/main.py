@@ -7,6 +7,7 @@ ROOT = str(Path(__file__).resolve().parent.parent)
 if ROOT not in sys.path:  # mitmproxy adds only this file's folder, but `from addons.…` needs the one above it
     sys.path.insert(0, ROOT)  # first, so that an installed ModelTrack is not imported instead of this one
 
+from addons.bodies import Bodies  # noqa: E402
 from addons.bootstrap import Bootstrap  # noqa: E402
 from addons.budget import Budgets  # noqa: E402
 from addons.cache import ResponseCache  # noqa: E402
@@ -14,6 +15,7 @@ from addons.core import Core  # noqa: E402
 from addons.cost_logger import CostLogger  # noqa: E402
 from addons.doors import Doors  # noqa: E402
 from addons.engine.fixes.absent_clients import AbsentClients  # noqa: E402
+from addons.engine.fixes.bounded_bodies import BoundedBodies  # noqa: E402
 from addons.engine.fixes.chunks import Chunks  # noqa: E402
 from addons.engine.fixes.connections import Connections  # noqa: E402
 from addons.engine.fixes.heads import Heads  # noqa: E402
@@ -41,6 +43,7 @@ addons = [
     Tunnels(core),
     Doors(core),
     Routing(core),
+    Bodies(core),
     Budgets(core, admission),
     ModelRules(core),
     cache,
@@ -56,6 +59,7 @@ addons = [
     Upstreams(core),
     WebSocketLayer(core),
     AbsentClients(core),
+    BoundedBodies(core),
     Inspector(core, status.all_stats, cache.clear),
     FastDispatch(),
 ]

@@ -1,6 +1,7 @@
 """Routing: find out by its path what a request is and where it goes; read who it is for and what its body asks."""
 
 import time
+from collections.abc import Awaitable
 
 from mitmproxy import http
 
@@ -8,22 +9,20 @@ from addons.callers.attribution import NO_CACHE_HEADER, Attribution, attribute, 
 from addons.callers.signatures import is_signature
 from addons.core import Core, Tunnel
 from addons.flow.attached import asks_for_websocket, attach, call_of, open_call, untracked_call
+from addons.flow.bodies.reading import read_body
 from addons.flow.guard import guarded
-from addons.flow.headers import header
 from addons.flow.measure import has_failed
 from addons.flow.replays import begin_again, is_replay, keep_record, record_of, was_sent
 from addons.flow.replies import refuse
 from addons.flow.upstream import aim, send_to
-from addons.llm.cache_key import SIGV4, colons_in
+from addons.llm.cache_key import SIGV4
 from addons.llm.call import CallState, LLMCall, UntrackedCall
-from addons.llm.denial import Denial, invalid, too_large
+from addons.llm.denial import Denial, invalid
 from addons.llm.hosts import Host, below, is_own, own_path, tracked_on, untracked_on
-from addons.llm.parsing import decoding
 from addons.llm.paths.table import PathClass
 from addons.llm.providers import NotConfigured, Provider
 from addons.llm.providers.bedrock import BEDROCK, signing_name
 from addons.llm.providers.responses import RESPONSES
-from addons.llm.request import parse_object
 from addons.llm.responses_socket import ResponsesSocket
 from addons.llm.routes import PassedThrough, Status, Tracked, for_whom, passed_to, resolve
 
@@ -233,18 +232,29 @@ class Routing:
             flow.response.stream = True
 
     @guarded
-    def request(self, flow: http.HTTPFlow) -> None:
+    def request(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Parse the body, the one time that this is done, and aim the call at its provider."""
         call = open_call(flow)
         if not call:
+            return None
+        found = read_body(flow, call, self.core.settings.max_request_bytes)
+        if found is None or isinstance(found, Denial):
+            self._aim(flow, call, found)
+            return None
+        return self._read_apart(flow, call, found)
+
+    async def _read_apart(self, flow: http.HTTPFlow, call: LLMCall, found: Awaitable[Denial | None]) -> None:
+        denial = await found
+        if open_call(flow):  # meanwhile the client may have gone, or the proxy may be stopping
+            self._aim(flow, call, denial)
+
+    def _aim(self, flow: http.HTTPFlow, call: LLMCall, denial: Denial | None) -> None:
+        if denial:
+            refuse(flow, call, denial)
             return
-        limit = self.core.settings.max_request_bytes
         try:
-            _read_body(flow, call, limit)
             aim(flow, call, self.core.settings.endpoints)
             keep_record(flow, call.provider, call.base_url, self._own_headers(call))
-        except decoding.BodyTooLarge:
-            refuse(flow, call, too_large("request body", limit))
         except NotConfigured as error:
             refuse(flow, call, Denial(503, "not_configured", str(error)))
         except ValueError as error:
@@ -257,23 +267,3 @@ def _no_route(path: str) -> Denial:
 
 def _opens_socket(flow: http.HTTPFlow, route: Tracked) -> bool:
     return route.wire is RESPONSES and flow.request.method == "GET" and asks_for_websocket(flow.request)
-
-
-def _read_body(flow: http.HTTPFlow, call: LLMCall, limit: int) -> None:
-    """Read what the call asks for.
-
-    Raises BodyTooLarge, and ValueError that says what is wrong with the body without quoting it.
-    """
-    raw = flow.request.raw_content or b""
-    if len(raw) > limit:
-        raise decoding.BodyTooLarge
-    encoding = header(flow.request.headers, b"content-encoding")
-    is_compressed = encoding.strip().lower() not in ("", "identity")
-    content = decoding.decode_body(raw, encoding, limit) if is_compressed else raw
-    if call.base_url and flow.request.headers.get("authorization", "").startswith(SIGV4):
-        # The provider checks this signature. One that came to the proxy's own address is made anew by BedrockSigner.
-        call.fixed = "signed_request"
-    elif is_compressed:
-        call.fixed = "compressed_body"
-    call.ask(parse_object(content))
-    call.colons = colons_in(content, call.body)

@@ -14,6 +14,7 @@ from mitmproxy import http
 from addons.callers.signatures import is_signature
 from addons.core import Core
 from addons.flow.attached import call_of, open_call, untracked_call
+from addons.flow.bodies.heavy import apart, is_heavy
 from addons.flow.clients import is_local
 from addons.flow.guard import guarded
 from addons.flow.replies import refuse
@@ -105,7 +106,10 @@ class BedrockSigner:
             _refuse(flow, Denial(503, "no_aws_credentials", _NO_CREDENTIALS))
             return
         region = aws_region(flow.request.host) or self.core.settings.bedrock_region
-        sign(flow.request, credentials, service, region)
+        if is_heavy(len(flow.request.raw_content or b"")):
+            await apart(sign, flow.request, credentials, service, region)  # it hashes the body
+        else:
+            sign(flow.request, credentials, service, region)
         if untracked := untracked_call(flow):
             untracked.is_signed = True
 

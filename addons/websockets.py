@@ -15,15 +15,17 @@ from mitmproxy.websocket import WebSocketMessage
 from addons.core import Core
 from addons.flow.admission import Admission
 from addons.flow.attached import socket_of, untracked_call
+from addons.flow.bodies.heavy import apart, is_heavy
 from addons.flow.downgrade import apply_rules, learn
 from addons.flow.finish import CLIENT_GONE, finish
 from addons.flow.guard import describe, guarded
 from addons.flow.wordings import CLIENT_DISCONNECTED, PROXY_STOPPED, UPSTREAM_DISCONNECTED
 from addons.llm.call import CallState, LLMCall
-from addons.llm.denial import Denial, invalid, too_large
+from addons.llm.denial import Denial, invalid, too_heavy, too_large
 from addons.llm.parsing.json_edit import replace_member
+from addons.llm.parsing.long_strings import shortened
 from addons.llm.providers.responses import CREATED, error_name
-from addons.llm.request import parse_object
+from addons.llm.request import TooManyValues, parse_object
 from addons.llm.responses_socket import CREATE, ResponsesSocket, Turn, begins, error_event, lane_of, refusal_event
 
 logger = logging.getLogger(__name__)
@@ -86,7 +88,8 @@ class WebSockets:
         event: dict[str, Any] = {"type": CREATE}
         denial: Denial | None
         try:
-            parsed = self._parse(message)
+            is_large = is_heavy(len(message.content))
+            parsed = await apart(self._parse, message) if is_large else self._parse(message)
             if isinstance(parsed, Denial):
                 denial = parsed
             else:
@@ -116,7 +119,9 @@ class WebSockets:
         if not message.is_text:
             return Denial(400, "invalid_request_error", "The message is binary: send events as text.")
         try:
-            return parse_object(message.content)
+            return parse_object(shortened(message.content))
+        except TooManyValues as error:
+            return too_heavy(error)
         except ValueError as error:
             return invalid(error)
 

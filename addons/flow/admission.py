@@ -96,15 +96,15 @@ class Admission:
                 return _UNMETERED
             case "guard" if self.core.ledger.is_blocking(team, app):
                 return _GUARDED
-        return self._spent(team, app)
+        return self.spent(team, app)
 
     def check_spent(self, team: str, app: str) -> Denial | None:
         """Refuse a message on a WebSocket that is no call if its budget is spent."""
-        denial = self._spent(team, app)
+        denial = self.spent(team, app)
         self.core.counts.blocked += denial is not None
         return denial
 
-    def _spent(self, team: str, app: str) -> Denial | None:
+    def spent(self, team: str, app: str) -> Denial | None:
         """Return the refusal of a spent budget. Reservations do not count against it."""
         standing = self.core.ledger.binding(team, app)
         return self._denial(standing) if standing and standing.is_exceeded else None

@@ -35,6 +35,7 @@ def finish(core: Core, flow: http.HTTPFlow, call: LLMCall, status: Callable[[], 
         call.usage = replace(call.usage, estimated=True)
         call.cost_nanos = call.ticket.nanos if call.ticket else None
         call.error = call.error or "metering_failed"
+    call.answer = None  # nothing reads it from here on, and mitmweb keeps the call with its flow
     now = core.now()
     core.settle(key or flow.id, call, now)
     try:

@@ -16,7 +16,7 @@ from addons.core import Core
 from addons.flow.guard import describe
 from addons.flow.headers import header
 from addons.flow.wordings import CLIENT_DISCONNECTED, PROXY_STOPPED, label_for_event
-from addons.llm.answers import UNREADABLE, estimated, read_body, read_events
+from addons.llm.answers import UNREADABLE, Answer, estimated, read_body, read_events
 from addons.llm.call import CallState, LLMCall
 from addons.llm.parsing import decoding
 from addons.llm.parsing.sniffing import looks_like_events
@@ -33,7 +33,8 @@ logger = logging.getLogger(__name__)
 _ENDED_HERE = frozenset({CLIENT_DISCONNECTED, PROXY_STOPPED})
 """The errors of calls that the proxy may have ended, so that the model had made more than was seen."""
 
-_MAX_ANSWER_BYTES = 512 * 2**20
+_LONGEST_ERROR = 64 * 2**10
+_MAX_ANSWER_BYTES = 128 * 2**20
 
 
 def decoded_body(message: http.Message, limit: int) -> bytes:
@@ -128,17 +129,17 @@ def _usage(flow: http.HTTPFlow, call: LLMCall) -> _Measured:
     is_answer = is_accepted(flow)
     if response.raw_content is None and call.error and is_answer:
         return _Measured(_estimated(call, 0))  # it broke off
-    try:
-        content = answer_body(response)
-    except ValueError:
+    answer = call.answer or read_answer(call, response)
+    content, body = answer.content, answer.body
+    if content is None:
         call.error = call.error or UNREADABLE
         return _Measured(_unreadable(call, len(response.raw_content or b"")) if is_answer else NOTHING)
     if not is_answer:
         call.error = call.error or _error_type(content) or f"http_{response.status_code}"
         return _Measured(NOTHING)
-    if looks_like_events(content):
-        return _by_meter(call, read_events(call.wire, content))
-    body = read_body(content, counts_stand_elsewhere=USAGE_HEADER in response.headers)
+    if answer.meter:
+        return _by_meter(call, answer.meter)
+    assert body
     call.error = call.error or body.error
     if body.error == UNREADABLE:
         return _Measured(_unreadable(call, len(content)))
@@ -146,6 +147,19 @@ def _usage(flow: http.HTTPFlow, call: LLMCall) -> _Measured:
     if call.provider is BEDROCK:
         usage = with_headers(usage, response.headers)
     return _Measured(usage, body.model, lambda: body.characters)
+
+
+def read_answer(call: LLMCall, response: http.Response) -> Answer:
+    """Read an answer in one piece. A thread may do so."""
+    try:
+        content = answer_body(response)
+        if not 200 <= response.status_code < 300:
+            return Answer(content)
+        if looks_like_events(content):
+            return Answer(content, meter=read_events(call.wire, content))
+        return Answer(content, read_body(content, counts_stand_elsewhere=USAGE_HEADER in response.headers))
+    except ValueError:
+        return Answer()
 
 
 def _by_meter(call: LLMCall, meter: StreamMeter) -> _Measured:
@@ -157,6 +171,8 @@ def _by_meter(call: LLMCall, meter: StreamMeter) -> _Measured:
 
 
 def _error_type(content: bytes) -> str:
+    if len(content) > _LONGEST_ERROR:
+        return ""
     try:
         return error_type(orjson.loads(content))
     except orjson.JSONDecodeError:

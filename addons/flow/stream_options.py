@@ -16,6 +16,8 @@ from addons.llm.refused_options import MOST, SECONDS, Upstream, may_be_refusal
 
 logger = logging.getLogger(__name__)
 
+_LONGEST_ERROR = 64 * 2**10
+
 
 class StreamOptions:
     def __init__(self, core: Core, timer: Callable[[], float] = time.monotonic) -> None:
@@ -38,8 +40,9 @@ class StreamOptions:
         response = flow.response
         if response is None or response.status_code < 400 or call.answered_locally:
             return
+        is_short = len(response.raw_content or b"") <= _LONGEST_ERROR
         try:
-            answer = orjson.loads(answer_body(response))
+            answer = orjson.loads(answer_body(response)) if is_short else None
         except ValueError:
             answer = None
         if may_be_refusal(response.status_code, answer):

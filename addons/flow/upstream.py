@@ -1,13 +1,13 @@
 """Aim a request at its provider."""
 
 import re
-from functools import lru_cache
 from urllib.parse import urlsplit
 
 from mitmproxy import http
 
 from addons.callers.attribution import HEADER_PREFIX
 from addons.llm.call import LLMCall
+from addons.llm.memoised import memoised
 from addons.llm.providers import Endpoints
 from addons.llm.providers.base import join
 
@@ -53,15 +53,17 @@ def _signed_headers(request: http.Request) -> frozenset[bytes]:
     return frozenset(match[1].lower().split(b";")) if match else frozenset()
 
 
-@lru_cache(maxsize=256)
+@memoised(256)
 def _parts(url: str) -> tuple[bytes, str, int, bytes, bytes]:
     """Return scheme, host, port, value of the Host header, and path with query."""
-    parts = urlsplit(url)
+    scheme, _, rest = url.partition("://")
+    # Without the path, since urlsplit remembers what it has split, however long it is.
+    parts = urlsplit(f"{scheme}://{rest.partition('/')[0]}")
     host = parts.hostname or ""
     default = _DEFAULT_PORTS[parts.scheme]
     port = parts.port or default
     authority = f"[{host}]" if ":" in host else host
     if port != default:
         authority += f":{port}"
-    path = "/" + url[len(parts.scheme) + 3 :].partition("/")[2]
+    path = "/" + rest.partition("/")[2]
     return parts.scheme.encode(), host, port, authority.encode(), path.encode("utf-8", "surrogateescape")

@@ -7,6 +7,8 @@ short, was made by the model and is billed, so its usage is estimated.
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from addons.llm.parsing.json_edit import outline
+from addons.llm.parsing.json_values import has_too_many_values
 from addons.llm.parsing.sniffing import looks_like_object
 from addons.llm.parsing.sse import Event, SSEParser
 from addons.llm.providers import StreamMeter, WireFormat
@@ -19,6 +21,11 @@ NOT_AN_ANSWER = "not_an_answer"
 UNREADABLE = "unreadable_answer"
 
 _MOST_KEPT_BYTES = 32 * 2**20
+
+_MOST_VALUES = 100_000
+"""Values of an answer that is parsed. Of one with more, such as thousands of embeddings, only the short members are:
+its usage is among them, and what the model made is not needed."""
+_LONGEST_MEMBER = 64 * 2**10
 
 _TEXTS = frozenset(
     {"content", "choices", "output", "completion", "generation", "generations", "outputs", "results", "completions"}
@@ -63,9 +70,11 @@ def read_body(content: bytes, counts_stand_elsewhere: bool = False) -> Body:
     """
     if not looks_like_object(content):
         return Body(error=NOT_JSON)
+    content = content.removeprefix(b"\xef\xbb\xbf")
     try:
-        answer = parse_object(content.removeprefix(b"\xef\xbb\xbf"))
-    except ValueError:
+        is_large = has_too_many_values(content, _MOST_VALUES, _MOST_VALUES)
+        answer = outline(content, _LONGEST_MEMBER) if is_large else parse_object(content)
+    except (ValueError, RecursionError):
         return Body(error=UNREADABLE)
     error = (error_type(answer) or "error") if answer.get("error") else ""
     if not details(answer, "usage"):
@@ -74,6 +83,16 @@ def read_body(content: bytes, counts_stand_elsewhere: bool = False) -> Body:
         if _TEXTS.isdisjoint(answer) and not counts_stand_elsewhere:
             return Body(error=NOT_AN_ANSWER)
     return Body(answer, error)
+
+
+class Answer(NamedTuple):
+    """Hold what was read of an answer in one piece."""
+
+    content: bytes | None = None
+    """The answer without its content encoding; None where that cannot be undone."""
+    body: Body | None = None
+    meter: StreamMeter | None = None
+    """The meter that has read it, where it consists of events."""
 
 
 def read_events(wire: WireFormat, content: bytes) -> StreamMeter:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from addons.callers.attribution import Attribution
 from addons.ledger.budgets import Standing
 from addons.ledger.spend import Ticket
+from addons.llm.answers import Answer
 from addons.llm.denial import Denial
 from addons.llm.model_limits.memory import Downgrade
 from addons.llm.paths.table import PathClass
@@ -84,6 +85,8 @@ class LLMCall:
     """The request as read from the body; None until then, and if the body could not be read."""
     body: dict[str, Any] = field(default_factory=dict)
     """The parsed body. It is emptied once the request has been sent: what is needed later is in `request`."""
+    is_shortened: bool = False
+    """Whether the long strings of `body` have a mark in place of their middle: see llm/parsing/long_strings.py."""
     fixed: str = ""
     """Why the request must not be changed: compressed_body or signed_request; "" where it may be changed."""
     adds_stream_usage: bool = False
@@ -127,6 +130,8 @@ class LLMCall:
     """When the call was ready to be sent, in seconds of the monotonic clock; 0.0 before."""
     ran_tokens: int = 0
     """The output that the model usually makes in the time that the call ran, for a call that the proxy ended."""
+    answer: Answer | None = None
+    """What was read of an answer in one piece, where that is done before the call is measured."""
     meter: StreamMeter | None = None
     ttft_ms: int | None = None
     """Time to the first token, in milliseconds."""

@@ -29,6 +29,11 @@ def invalid(error: ValueError) -> Denial:
     return Denial(400, "invalid_request_error", f"The request cannot be used: {error}.")
 
 
+def too_heavy(error: ValueError) -> Denial:
+    """Deny a request that is small as it comes, but would take too much once it is read; the error says of what."""
+    return Denial(413, "request_too_large", f"The request is too large: {error}.")
+
+
 def too_large(what: str, limit: int) -> Denial:
     """Deny a request because `what` is larger than `limit` bytes."""
     message = f"The {what} is larger than {limit} bytes, the limit that MAX_REQUEST_BYTES sets."

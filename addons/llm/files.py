@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from addons.llm.parsing.long_strings import left_out
+
 Block = Mapping[str, Any]
 
 
@@ -75,7 +77,7 @@ _LONGEST_MEDIA_TYPE = 256
 
 def _decoded(text: object) -> int | None:
     """Return the bytes of a file in base64, None where there is no such text."""
-    return len(text) * 3 // 4 if type(text) is str else None
+    return (len(text) + left_out(text)) * 3 // 4 if type(text) is str else None
 
 
 def _document(size: int | None, name: object = None, media_type: str = "") -> int:

@@ -2,12 +2,15 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
+from addons.llm.parsing.json_values import MOST_NESTED, MOST_VALUES, has_too_many_values
+from addons.llm.parsing.long_strings import left_out
 from addons.llm.sizes import Size, size_of
 from addons.llm.usage import CHARACTERS_PER_TOKEN
 
@@ -19,6 +22,8 @@ _MOST_OUTPUT_TOKENS = 128_000
 Source: max output at https://platform.openai.com/docs/models and
 https://platform.claude.com/docs/en/about-claude/models/overview.
 """
+_HALF = re.compile(rb"\\u[dD]")
+_MOST_WITH_HALVES = 8 * 2**20
 _MOST_CHOICES = 128
 """The most choices that OpenAI gives to one prompt: https://platform.openai.com/docs/api-reference/chat/create."""
 
@@ -46,8 +51,19 @@ class LLMRequest:
     """Whether the request limits the answer, so that `max_output_tokens` is no default."""
 
 
+class TooManyValues(ValueError):
+    """The body has more JSON values than are parsed."""
+
+
 def parse_object(content: bytes) -> dict[str, Any]:
-    """Parse a body as a JSON object. Raises ValueError, which says what is wrong without quoting the body."""
+    """Parse a body as a JSON object. Raises ValueError, which says what is wrong without quoting the body.
+
+    Raises TooManyValues, and makes none of them, where there are too many.
+    """
+    if has_too_many_values(content):
+        raise TooManyValues(
+            f"its body has more than {MOST_VALUES} JSON values, or more than {MOST_NESTED} lists and objects among them"
+        )
     body = _parse(content)
     if not isinstance(body, dict):
         raise ValueError("its body is not a JSON object")
@@ -59,10 +75,10 @@ def _parse(content: bytes) -> Any:
         return orjson.loads(content)
     except orjson.JSONDecodeError as error:
         problem = ValueError(f"its body is not JSON (line {error.lineno}, column {error.colno})")
-    if b"\\ud" not in content.lower():
+    if len(content) > _MOST_WITH_HALVES or not _HALF.search(content):
         raise problem
     # JavaScript writes half of a surrogate pair, such as a cut emoji, as an escape. orjson refuses it; the standard
-    # library accepts it, and so do some providers.
+    # library accepts it, and so do some providers, but it takes much longer, and holds up everybody meanwhile.
     try:
         return json.loads(content)
     except (ValueError, RecursionError):
@@ -97,7 +113,7 @@ def read_request(
         stream=body.get("stream") is True if stream is None else stream,
         input_tokens=(size or size_of(body)).tokens,
         max_output_tokens=(_DEFAULT_OUTPUT_TOKENS if output_limit is None else output_limit) * choices,
-        system_prompt_tokens=len(system) // CHARACTERS_PER_TOKEN,
+        system_prompt_tokens=length(system) // CHARACTERS_PER_TOKEN,
         user_prompt_tokens=user_characters // CHARACTERS_PER_TOKEN,
         prompt_hash=hashlib.sha256(system.encode(errors="replace")).hexdigest()[:8] if system else "",
         background=bool(body.get("background")),
@@ -141,6 +157,11 @@ def characters(value: object) -> int:
             elif kind is list:
                 waiting.append(item)
     return total
+
+
+def length(text: str) -> int:
+    """Return the length of a text, what was left out of it included."""
+    return len(text) + left_out(text)
 
 
 def text_of(content: object) -> str:

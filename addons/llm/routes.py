@@ -7,10 +7,10 @@ prefix before them.
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
+from addons.llm.memoised import memoised, memoised_for_all
 from addons.llm.providers import ANTHROPIC, OPENAI, PROVIDERS, Provider, WireFormat
 
 STATUS_PATHS = frozenset({"/healthz", "/readyz", "/stats", "/cache/stats", "/routing/stats", "/metrics"})
@@ -89,7 +89,7 @@ _WITHOUT_PREFIX = (OPENAI, ANTHROPIC)
 """The providers whose paths on the proxy are their own. Where both have one, the first has it: see `for_whom`."""
 
 
-@lru_cache(maxsize=1024)
+@memoised(1024)
 def resolve(path: str) -> Route:
     """Return the route of a request to the proxy; its path is given as it was sent, without its query.
 
@@ -114,7 +114,7 @@ def resolve(path: str) -> Route:
     return PassedThrough(sent, None) if name.startswith("/v1/") else None
 
 
-@lru_cache(maxsize=1024)
+@memoised_for_all(1024)
 def resolve_at(provider: str, path: str) -> Tracked | None:
     """Return the route of a path on one of the provider's own hosts, None where the path is not tracked."""
     spellings = _spellings(path)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from addons.llm.files import TYPED, UNTYPED
+from addons.llm.parsing.long_strings import LONG, left_out
 from addons.llm.usage import tokens_of
 
 Values = Collection[Any]
@@ -44,7 +45,7 @@ def size_of(body: Mapping[str, Any]) -> Size:
     for name, value in body.items():
         kind = type(value)  # no isinstance here and below: a JSON parser makes no subclasses
         if kind is str:
-            text_bytes += len(value) if value.isascii() else _bytes(value)
+            text_bytes += len(value) if len(value) < LONG and value.isascii() else _bytes(value)
         elif kind is list or kind is dict:
             if name in _HOLD_BLOCKS:
                 waiting.append(value if kind is list else (value,))
@@ -69,7 +70,7 @@ def size_of(body: Mapping[str, Any]) -> Size:
                 for name, value in block.items():
                     kind = type(value)
                     if kind is str:
-                        text_bytes += len(value) if value.isascii() else _bytes(value)
+                        text_bytes += len(value) if len(value) < LONG and value.isascii() else _bytes(value)
                     elif kind is list and name in _LEAD_ON:
                         waiting.append(value)
                     elif kind is dict and (found := _blocks_in(name, value, label is None)):
@@ -78,7 +79,7 @@ def size_of(body: Mapping[str, Any]) -> Size:
                     elif kind is list or kind is dict:
                         text_bytes += _json_bytes(value)
             elif kind is str:
-                text_bytes += len(block) if block.isascii() else _bytes(block)
+                text_bytes += len(block) if len(block) < LONG and block.isascii() else _bytes(block)
             elif kind is list:
                 waiting.append(block)
             else:
@@ -106,13 +107,14 @@ def _without(member: str, block: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _bytes(text: str) -> int:
-    return len(text.encode(errors="surrogatepass"))
+    return (len(text) if text.isascii() else len(text.encode(errors="surrogatepass"))) + left_out(text)
 
 
 def _json_bytes(value: object) -> int:
     """Return the bytes of JSON as a text."""
     try:
-        return len(orjson.dumps(value))
+        content = orjson.dumps(value)
+        return len(content) if len(content) < LONG else len(content) + left_out(content.decode())
     except TypeError:  # it is nested deeply, or has half of a surrogate pair or a number of more than 64 bits in it
         return _bytes_within(value)
 

@@ -5,9 +5,9 @@ for output, which embeddings have.
 """
 
 import re
-from functools import lru_cache
 from typing import NamedTuple
 
+from addons.llm.memoised import memoised_for_all
 from addons.llm.prices.pricing import Price
 from addons.llm.prices.rates import Rates
 
@@ -80,7 +80,7 @@ def region_of(price: Price) -> str:
     return (found and found["region"]) or ""
 
 
-@lru_cache(maxsize=4096)
+@memoised_for_all(4096)
 def family(name: str, title: str = "", writes: bool = True) -> Family | None:
     """Return what a model's name, and its name for people, say. None for a name without a number, and for a model that
     was fine-tuned: what it has learned no other one knows.

@@ -13,7 +13,8 @@ from addons.ledger.money import logged_nanos
 from modeltrack_api.store.measures import COUNTS, EXTRA, FLAGS, LABELS, LISTS, MONEY, OPTIONAL, PARTS, TEXTS
 from modeltrack_api.utc import micros
 
-_MOST_SERIES = 100_000
+_PER_SERIES = 160  # so that at most 100,000 are remembered, however short
+_MOST_CHARACTERS = 16 * 2**20  # in the labels that are remembered; not their number, since labels may be long
 """This many series are kept in memory with their numbers."""
 _MOST = 10**12
 """More tokens or milliseconds than this in one event are a broken line. The limit keeps their sums within 64 bits."""
@@ -36,10 +37,12 @@ class EventRows:
 
     def __init__(self) -> None:
         self._series: dict[tuple[str, ...], int] = {}
+        self._characters = 0
 
     def forget(self) -> None:
         """Forget the series, because a transaction that may have added some was undone."""
         self._series.clear()
+        self._characters = 0
 
     def row(self, db: sqlite3.Connection, line: bytes) -> tuple[Any, ...] | None:
         """Return the values for INSERT_EVENT, and add the series if it is new. None for a line that is no event."""
@@ -67,8 +70,9 @@ class EventRows:
         )
 
     def _new_series(self, db: sqlite3.Connection, labels: tuple[str, ...]) -> int:
-        if len(self._series) >= _MOST_SERIES:
-            self._series.clear()
+        self._characters += sum(map(len, labels)) + _PER_SERIES
+        if self._characters > _MOST_CHARACTERS:
+            self.forget()
         db.execute(_INSERT_SERIES, labels)
         [number] = db.execute(_SERIES_ID, labels).fetchone()
         self._series[labels] = number

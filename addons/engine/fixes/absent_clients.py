@@ -27,6 +27,8 @@ from addons.engine.replacing import Fix, Replacement
 from addons.engine.touchpoints.for_fixes import ABSENT_CLIENTS
 from addons.flow import abandoned
 
+MOST_EARLY = 2**20
+"""Bytes that a client may send before it has its answer. mitmproxy keeps them without a limit."""
 _CHECK_SECONDS = 0.5
 _NEVER = 10.0**8  # a layer is woken when it is to hang up, and not by the clock
 
@@ -176,6 +178,10 @@ _absences = Absences()
 
 
 def wait(server: Http1Connection, event: events.Event) -> layer.CommandGenerator[None]:
+    if isinstance(event, events.DataReceived) and len(server.buf) > MOST_EARLY:
+        event = events.ConnectionClosed(server.conn)  # a client that goes on sending, and not the next request
+        yield from _wait(server, event)
+        return
     is_end = isinstance(event, events.ConnectionClosed) and isinstance(server, Http1Server)
     absence = _absences.begin(server) if is_end else None  # type: ignore[arg-type]
     if absence is None:

@@ -1,7 +1,7 @@
 """WebSocketLayer: correct what mitmproxy's WebSocket connections do in a way that no gateway may.
 
 - A message grows without limit, and all of it is copied for each piece that comes. Here its pieces are joined once, and
-  a message over `body_size_limit` closes the socket (1009).
+  a message that is too large closes the socket (1009).
 - A message that is injected while half of one of the provider's is there is merged with it. Here it goes out alone.
 - A message that is injected while the socket closes makes the layer crash. Here it is left out.
 - When one side is gone without a close frame, the other is told of a normal end (1000). Here its connection just ends.
@@ -24,10 +24,13 @@ from addons.engine.touchpoints.for_fixes import WEBSOCKET_LAYER
 
 _FRAME_BYTES = 64
 """Counted for each frame, so that a message of empty frames comes to an end."""
+_LEAST_LIMIT = 32 * 2**20
 
 
 def _limit() -> int:
-    return human.parse_size(ctx.options.body_size_limit) or sys.maxsize
+    """Return the bytes of the largest message. One that is only too large for a call gets an error on its socket."""
+    most: int = max(2 * ctx.options.modeltrack_max_request_bytes, _LEAST_LIMIT)
+    return min(human.parse_size(ctx.options.body_size_limit) or sys.maxsize, most)
 
 
 class Connection(websocket.WebsocketConnection):

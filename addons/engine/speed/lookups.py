@@ -6,7 +6,6 @@ another function. tests/addons/engine/speed/test_lookups.py compares each with w
 
 import copy
 from dataclasses import fields
-from functools import lru_cache
 from typing import Any
 
 from mitmproxy import ctx, http, optmanager
@@ -22,6 +21,7 @@ from mitmproxy.proxy.context import Context
 
 from addons.engine.replacing import Replacement, SpeedUp
 from addons.engine.touchpoints.for_speed import ADDONS, AUTHORITIES, CHECKS, CONTEXTS, HEADERS, HOOKS, OPTIONS
+from addons.llm.memoised import memoised_for_all
 
 
 def _values(headers: Headers, name: str | bytes) -> list[bytes]:
@@ -89,7 +89,7 @@ def _fork(self: Context) -> Context:
     return made
 
 
-_parsed: Any = lru_cache(maxsize=256)(url.parse_authority)
+_parsed: Any = memoised_for_all(256)(url.parse_authority)
 
 
 def _parse_authority(authority: str | bytes, check: bool) -> Any:

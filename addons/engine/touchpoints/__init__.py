@@ -8,6 +8,7 @@ with every form that is known. NAMES are private, or part of no documented inter
 from addons.engine.checking import Function, Name
 from addons.engine.touchpoints.for_fixes import (
     ABSENT_CLIENTS,
+    BODIES,
     CHUNKS,
     CLIENT_CONNECTIONS,
     ERROR_WORDINGS,
@@ -34,6 +35,7 @@ __all__ = ["FUNCTIONS", "NAMES", "listed"]
 
 FUNCTIONS = {
     "addons/engine/fixes/absent_clients.py": ABSENT_CLIENTS,
+    "addons/engine/fixes/bounded_bodies.py": BODIES,
     "addons/engine/fixes/chunks.py": CHUNKS,
     "addons/engine/fixes/heads.py": HEADS,
     "addons/engine/fixes/connections.py": CLIENT_CONNECTIONS,

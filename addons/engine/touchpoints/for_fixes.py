@@ -53,6 +53,22 @@ ABSENT_CLIENTS = (
     known("mitmproxy.proxy.server:ConnectionHandler.server_event", "a2b42657ebe8bf6d"),
     known("mitmproxy.proxy.server:ConnectionHandler.close_connection", "c0d10cc05dd65b80"),
 )
+BODIES = (
+    known("mitmproxy.proxy.layers.http:ReceiveBuffer", "mitmproxy.proxy.utils.ReceiveBuffer"),
+    known("mitmproxy.proxy.layers.http:HttpStream.__init__", "9892a5f6b47b7b7b"),
+    known("mitmproxy.proxy.layers.http:HttpStream._handle_event", "e3cbfef7310ae81f"),
+    known("mitmproxy.proxy.layers.http:HttpStream.state_wait_for_request_headers", "3706d5d5ce01dcd4"),
+    known("mitmproxy.proxy.layers.http:HttpStream.state_consume_request_body", "45459c1bbd8bdb1a"),
+    known("mitmproxy.proxy.layers.http:HttpStream.state_stream_request_body", "c98f7f715cef7cfa"),
+    known("mitmproxy.proxy.layers.http:HttpStream.state_consume_response_body", "5323db61dfc7e2e1"),
+    known("mitmproxy.proxy.layers.http:HttpStream.check_body_size", "236ca0a7b9fd4f69"),
+    known("mitmproxy.proxy.layers.http:HttpStream.check_killed", "368cad352d1e82b6"),
+    known("mitmproxy.proxy.layers.http:HttpStream.send_response", "d581bc106152e369"),
+    known("mitmproxy.proxy.layers.http:HttpStream.start_response_stream", "b0de9e9a5ee27276"),
+    known("mitmproxy.proxy.layers.http:HttpStream.flow_done", "ad9969744785c572"),
+    known("mitmproxy.proxy.layers.http:HttpStream.handle_protocol_error", "59fc3b2eeeabf63a"),
+    known("mitmproxy.proxy.layers.http:HttpLayer.event_to_child", "1095f6e1581d1780"),
+)
 CLIENT_CONNECTIONS = (
     known("mitmproxy.proxy.server:ConnectionHandler.handle_client", "01f1b7cc991c4711"),
     known("mitmproxy.proxy.server:ConnectionHandler.server_event", "a2b42657ebe8bf6d"),

@@ -9,9 +9,9 @@ differ, the higher limit stands here.
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from functools import lru_cache
 from typing import Literal
 
+from addons.llm.memoised import memoised
 from addons.llm.model_limits.names import bare, undated
 
 
@@ -155,7 +155,7 @@ FAMILIES: tuple[Family, ...] = (
 # fmt: on
 
 
-@lru_cache(maxsize=256)
+@memoised(256)
 def family_of(model: str) -> Family | None:
     """Return the first line that names the model, with or without its date, None where no line does."""
     names = bare(model), undated(model)

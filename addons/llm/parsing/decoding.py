@@ -1,7 +1,7 @@
 """Undo the Content-Encoding of a whole body or of a stream, without expanding a decompression bomb.
 
 Bodies reach the proxy as they were sent, and the proxy has to read the usage in them. Each coding is undone block by
-block, so that decoding stops at the limit on the output and not after it. Codings: RFC 9110, section 8.4.1.
+block, so that decoding stops at the limits on the output and not after them. Codings: RFC 9110, section 8.4.1.
 """
 
 import zlib
@@ -12,8 +12,14 @@ from typing import Protocol
 import brotli  # type: ignore[import-untyped]
 import zstandard
 
-_MAX_CODINGS = 5
+MOST_RATIO = 200
+"""How many times its size a body may unpack to. Text that people and models write packs to a tenth at best."""
+_MAX_CODINGS = 2
 _BLOCK = 64 * 1024
+_FREE_BYTES = _BLOCK
+"""What any body may unpack to, whatever the ratio: a small one of a single word costs nothing."""
+_MEMBER_BYTES = 1024
+"""Counted for each member of gzip and each frame of zstd, so that a body of empty ones comes to an end."""
 _PIECE = 16 * 1024  # bytes of input for each call: zlib and brotli copy what they have not used of it yet
 _ZSTD_PIECE = 64  # zstandard cannot limit the output of a call; 4 bytes give at most 128 KB, so 64 give about 2 MB
 _ZSTD_MAX_WINDOW = 8 * 2**20  # the limit of RFC 9659; a frame may ask for a far larger window
@@ -31,6 +37,10 @@ class BodyTooLarge(ValueError):
     """The decoded body is over the limit."""
 
 
+class RatioTooHigh(BodyTooLarge):
+    """The body unpacks to more than `MOST_RATIO` times its size."""
+
+
 class Decoder(Protocol):
     """Undo a Content-Encoding piece by piece. A decoder that has raised an error cannot be used any more."""
 
@@ -41,7 +51,7 @@ class Decoder(Protocol):
         """Finish the body. Raises DecodeError where its end is missing; a body of no bytes at all is complete."""
 
 
-def make_decoder(content_encoding: str, max_output_per_call: int = 64 * 2**20) -> Decoder:
+def make_decoder(content_encoding: str, max_output_per_call: int = 8 * 2**20) -> Decoder:
     """Make a decoder for the value of a Content-Encoding header: "", a coding, or a list. Raises UnknownEncoding."""
     names = [name for item in content_encoding.lower().split(",") if (name := item.strip()) not in ("", "identity")]
     if len(names) > _MAX_CODINGS:
@@ -64,6 +74,8 @@ def decode_body(data: bytes, content_encoding: str, max_bytes: int) -> bytes:
 class _Codec(Protocol):
     complete: bool = True
     """Whether the input may end here: it has not begun, or it is at the end of a member or frame."""
+    members: int = 0
+    """The members or frames that have begun."""
 
     def blocks(self, data: bytes) -> Iterator[bytes]: ...
 
@@ -73,26 +85,38 @@ class _Pipeline:
         self._encoding = encoding
         self._codecs = codecs
         self._max = max_output
+        self._allowed = _FREE_BYTES
+        """What each coding may still unpack to by the ratio, over all calls: more with each byte that comes."""
+        self._unpacked = [0] * len(codecs)
 
     def decode(self, data: bytes) -> bytes:
-        blocks: Iterable[bytes] = (data[at : at + _PIECE] for at in range(0, len(data), _PIECE))
         if not self._codecs:
-            blocks = (data,)
-        for codec in self._codecs:
+            if len(data) > self._max:
+                raise BodyTooLarge(f"body is over {self._max} bytes")
+            return data
+        self._allowed += MOST_RATIO * len(data)
+        blocks: Iterable[bytes] = (data[at : at + _PIECE] for at in range(0, len(data), _PIECE))
+        for number, codec in enumerate(self._codecs):
             # Limited between two codings, too: a bomb of empty gzip members in another coding would run for minutes.
-            blocks = self._limited(chain.from_iterable(map(codec.blocks, blocks)), 2 * self._max + _BLOCK)
+            is_last = number == len(self._codecs) - 1
+            most = self._max if is_last else 2 * self._max + _BLOCK
+            blocks = self._limited(number, codec, chain.from_iterable(map(codec.blocks, blocks)), most)
         try:
-            return b"".join(self._limited(blocks, self._max))
+            return b"".join(blocks)
         except (zlib.error, brotli.error, zstandard.ZstdError) as error:
             raise DecodeError(f"corrupt {self._encoding} body: {error}") from error
 
-    def _limited(self, blocks: Iterable[bytes], limit: int) -> Iterator[bytes]:
-        size = 0
-        for block in filter(None, blocks):
+    def _limited(self, number: int, codec: _Codec, blocks: Iterable[bytes], most: int) -> Iterator[bytes]:
+        size, before = 0, codec.members
+        for block in blocks:
             size += len(block)
-            if size > limit:
+            self._unpacked[number] += len(block)
+            if size + (codec.members - before) * _MEMBER_BYTES > most + _MEMBER_BYTES:
                 raise BodyTooLarge(f"body is over {self._max} bytes after decoding {self._encoding}")
-            yield block
+            if self._unpacked[number] > self._allowed:
+                raise RatioTooHigh(f"body unpacks to more than {MOST_RATIO} times its size")
+            if block:
+                yield block
 
     def flush(self) -> bytes:
         if not all(codec.complete for codec in self._codecs):
@@ -106,6 +130,7 @@ class _Gzip(_Codec):
         while more:
             if self.complete:
                 self._member = zlib.decompressobj(self._wbits(data))
+                self.members += 1
             block = self._member.decompress(data, _BLOCK)
             yield block
             self.complete = self._member.eof
@@ -149,6 +174,7 @@ class _Zstd(_Codec):
             while piece:
                 if self.complete:
                     self._frame = self._decompressor.decompressobj()
+                    self.members += 1
                 yield self._frame.decompress(piece)
                 self.complete = self._frame.eof
                 piece = self._frame.unused_data

@@ -1,4 +1,4 @@
-"""Change one top-level member of a JSON object in its bytes, and leave every other byte as it was.
+"""Read or change top-level members of a JSON object in its bytes, and leave every other byte as it was.
 
 A model rule may change the `model` of a request. The rest of the body is sent as the client wrote it: a parse and a
 dump would change white space, escapes and numbers, and would cost more. Grammar: RFC 8259.
@@ -9,6 +9,8 @@ The body must have been parsed before. The functions raise ValueError where it i
 
 import json
 import re
+from collections.abc import Iterator
+from typing import Any
 
 _WS = rb"[ \t\n\r]*+"
 # A quote after exactly one or three backslashes is escaped; a quote after none ends the string. The first half of the
@@ -30,7 +32,26 @@ def member_spans(body: bytes, key: str) -> list[tuple[int, int]]:
     Raises ValueError where the body is not a JSON object.
     """
     wanted = key.encode(errors="surrogatepass")
-    spans = []
+    return [
+        (start, end)
+        for name, start, end in _members(body)
+        if ((json.loads(name) == key) if _BACKSLASH in name else (name[1:-1] == wanted))
+    ]
+
+
+def outline(body: bytes, most: int) -> dict[str, Any]:
+    """Parse an object, but for the values of its members that are longer than `most` bytes: these are True.
+
+    Raises ValueError where the body is not a JSON object.
+    """
+    return {
+        json.loads(name): json.loads(body[start:end]) if end - start <= most else True
+        for name, start, end in _members(body)
+    }
+
+
+def _members(body: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Yield the name of each top-level member as it is written, and start and end of its value."""
     step = _OPEN.match(body)
     while step and not step[1]:
         member = _MEMBER.match(body, step.end())
@@ -39,13 +60,10 @@ def member_spans(body: bytes, key: str) -> list[tuple[int, int]]:
         start, end = member.span(2)
         if start == end:
             end = _end_of_nested(body, start)
-        name = member[1]
-        if (json.loads(name) == key) if _BACKSLASH in name else (name[1:-1] == wanted):
-            spans.append((start, end))
+        yield member[1], start, end
         step = _NEXT.match(body, end)
     if not step or not _END.match(body, step.end()):
         raise ValueError("not a JSON object")
-    return spans
 
 
 def replace_member(body: bytes, key: str, value: bytes) -> bytes:

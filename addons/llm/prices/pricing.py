@@ -81,7 +81,9 @@ class Prices:
             with self._lock:
                 if len(self._found) >= _REMEMBERED_MODELS:
                     self._found.clear()  # clients may send any number of names
-                found = self._found[key] = self._look_up(provider, model)
+                found = self._look_up(provider, model)
+                if len(model) <= _LONGEST_MODEL_NAME:
+                    self._found[key] = found
         return found
 
     def _look_up(self, provider: str, model: str) -> Price | None:

@@ -15,7 +15,7 @@ from addons.llm.paths.anthropic import PATHS
 from addons.llm.providers.base import Endpoints, Provider, anthropic_error, error_type, join
 from addons.llm.providers.openai import CHAT_COMPLETIONS
 from addons.llm.providers.text_completion import TEXT_COMPLETION
-from addons.llm.request import LLMRequest, messages_of, output_limit, read_request, text_of
+from addons.llm.request import LLMRequest, length, messages_of, output_limit, read_request, text_of
 from addons.llm.residency import is_known
 from addons.llm.usage import NOTHING, Estimate, Usage, details, merge, objects, text, tokens_of
 from addons.llm.usage_fields import anthropic, named, read
@@ -81,7 +81,7 @@ class Messages:
 
     def request(self, body: Mapping[str, Any], model: str, stream: bool | None = None) -> LLMRequest:
         system = text_of(body.get("system"))
-        user = sum(map(len, messages_of(body, ("user",))))
+        user = sum(map(length, messages_of(body, ("user",))))
         return read_request(body, system, user, output_limit(body, "max_tokens"), model, stream)
 
     def stream_options(self, body: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -15,7 +15,7 @@ from addons.llm.parsing.sse import Event
 from addons.llm.paths.openai import PATHS
 from addons.llm.providers.base import Endpoints, Provider, error_type, join, openai_error
 from addons.llm.providers.responses import COMPACT, RESPONSES
-from addons.llm.request import LLMRequest, choices_of, messages_of, output_limit, read_request
+from addons.llm.request import LLMRequest, choices_of, length, messages_of, output_limit, read_request
 from addons.llm.sizes import Size, size_of
 from addons.llm.usage import CHARACTERS_PER_TOKEN, Estimate, Usage, details, inclusive_usage, merge, objects, text
 from addons.llm.usage_fields import openai, read
@@ -82,7 +82,7 @@ class ChatCompletions:
 
     def request(self, body: Mapping[str, Any], model: str) -> LLMRequest:
         system = "\n".join(messages_of(body, ("system", "developer")))
-        user = sum(map(len, messages_of(body, ("user",))))
+        user = sum(map(length, messages_of(body, ("user",))))
         limit = output_limit(body, "max_completion_tokens", "max_tokens")
         return read_request(body, system, user, limit, model, choices=choices_of(body, "n"))
 
@@ -152,7 +152,7 @@ def _sizes(body: Mapping[str, Any], name: str) -> tuple[Size, int]:
     prompt = size_of({name: given})
     rest = size_of({other: value for other, value in body.items() if other != name})
     texts = [given] if isinstance(given, str) else given if isinstance(given, list) else []
-    of_texts = sum(len(text) for text in texts if isinstance(text, str))
+    of_texts = sum(length(text) for text in texts if isinstance(text, str))
     return prompt.plus(rest), of_texts + prompt.other_tokens * CHARACTERS_PER_TOKEN
 
 

@@ -12,7 +12,7 @@ import orjson
 
 from addons.llm.parsing.sse import Event, kind_of
 from addons.llm.providers.base import error_type, openai_error
-from addons.llm.request import LLMRequest, messages_of, output_limit, read_request, text_of
+from addons.llm.request import LLMRequest, length, messages_of, output_limit, read_request, text_of
 from addons.llm.usage import Estimate, Usage, details, inclusive_usage, objects, text
 from addons.llm.usage_fields import named, openai, read
 
@@ -73,7 +73,7 @@ class Responses:
 
     def request(self, body: Mapping[str, Any], model: str) -> LLMRequest:
         given = body.get("input")
-        user = len(given) if isinstance(given, str) else sum(map(len, messages_of(body, ("user",), "input")))
+        user = length(given) if isinstance(given, str) else sum(map(length, messages_of(body, ("user",), "input")))
         system = [text_of(body.get("instructions")), *messages_of(body, ("system", "developer"), "input")]
         is_prewarm = body.get("generate") is False
         limit = 0 if is_prewarm else output_limit(body, "max_output_tokens")

@@ -1,0 +1,91 @@
+"""While one body is read, others are served: what they wait is measured by asking for a status page again and again.
+
+The figures on a quiet machine are in docs/limits.md. What is asserted leaves room for a busy one, and is far below what
+a body takes that is read in one go: half a second for 60 MB.
+"""
+
+import gzip
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.e2e.calls import OPENAI, send
+from tests.e2e.conftest import Proxy
+
+MB = 2**20
+MOST_SECONDS = 0.25
+
+
+@pytest.fixture(scope="module")
+def proxy(make_proxy: Callable[..., Proxy]) -> Proxy:
+    return make_proxy().ready()
+
+
+class Probe:
+    """Asks for /healthz all the time, and notes how long the longest answer took."""
+
+    def __init__(self, url: str) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), timeout=60)
+        self._has_begun, self._is_over = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._ask)
+        self.longest = 0.0
+
+    def _ask(self) -> None:
+        while not self._is_over.wait(0.001):
+            begun = time.perf_counter()
+            self._socket.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert self._socket.recv(65536).startswith(b"HTTP/1.1 200 ")
+            self.longest = max(self.longest, time.perf_counter() - begun)
+            self._has_begun.set()
+
+    def __enter__(self) -> "Probe":
+        self._thread.start()
+        self._has_begun.wait()
+        self.longest = 0.0
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._is_over.set()
+        self._thread.join()
+        self._socket.close()
+
+
+BODIES: dict[str, Callable[[], Any]] = {
+    "a file of 60 MB": lambda: "QUJD" * 15 * MB,
+    "prose of 60 MB": lambda: 'He said, "no, [not] {that}".\n' * (60 * MB // 34),
+    "prose that is not ASCII": lambda: "Ich könnte \u20ac sagen. " * (60 * MB // 27),
+    "900,000 numbers": lambda: list(range(900_000)),
+    "120,000 objects": lambda: [{"type": "text", "text": "a"}] * 120_000,
+}
+
+
+@pytest.mark.parametrize("kind", BODIES)
+def test_others_are_served_while_a_large_body_is_read(proxy: Proxy, kind: str) -> None:
+    messages = [{"role": "user", "content": BODIES[kind]()}]
+    content = json.dumps({"model": "gpt-4o", "max_tokens": 9, "messages": messages}, ensure_ascii=False).encode()
+    with Probe(proxy.url) as probe:
+        answer = send(proxy.url + OPENAI, content)
+    assert answer.status_code == 200
+    assert probe.longest < MOST_SECONDS
+
+
+def test_others_are_served_while_a_body_is_unpacked(proxy: Proxy) -> None:
+    numbers = json.dumps(list(range(2_000_000)))
+    with Probe(proxy.url) as probe:
+        answer = send(proxy.url + OPENAI, gzip.compress(numbers.encode()), **{"Content-Encoding": "gzip"})
+    assert answer.status_code == 413
+    assert probe.longest < MOST_SECONDS
+
+
+def test_a_large_body_is_in_the_cache_for_the_same_body_alone(proxy: Proxy) -> None:
+    def asked(text: str) -> str:
+        body = {"model": "gpt-4o", "max_tokens": 9, "messages": [{"role": "user", "content": text}]}
+        return send(proxy.url + OPENAI, body).headers["X-ModelTrack-Cache"]
+
+    text = "x" * 6 * MB
+    assert [asked(text), asked(text), asked(text[: 3 * MB] + "y" + text[3 * MB + 1 :])] == ["MISS", "HIT", "MISS"]
