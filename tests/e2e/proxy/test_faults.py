@@ -19,7 +19,7 @@ from tests.e2e.conftest import KEY, PROMPT, SCRIPTS, Proxy, until
 FAULTS: dict[str, tuple[int, int]] = {
     "addons.routing:resolve": (500, 500),
     "addons.routing:attribute": (500, 500),
-    "addons.routing:_read_body": (500, 500),
+    "addons.flow.bodies.reading:_read": (500, 500),
     "addons.flow.admission:Admission.admit": (503, 503),
     "addons.flow.admission:highest_cost": (503, 503),
     "addons.core:Core.count_others": (503, 503),
