@@ -52,6 +52,9 @@ _WORDINGS: tuple[tuple[re.Pattern[str], Wording], ...] = tuple(
         ),
     )
 )
+_OUR_STATUSES = (408, 503)
+"""mitmproxy itself sends none of these, so their messages are this project's."""
+
 _SYSTEMS = re.compile(r"\[Errno -?\d+\] ([A-Za-z ,]{1,80})")
 """A message of the operating system's, such as `[Errno 111] Connect call failed ('10.0.0.1', 443)`."""
 
@@ -70,7 +73,8 @@ def text_for_client(status: int, message: str) -> tuple[str, str]:
         why = f": {said[1].strip()}" if said else ""
         return UPSTREAM_UNREACHABLE, f"The provider could not be reached{why}."
     kind = "api_error" if status >= 500 else REQUEST_TOO_LARGE if status == 413 else INVALID_REQUEST
-    return kind, "The request could not be handled."
+    why = f": {message}" if status in _OUR_STATUSES else ""
+    return kind, f"The request could not be handled{why}."
 
 
 def label_for_event(message: str, was_sent: bool, is_connected: bool) -> str:

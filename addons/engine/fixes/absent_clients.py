@@ -207,6 +207,10 @@ def _after_the_end(absence: Absence, event: events.Event) -> layer.CommandGenera
         _absences.end(absence)
         server._handle_event = partial(_handle_event, server)  # type: ignore[method-assign]  # the end is told once
         yield from server.state(closed)
+    elif server.state == server.read_body:  # the client had sent a part of another request
+        _absences.end(absence)
+        server._handle_event = partial(_handle_event, server)  # type: ignore[method-assign]
+        yield from server.state(closed)
     elif server.state != server.wait:  # all that the client asked for has been answered
         _absences.end(absence)
         server.state = server.done

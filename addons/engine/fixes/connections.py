@@ -64,7 +64,7 @@ class Connections(Fix):
             self._table.add(handler.client.id, ClientConnection(handler, handler.layer.context))
         self._sweep_later()
         counts, wanted = self._core.connections, self._core.settings.max_connections
-        counts.now, counts.most = self._number, self._most
+        counts.now, counts.most = self._number, self._most()
         if counts.most < wanted:
             logger.info(
                 "%d clients may be connected at once, not MAX_CONNECTIONS=%d: the limit of open files is %d, and each"
@@ -84,7 +84,6 @@ class Connections(Fix):
     def _proxyserver(self) -> Any:
         return ctx.master.addons.get("proxyserver")
 
-    @property
     def _most(self) -> int:
         return most_connections(self._core.settings.max_connections, self._files)
 
@@ -94,7 +93,7 @@ class Connections(Fix):
         handler = self._proxyserver.connections.get(client.id)
         if handler is None:
             return
-        new, counts, most = ClientConnection(handler, handler.layer.context), self._core.connections, self._most
+        new, counts, most = ClientConnection(handler, handler.layer.context), self._core.connections, self._most()
         counts.most = most
         if not self._has_room(most):
             counts.refused += 1
@@ -129,7 +128,7 @@ class Connections(Fix):
             return False
         oldest.close("idle")
         self._core.connections.idle_closed += 1
-        self._closed.note(self._most)
+        self._closed.note(self._most())
         return True
 
     def _make_room(self) -> None:
