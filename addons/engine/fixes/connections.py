@@ -12,6 +12,7 @@ from typing import Any
 
 from mitmproxy import connection, ctx
 
+from addons import gc_tuning
 from addons.core import Core
 from addons.engine.connections.accepting import Accepting
 from addons.engine.connections.client import ClientConnection
@@ -29,6 +30,10 @@ logger = logging.getLogger(__name__)
 _SWEEP_SECONDS = 1.0
 _ROOM = 32
 """Idle connections that are closed at once where the system has no files left."""
+_MANY = 1000
+"""Connections that have ended since memory was last given back. They are cycles of some 70 objects each, 17 KB, which
+the collector looks for only after a million new objects.
+"""
 _TOO_SLOW = {
     Kind.HEAD: "the head of the request did not arrive within %g seconds",
     Kind.BODY: "no part of the request's body arrived for %g seconds",
@@ -46,6 +51,8 @@ class Connections(Fix):
         self._unread = Unread(time.monotonic)
         self._accepting = Accepting(self._make_room, time.monotonic)
         self._files = math.inf
+        self._ended = 0
+        """How many connections have ended since memory was last given back."""
         self._timer: asyncio.TimerHandle | None = None
         self._closed = Seldom(logger, "closed %d idle connections for new ones, since all %d are taken")
         self._refused = Seldom(
@@ -109,7 +116,9 @@ class Connections(Fix):
         ended = self._table.remove(client.id)
         if ended:
             self._unread.add(ended)
+        self._ended += 1
         self._core.connections.now = self._number
+        self._sweep_later()
 
     @property
     def _number(self) -> int:
@@ -137,7 +146,7 @@ class Connections(Fix):
                 break
 
     def _sweep_later(self) -> None:
-        if not self._timer and (self._table or self._unread):
+        if not self._timer and (self._table or self._unread or self._ended >= _MANY):
             self._timer = asyncio.get_running_loop().call_later(_SWEEP_SECONDS, self._sweep)
 
     def _sweep(self) -> None:
@@ -148,6 +157,9 @@ class Connections(Fix):
                 slow.time_out(phase, _TOO_SLOW[phase.kind] % SECONDS[phase.kind])
             self._unread.sweep()
             self._core.connections.now = self._number
+            if self._ended >= max(_MANY, self._number):  # so what it takes is little for each of them
+                self._ended = 0
+                gc_tuning.give_back()
         except Exception as error:
             logger.error("connections could not be looked over: %s", describe(error))
         self._sweep_later()
