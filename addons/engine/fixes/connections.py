@@ -52,7 +52,8 @@ class Connections(Fix):
         self._accepting = Accepting(self._make_room, time.monotonic)
         self._files = math.inf
         self._ended = 0
-        """How many connections have ended since memory was last given back."""
+        self._ended_before = 0
+        """How many connections have ended since memory was last given back, now and at the last sweep."""
         self._timer: asyncio.TimerHandle | None = None
         self._closed = Seldom(logger, "closed %d idle connections for new ones, since all %d are taken")
         self._refused = Seldom(
@@ -149,6 +150,14 @@ class Connections(Fix):
         if not self._timer and (self._table or self._unread or self._ended >= _MANY):
             self._timer = asyncio.get_running_loop().call_later(_SWEEP_SECONDS, self._sweep)
 
+    def _give_back(self) -> None:
+        """Give memory back after many connections have ended, once no more of them end, or ten times as many have."""
+        many = max(_MANY, self._number)  # so what it takes is little for each of them
+        if self._ended >= many and (self._ended == self._ended_before or self._ended >= 10 * many):
+            self._ended = 0
+            gc_tuning.give_back()
+        self._ended_before = self._ended
+
     def _sweep(self) -> None:
         self._timer = None
         try:
@@ -157,9 +166,7 @@ class Connections(Fix):
                 slow.time_out(phase, _TOO_SLOW[phase.kind] % SECONDS[phase.kind])
             self._unread.sweep()
             self._core.connections.now = self._number
-            if self._ended >= max(_MANY, self._number):  # so what it takes is little for each of them
-                self._ended = 0
-                gc_tuning.give_back()
+            self._give_back()
         except Exception as error:
             logger.error("connections could not be looked over: %s", describe(error))
         self._sweep_later()
