@@ -5,6 +5,7 @@ through all of them at each request. Its sockets are without TCP keep-alive, so 
 behind a firewall that has forgotten the connection, holds a call until tcp_timeout.
 """
 
+import contextlib
 import socket
 from typing import Any
 
@@ -21,13 +22,23 @@ _CLOSED_KEPT = 8
 """The last ones are kept, because an event for one of them may be under way."""
 
 _KEEP_ALIVE = (
-    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 30),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
-    (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 60_000),
+    (("TCP_KEEPIDLE", "TCP_KEEPALIVE"), 30),
+    (("TCP_KEEPINTVL",), 10),
+    (("TCP_KEEPCNT",), 3),
+    (("TCP_USER_TIMEOUT",), 60_000),
 )
-"""A host that answers nothing is noticed within a minute. One that thinks for an hour answers the probes."""
+"""A host that answers nothing is noticed within a minute. One that thinks for an hour answers the probes.
+
+macOS has another name for the first, and only Linux has the last.
+"""
+_OPTIONS = (
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    *(
+        (socket.IPPROTO_TCP, getattr(socket, known[0]), value)
+        for names, value in _KEEP_ALIVE
+        if (known := [name for name in names if hasattr(socket, name)])
+    ),
+)
 
 _layer: Any = HttpLayer
 _get_connection: Any = HttpLayer.get_connection
@@ -56,5 +67,6 @@ class Upstreams(Fix):
         io = handler.transports.get(data.server) if handler else None
         found = io.writer.get_extra_info("socket") if io and data.server.transport_protocol == "tcp" else None
         if found:
-            for level, option, value in _KEEP_ALIVE:
-                found.setsockopt(level, option, value)
+            for level, option, value in _OPTIONS:
+                with contextlib.suppress(OSError):
+                    found.setsockopt(level, option, value)
