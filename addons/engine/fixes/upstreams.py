@@ -10,7 +10,7 @@ import socket
 from typing import Any
 
 from mitmproxy import ctx
-from mitmproxy.connection import ConnectionState
+from mitmproxy.connection import Client, Connection, ConnectionState
 from mitmproxy.proxy import layer
 from mitmproxy.proxy.layers.http import GetHttpConnection, HttpLayer
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
@@ -63,10 +63,19 @@ class Upstreams(Fix):
     replacements = (Replacement(_layer, "get_connection", get_connection),)
 
     def server_connected(self, data: ServerConnectionHookData) -> None:
-        handler = ctx.master.addons.get("proxyserver").connections.get(data.client.id)
-        io = handler.transports.get(data.server) if handler else None
-        found = io.writer.get_extra_info("socket") if io and data.server.transport_protocol == "tcp" else None
-        if found:
+        _keep_alive(data.client, data.server)
+
+    def client_connected(self, client: Client) -> None:
+        """Notice a client that is silently gone too: what it has asked for, and its connection, are held for it."""
+        _keep_alive(client, client)
+
+
+def _keep_alive(client: Client, end: Connection) -> None:
+    """Set the options of a socket of this client's handler; a system that does not take one does without."""
+    handler = ctx.master.addons.get("proxyserver").connections.get(client.id)
+    io = handler.transports.get(end) if handler else None
+    found = io.writer.get_extra_info("socket") if io and end.transport_protocol == "tcp" else None
+    if found:
+        with contextlib.suppress(OSError):
             for level, option, value in _OPTIONS:
-                with contextlib.suppress(OSError):
-                    found.setsockopt(level, option, value)
+                found.setsockopt(level, option, value)
