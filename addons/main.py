@@ -18,9 +18,11 @@ from addons.engine.fixes.absent_clients import AbsentClients  # noqa: E402
 from addons.engine.fixes.bounded_bodies import BoundedBodies  # noqa: E402
 from addons.engine.fixes.chunks import Chunks  # noqa: E402
 from addons.engine.fixes.connections import Connections  # noqa: E402
+from addons.engine.fixes.continues import Continues  # noqa: E402
 from addons.engine.fixes.heads import Heads  # noqa: E402
 from addons.engine.fixes.json_errors import JsonErrors  # noqa: E402
 from addons.engine.fixes.script_errors import ScriptErrors  # noqa: E402
+from addons.engine.fixes.unquoted import Unquoted  # noqa: E402
 from addons.engine.fixes.upstreams import Upstreams  # noqa: E402
 from addons.engine.fixes.websocket_layer import WebSocketLayer  # noqa: E402
 from addons.engine.speed.dispatch import FastDispatch  # noqa: E402
@@ -59,6 +61,8 @@ addons = [
     Upstreams(core),
     WebSocketLayer(core),
     AbsentClients(core),
+    Continues(core),  # after those that build on what it replaces: each looks for mitmproxy's own
+    Unquoted(core),
     BoundedBodies(core),
     Inspector(core, status.all_stats, cache.clear),
     FastDispatch(),

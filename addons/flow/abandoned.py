@@ -32,6 +32,15 @@ def leave(core: Core, flow: http.HTTPFlow) -> bool:
     return True
 
 
+def note(flow: http.HTTPFlow, *, has_read: bool, is_gone: bool) -> None:
+    """Note whether a client that has closed its side is known to read its stream, or to be gone after all."""
+    if call := _open(flow):
+        if has_read and call.error == CLIENT_DISCONNECTED:
+            call.error = ""
+        elif is_gone and not call.error:
+            call.error = CLIENT_DISCONNECTED
+
+
 def is_counted(flow: http.HTTPFlow) -> bool:
     return _open(flow) is not None
 

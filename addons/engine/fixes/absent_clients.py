@@ -8,9 +8,10 @@ To hang up, a layer is woken, and does what mitmproxy would have done at the cli
 """
 
 import asyncio
+import socket
+import sys
 import time
 from functools import partial
-from socket import SO_ERROR, SOL_SOCKET
 from typing import Any
 
 from mitmproxy import ctx
@@ -30,6 +31,8 @@ from addons.flow import abandoned
 MOST_EARLY = 2**20
 """Bytes that a client may send before it has its answer. mitmproxy keeps them without a limit."""
 _CHECK_SECONDS = 0.5
+_UNACKED = slice(24, 28)
+"""Where Linux's `struct tcp_info` has the number of segments that are not acknowledged."""
 _NEVER = 10.0**8  # a layer is woken when it is to hang up, and not by the clock
 
 _wait: Any = Http1Connection.wait
@@ -77,6 +80,12 @@ class Absence:
         """Tell whether the client takes a stream although it has closed its side."""
         return self._written > 1 and not self.is_gone
 
+    @property
+    def has_read(self) -> bool:
+        """Tell whether the client's system has taken all of a stream so far, which it does for no closed socket."""
+        io = self.handler.transports.get(self.handler.client)
+        return self.is_reading and io is not None and _is_acknowledged(io.writer)
+
     def note_write(self) -> None:
         self._written += 1
 
@@ -84,7 +93,16 @@ class Absence:
 def _has_failed(writer: Any) -> bool:
     """Ask the system whether the client has refused what was written: asyncio does not look after a FIN has come."""
     found = writer.get_extra_info("socket")
-    return found is not None and found.getsockopt(SOL_SOCKET, SO_ERROR) != 0
+    return found is not None and found.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0
+
+
+def _is_acknowledged(writer: Any) -> bool:
+    """Ask the system whether the client's has taken all that was written; only Linux says so."""
+    found = writer.get_extra_info("socket")
+    if found is None or sys.platform != "linux" or writer.transport.get_write_buffer_size():
+        return False
+    info = found.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _UNACKED.stop)
+    return not any(info[_UNACKED])
 
 
 class Absences:
@@ -152,6 +170,8 @@ class Absences:
             return
         stream = absence.stream
         seconds = time.monotonic() - absence.since
+        if stream is not None and stream.flow.response and stream.flow.response.stream:
+            abandoned.note(stream.flow, has_read=absence.has_read, is_gone=absence.is_gone)
         if stream is None or abandoned.hangs_up(
             self.core, stream.flow, seconds, is_gone=absence.is_gone, is_reading=absence.is_reading
         ):

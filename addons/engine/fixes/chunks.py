@@ -10,13 +10,13 @@ from typing import Any
 
 from h11 import Data, EndOfMessage, ProtocolError, RemoteProtocolError
 from h11._readers import ChunkedReader
-from h11._receivebuffer import ReceiveBuffer
+from h11._receivebuffer import ReceiveBuffer, blank_line_regex
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.layers.http import _http1
 from mitmproxy.proxy.layers.http._base import ReceiveHttp
 from mitmproxy.proxy.layers.http._http1 import Http1Connection, Http1Server
 
-from addons.engine.fixes.json_errors import assembled
+from addons.engine.fixes.refusing import refuse
 from addons.engine.replacing import Fix, Replacement
 from addons.engine.touchpoints.for_fixes import CHUNKS
 from addons.flow.wordings import ANSWERS_BODY, INVALID_REQUEST, REQUESTS_BODY
@@ -24,6 +24,10 @@ from addons.flow.wordings import ANSWERS_BODY, INVALID_REQUEST, REQUESTS_BODY
 _LINE_BYTES = 16 * 2**10
 """The line that begins a chunk, with its extension, and all trailers together."""
 _TOO_LARGE = 431
+_FREE_BYTES = 16
+"""Size of the line that begins a chunk, and of the line end after it, that is not counted as excess."""
+_MOST_EXCESS = 16 * 2**10
+"""How many bytes these lines may have beyond that, less twice the data between them, at any time."""
 
 
 class _Reader(ChunkedReader):
@@ -32,6 +36,7 @@ class _Reader(ChunkedReader):
     def __init__(self) -> None:
         super().__init__()
         self._next: EndOfMessage | ProtocolError | None = None
+        self._excess = 0
 
     def __call__(self, buffer: ReceiveBuffer) -> Data | EndOfMessage | None:
         """Return all the data that is there in one piece, and what follows it at the next call."""
@@ -48,13 +53,27 @@ class _Reader(ChunkedReader):
         return event
 
     def _read(self, buffer: ReceiveBuffer) -> Data | EndOfMessage | ProtocolError | None:
+        size = len(buffer)
+        if size > _LINE_BYTES and self._is_too_large(buffer):
+            return RemoteProtocolError("too large", _TOO_LARGE)
         try:
             event = super().__call__(buffer)
         except ProtocolError as error:
             return error
-        if event is None and len(buffer) > _LINE_BYTES:  # data would have been taken out
-            return RemoteProtocolError("too large", _TOO_LARGE)
+        if isinstance(event, Data):
+            excess = self._excess + size - len(buffer) - _FREE_BYTES - 3 * len(event.data)
+            self._excess = excess if excess > 0 else 0
+            return event if excess <= _MOST_EXCESS else RemoteProtocolError("too large", _TOO_LARGE)
         return EndOfMessage() if isinstance(event, EndOfMessage) else event
+
+    def _is_too_large(self, buffer: ReceiveBuffer) -> bool:
+        """Tell whether the framing that comes next is larger than it may be, however much has come with it."""
+        if self._reading_trailer:
+            is_end = buffer._data.startswith((b"\r\n", b"\n"))
+            return not is_end and blank_line_regex.search(buffer._data, 0, _LINE_BYTES) is None
+        start = len(self._bytes_to_discard)
+        end = start + _LINE_BYTES
+        return not self._bytes_in_chunk and len(buffer) >= end and buffer._data.find(b"\r\n", start, end) < 0
 
 
 def read_body(connection: Http1Connection, event: events.Event) -> layer.CommandGenerator[None]:
@@ -92,10 +111,10 @@ def _broken(connection: Http1Connection, event: events.Event, error: ProtocolErr
         status = error.error_status_hint
         what_is = "has trailers or extensions of chunks that are too large" if status == _TOO_LARGE else "is malformed"
         message = f"{what} {what_is}"
-        if is_request and not connection.response:
-            text = f"{message[0].upper()}{message[1:]}."
-            yield commands.SendData(connection.conn, assembled(status, INVALID_REQUEST, text))
-    yield commands.CloseConnection(connection.conn)
+    if isinstance(connection, Http1Server) and not isinstance(event, events.ConnectionClosed):
+        yield from refuse(connection, status, INVALID_REQUEST, f"{message[0].upper()}{message[1:]}.")
+    else:
+        yield commands.CloseConnection(connection.conn)
     code = connection.ReceiveProtocolError.code
     yield ReceiveHttp(connection.ReceiveProtocolError(connection.stream_id, message, code=code))
 

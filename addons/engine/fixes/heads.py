@@ -21,7 +21,7 @@ from mitmproxy.proxy.layers.http._events import (
 )
 from mitmproxy.proxy.layers.http._http1 import Http1Client, Http1Connection, Http1Server
 
-from addons.engine.fixes.json_errors import assembled
+from addons.engine.fixes.refusing import refuse
 from addons.engine.replacing import Fix, Replacement
 from addons.engine.touchpoints.for_fixes import HEADS
 from addons.flow.wordings import ANSWERS_HEAD, INVALID_REQUEST
@@ -29,6 +29,7 @@ from addons.flow.wordings import ANSWERS_HEAD, INVALID_REQUEST
 _FIRST_LINE_BYTES = 16 * 2**10
 _MOST_INTERIM = 20
 """Interim answers before one answer; more are an error of the provider's."""
+_INTERIM = "modeltrack_interim"
 
 _limit = 64 * 2**10
 """MAX_HEAD_BYTES as it was set last."""
@@ -43,27 +44,17 @@ def _head(connection: Http1Connection) -> list[bytes] | None:
     buffer = connection.buf
     size = len(buffer)
     lines = buffer.maybe_extract_lines()
-    while lines == []:  # an empty line before a head is passed over (RFC 9112, section 2.2)
+    if lines == []:  # empty lines before a head are passed over (RFC 9112, section 2.2)
+        buffer += (buffer.maybe_extract_at_most(len(buffer)) or b"").lstrip(b"\r\n")
         size = len(buffer)
         lines = buffer.maybe_extract_lines()
-    if lines is None:
-        if size > _FIRST_LINE_BYTES and b"\n" not in bytes(buffer)[:_FIRST_LINE_BYTES]:
+    if size > _FIRST_LINE_BYTES or size > _limit:
+        line = len(lines[0]) if lines else bytes(buffer).find(b"\n")
+        if line > _FIRST_LINE_BYTES + (not lines) or (line < 0 and size > _FIRST_LINE_BYTES + 1):
             raise _TooLong(True)
-        if size > _limit:
+        if (size - len(buffer) if lines else size) > _limit:
             raise _TooLong(False)
-        return None
-    if size > _FIRST_LINE_BYTES:
-        if len(lines[0]) > _FIRST_LINE_BYTES:
-            raise _TooLong(True)
-        if size - len(buffer) > _limit:
-            raise _TooLong(False)
-    return [bytes(line) for line in lines]
-
-
-def _refused(server: Http1Server, status: int, kind: str, text: str) -> layer.CommandGenerator[None]:
-    yield commands.SendData(server.conn, assembled(status, kind, text))
-    yield commands.CloseConnection(server.conn)
-    server.state = server.done
+    return [bytes(line) for line in lines] if lines else None
 
 
 def read_request_head(server: Http1Server, event: events.ConnectionEvent) -> layer.CommandGenerator[None]:
@@ -77,10 +68,10 @@ def read_request_head(server: Http1Server, event: events.ConnectionEvent) -> lay
     except _TooLong as error:
         if error.args[0]:
             text = f"The first line of the request is longer than {_FIRST_LINE_BYTES} bytes."
-            yield from _refused(server, 414, "uri_too_long", text)
+            yield from refuse(server, 414, "uri_too_long", text)
         else:
             text = f"The head of the request is larger than {_limit} bytes, the limit that MAX_HEAD_BYTES sets."
-            yield from _refused(server, 431, "head_too_large", text)
+            yield from refuse(server, 431, "head_too_large", text)
         return
     if lines is None:
         return
@@ -89,7 +80,7 @@ def read_request_head(server: Http1Server, event: events.ConnectionEvent) -> lay
         server.request = request = http1.read_request_head(lines)
         size = http1.expected_http_body_size(request)
     except ValueError:
-        yield from _refused(server, 400, INVALID_REQUEST, "The head of the request cannot be read.")
+        yield from refuse(server, 400, INVALID_REQUEST, "The head of the request cannot be read.")
         if request:  # it is shown, and its call has an event
             yield ReceiveHttp(RequestHeaders(server.stream_id, request, False))
             message = "Received headers that contradict each other from client"
@@ -109,14 +100,14 @@ def read_answers_head(client: Http1Client, event: events.ConnectionEvent) -> lay
         yield commands.Log("the provider sent something that nobody has asked for")
         yield commands.CloseConnection(client.conn)
         return
-    interim = 0
     try:
         while lines := _head(client):
             client.response = response = http1.read_response_head(lines)
             if not _is_interim(client.request, response):
                 break
             client.response = None
-            if (interim := interim + 1) > _MOST_INTERIM:
+            client.__dict__[_INTERIM] = interim = client.__dict__.get(_INTERIM, 0) + 1
+            if interim > _MOST_INTERIM:
                 raise ValueError
         else:
             return
@@ -127,6 +118,7 @@ def read_answers_head(client: Http1Client, event: events.ConnectionEvent) -> lay
     except ValueError:
         yield from _failed(client, f"{ANSWERS_HEAD} cannot be read")
         return
+    client.__dict__.pop(_INTERIM, None)
     assert client.stream_id is not None
     yield ReceiveHttp(ResponseHeaders(client.stream_id, response, size == 0))
     client.body_reader = _http1.make_body_reader(size)
@@ -135,13 +127,18 @@ def read_answers_head(client: Http1Client, event: events.ConnectionEvent) -> lay
 
 
 def _is_interim(request: Request, response: Response) -> bool:
-    """Tell whether the answer is yet to come. Raises ValueError for a change of protocols that nobody has asked for."""
-    if response.status_code == 101 and "upgrade" not in request.headers:
+    """Tell whether the answer is yet to come. Raises ValueError for no status.
+
+    A change of protocols that nobody has asked for is none either.
+    """
+    if response.status_code < 100 or (response.status_code == 101 and "upgrade" not in request.headers):
         raise ValueError
-    return 100 <= response.status_code < 200 and response.status_code != 101
+    return response.status_code < 200 and response.status_code != 101
 
 
 def _failed(client: Http1Client, message: str) -> layer.CommandGenerator[None]:
+    client.buf.maybe_extract_at_most(len(client.buf))
+    client.state = client.done
     yield commands.CloseConnection(client.conn)
     assert client.stream_id is not None
     yield ReceiveHttp(ResponseProtocolError(client.stream_id, message, ErrorCode.GENERIC_SERVER_ERROR))

@@ -4,16 +4,23 @@ mitmproxy answers in HTML there and lets no addon change it: a response set in t
 may quote a head with its credentials, so the client gets words of this project's instead.
 """
 
+from typing import Any
+
 import orjson
 from mitmproxy import version
 from mitmproxy.http import Headers, Response
 from mitmproxy.net.http import http1
+from mitmproxy.proxy import layer
 from mitmproxy.proxy.layers.http import _http1, _http2
+from mitmproxy.proxy.layers.tls import ServerTLSLayer
+from mitmproxy.proxy.tunnel import TunnelLayer
 
 from addons.engine.replacing import Fix, Replacement
 from addons.engine.touchpoints.for_fixes import JSON_ERRORS
 from addons.flow.replies import JSON, error_body
 from addons.flow.wordings import text_for_client
+
+_handshake_finished: Any = TunnelLayer._handshake_finished
 
 
 def format_error(status_code: int, message: str) -> bytes:
@@ -32,10 +39,19 @@ def make_error_response(status_code: int, message: str = "") -> bytes:
     return assembled(status_code, *text_for_client(status_code, message))
 
 
+def handshake_finished(tls: Any, err: str | None) -> layer.CommandGenerator[None]:
+    """Say of an error that it is one of TLS: mitmproxy words it as OpenSSL does, or as the end of a connection."""
+    yield from _handshake_finished(tls, err and f"TLS handshake failed: {err}")
+
+
+_tls: Any = ServerTLSLayer
+
+
 class JsonErrors(Fix):
     name = "JSON errors"
     relies_on = JSON_ERRORS
     replacements = (
         Replacement(_http1, "make_error_response", make_error_response),
         Replacement(_http2, "format_error", format_error),
+        Replacement(_tls, "_handshake_finished", handshake_finished),
     )

@@ -4,6 +4,7 @@ from addons.engine.checking import Function
 from addons.engine.touchpoints.releases import known
 
 CHUNKS = (
+    known("h11._receivebuffer:blank_line_regex", "re.compile(b'\\n\\r?\\n', re.MULTILINE)"),
     known("h11._readers:ChunkedReader.__init__", "232ef6fe23fd20ab"),
     known("h11._readers:ChunkedReader.__call__", "2618d847a89a1505"),
     known("h11._readers:ChunkedReader.read_eof", "b69eccb017173e48"),
@@ -20,6 +21,7 @@ JSON_ERRORS = (
         {"a7f4a7a71d31074b": ("12.2.3",), "7fc814a8a507f234": ("12.3.1",)},
     ),
     known("mitmproxy.net.http.http1:assemble_response", "9755d0fe9526ce96"),
+    known("mitmproxy.proxy.tunnel:TunnelLayer._handshake_finished", "586a787f8895d9dd"),
 )
 WEBSOCKET_LAYER = (
     known(
@@ -94,6 +96,16 @@ SCRIPT_ERRORS = (
     known("mitmproxy.addonmanager:AddonManager._configure_all", "4fcee2f24451540f"),
     known("mitmproxy.addonmanager:traverse", "bad3d9f88bdf9269"),
     known("mitmproxy.addonmanager:safecall", "f2052c18340e99b0"),
+)
+CONTINUES = (
+    known("mitmproxy.proxy.layers.http._http1:Http1Server.send", "cc218a1337c0f5cf"),
+    known("mitmproxy.proxy.layers.http:HttpStream.state_wait_for_request_headers", "3706d5d5ce01dcd4"),
+)
+UNQUOTED = (
+    known("mitmproxy.addons.next_layer:NextLayer.next_layer", "d277fef31bbe9519"),
+    known("mitmproxy.proxy.layers.http:validate_headers", "e7647a94704363e7"),
+    known("mitmproxy.proxy.layers.http:validate_request", "e7cec257ce91b7c5"),
+    known("mitmproxy.proxy.layers.http:HttpStream.check_invalid", "ef0a126eef45d903"),
 )
 HEADS = (
     known("mitmproxy.proxy.layers.http._http1:Http1Server.read_headers", "3fe0945216bcf7bc"),

@@ -114,7 +114,22 @@ NAMES = {
         Name("mitmproxy.proxy.layers.http._hooks:HttpRequestHook", "(flow)"),
         Name("mitmproxy.proxy.layers.http._hooks:HttpResponseHeadersHook", "(flow)"),
     ),
+    "addons/engine/fixes/continues.py": (
+        Name("mitmproxy.proxy.layers.http._events:ResponseHeaders"),
+        Name("mitmproxy.proxy.layers.http._http1:Http1Connection.response"),
+    ),
+    "addons/engine/fixes/refusing.py": (
+        Name("mitmproxy.proxy.commands:CloseTcpConnection", "(connection, half_close=False)"),
+        Name("mitmproxy.proxy.commands:RequestWakeup", "(delay)"),
+        Name("mitmproxy.proxy.layers.http._http1:Http1Connection.buf"),
+        Name("mitmproxy.proxy.layers.http._http1:Http1Connection.state"),
+        Name("mitmproxy.proxy.layers.http._http1:Http1Server"),
+    ),
     "addons/engine/fixes/chunks.py": (
+        Name("h11._readers:ChunkedReader._bytes_in_chunk"),
+        Name("h11._readers:ChunkedReader._bytes_to_discard"),
+        Name("h11._readers:ChunkedReader._reading_trailer"),
+        Name("h11._receivebuffer:ReceiveBuffer._data"),
         Name("h11._receivebuffer:ReceiveBuffer"),
         Name("mitmproxy.proxy.layers.http._base:ReceiveHttp", "(event)"),
         Name("mitmproxy.proxy.layers.http._http1:Http1Connection.ReceiveProtocolError"),

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from mitmproxy import addonmanager, version
+from mitmproxy.addons import next_layer
 from mitmproxy.proxy import server, tunnel
 from mitmproxy.proxy.layers import http as http_layers
 from mitmproxy.proxy.layers import websocket
@@ -15,9 +16,11 @@ from addons.core import Core
 from addons.engine.fixes.absent_clients import AbsentClients
 from addons.engine.fixes.chunks import Chunks
 from addons.engine.fixes.connections import Connections
+from addons.engine.fixes.continues import Continues
 from addons.engine.fixes.heads import Heads
 from addons.engine.fixes.json_errors import JsonErrors
 from addons.engine.fixes.script_errors import ScriptErrors
+from addons.engine.fixes.unquoted import Unquoted
 from addons.engine.fixes.upstreams import Upstreams
 from addons.engine.fixes.websocket_layer import WebSocketLayer
 from addons.engine.replacing import Fix
@@ -40,6 +43,9 @@ def core() -> Core:
         (Chunks, _http1, "ChunkedReader", dict),
         (Heads, _http1.Http1Server, "read_headers", lambda self, event: iter([])),
         (Heads, _http1.Http1Client, "read_headers", lambda self, event: iter([])),
+        (Continues, _http1.Http1Server, "send", lambda self, event: iter([])),
+        (Unquoted, http_layers, "validate_headers", lambda message: None),
+        (Unquoted, next_layer.NextLayer, "next_layer", lambda self, layer: None),
         (Upstreams, http_layers.HttpLayer, "get_connection", lambda self, event: iter([])),
         (Connections, server.TimeoutWatchdog, "register_activity", len),
         (Connections, tunnel.TunnelLayer, "_handle_event", lambda self, event: iter([])),
