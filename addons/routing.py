@@ -118,7 +118,7 @@ class Routing:
     ) -> None:
         opens_socket = _opens_socket(flow, route)
         if flow.request.method != "POST" and not opens_socket:
-            message = f"{route.path[:200]} takes POST."
+            message = f"{route.path[:200]} takes POST{_not(flow.request.method)}."
             denial = Denial(405, "method_not_allowed", message)
             refuse(flow, None, denial, wire=route.wire, headers={"Allow": "POST"})
             return
@@ -259,6 +259,11 @@ class Routing:
             refuse(flow, call, Denial(503, "not_configured", str(error)))
         except ValueError as error:
             refuse(flow, call, invalid(error))
+
+
+def _not(method: str) -> str:
+    """Return a phrase that names a method of HTTP, and "" for a word that the client has made up."""
+    return f", not {method}" if method in ("GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS") else ""
 
 
 def _no_route(path: str) -> Denial:

@@ -84,7 +84,7 @@ class Caller:
 async def _leave(call: Call, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Send a request, and return when its client leaves."""
     head = f"POST {call.path} HTTP/1.1\r\nHost: proxy\r\nConnection: close\r\nContent-Length: {len(call.body)}\r\n"
-    head += "".join(f"{name}: {value}\r\n" for name, value in call.headers.items())
+    head += "".join(f"{name}: {value}\r\n" for name, value in {"Accept": "*/*", **call.headers}.items())
     body = call.body[: len(call.body) // 2] if call.stage == "in the request" else call.body
     writer.write(head.encode() + b"\r\n" + body)
     if call.stage == "half-closes":
