@@ -5,7 +5,7 @@ PYTHON := $(shell for p in python3.13 python3.12 python3.14 python3 python; do \
 BIN := .venv/bin
 READY := .venv/.installed
 
-.PHONY: demo test test-versions bench check check-config ca-bundle lock clean
+.PHONY: demo test test-versions bench fuzz check check-config ca-bundle lock clean
 
 demo: $(READY)
 	@$(BIN)/python -m demo
@@ -21,6 +21,11 @@ test-versions: $(READY)
 # PEER_URL=... measures another gateway as well.
 bench: $(READY)
 	@$(BIN)/python -m bench
+
+# Send mutated requests and answers to a running proxy for some minutes. SEED, FIRST, REQUESTS and ANSWERS choose which;
+# BARE=1 sends the requests to a mitmdump without ModelTrack.
+fuzz: $(READY)
+	@$(BIN)/python -m tests.e2e.fuzz
 
 # Run what CI checks besides the tests.
 check: $(READY)

@@ -21,11 +21,14 @@ from addons.flow.measure import decoded_body, is_accepted
 from addons.flow.stream import metered, passes_in_chunks
 from addons.flow.stream_options import StreamOptions
 from addons.flow.unmetered import finish_unmetered
-from addons.flow.wordings import CLIENT_DISCONNECTED, KILLED, PROXY_STOPPED, REQUEST_TOO_LARGE
+from addons.flow.wordings import CLIENT_DISCONNECTED, INVALID_REQUEST, KILLED, PROXY_STOPPED, REQUEST_TOO_LARGE
 from addons.llm.call import CallState, LLMCall
 from addons.llm.parsing.json_edit import insert_member, replace_member
 
 logger = logging.getLogger(__name__)
+
+_REFUSED_BY_THE_ENGINE = {REQUEST_TOO_LARGE: 413, INVALID_REQUEST: 400}
+"""The status that a client gets where a request breaks off for this reason, by the call's error."""
 
 _LOST_SECONDS = 900
 """How long a call whose client has gone may still end in the usual way; longer than any hook may wait."""
@@ -141,8 +144,8 @@ def _status(flow: http.HTTPFlow, call: LLMCall) -> int:
     """Return the status that the client got, or would have got."""
     if call.error in (CLIENT_DISCONNECTED, KILLED, PROXY_STOPPED):
         return CLIENT_GONE
-    if flow.response is None and call.error == REQUEST_TOO_LARGE:
-        return 413
+    if flow.response is None and call.error in _REFUSED_BY_THE_ENGINE:
+        return _REFUSED_BY_THE_ENGINE[call.error]
     if flow.response is None or (flow.error and not flow.response.stream):
         return 502  # from mitmproxy: nothing of an answer that broke off has been sent, unless it is a stream
     return flow.response.status_code

@@ -8,7 +8,6 @@ requests say in Host.
 """
 
 import base64
-import binascii
 import logging
 
 from mitmproxy import connection, http, tls
@@ -116,6 +115,6 @@ def _credentials(header: str) -> tuple[str, str]:
         return "", ""
     try:
         team, _, app = base64.b64decode(value, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # of base64 and of UTF-8
         return "", ""
     return clean(team), clean(app)

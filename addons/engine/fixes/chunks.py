@@ -102,8 +102,11 @@ def read_body(connection: Http1Connection, event: events.Event) -> layer.Command
 
 
 def _broken(connection: Http1Connection, event: events.Event, error: ProtocolError) -> layer.CommandGenerator[None]:
-    assert connection.stream_id is not None
+    assert connection.stream_id is not None and connection.request
     is_request = isinstance(connection, Http1Server)
+    if connection.request.data.method.upper() == b"CONNECT":  # what is in the tunnel knows nothing of a body around it
+        yield commands.CloseConnection(connection.conn)
+        return
     what = REQUESTS_BODY if is_request else ANSWERS_BODY
     if isinstance(event, events.ConnectionClosed):
         message = "Client disconnected." if is_request else f"{ANSWERS_BODY} broke off"

@@ -99,7 +99,7 @@ def test_a_rebound_page_opens_no_socket(rebound: Page, proxy: Proxy) -> None:
 
 
 def calls(fake: FakeProvider) -> list[str]:
-    """Return the paths that were asked for, but for the icon: the pages come from this server, and a browser wants it."""
+    """Return the paths that were asked for, but for the icon, which a browser wants of the server of its page."""
     return [request.path for request in fake.requests if request.path != "/favicon.ico"]
 
 

@@ -1,0 +1,101 @@
+"""A client that sends bytes and waits for an end, and a provider that answers with bytes, whatever they are."""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Callable, Sequence
+
+from tests.e2e.fuzz.corpus import call
+from tests.e2e.fuzz.mutations import mutated, pieces
+
+SECONDS = 40
+"""How long a connection may take to its end: longer than the proxy's own limits on heads."""
+_AT_ONCE = 32
+
+
+class Unanswered(Exception):
+    """A connection got neither an answer nor a close; the message has what reproduces it."""
+
+
+async def _ask(port: int, sent: Sequence[bytes], leaves: bool) -> bytes:
+    """Send pieces, say that nothing follows, and return what comes until the close; `leaves` does not wait for it."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    found = b""
+    try:
+        with contextlib.suppress(OSError):  # it closes while we still send
+            for piece in sent:
+                writer.write(piece)
+                await writer.drain()
+                await asyncio.sleep(0)
+            if leaves:
+                return b""
+            writer.write_eof()
+        with contextlib.suppress(OSError):
+            while data := await reader.read(65536):
+                found += data[: 1000 - len(found)] if len(found) < 1000 else b""
+        return found
+    finally:
+        writer.transport.abort()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+
+
+async def send_all(port: int, seed: int, numbers: range, corpus: Sequence[bytes]) -> dict[str, int]:
+    """Send the requests of these numbers, and return how many answers there were by status. Raises Unanswered."""
+
+    def prepared(number: int) -> tuple[list[bytes], bool]:
+        rng = random.Random(f"{seed} {number}")
+        return pieces(rng, mutated(rng, corpus)), rng.random() < 0.05
+
+    return await _send(port, numbers, prepared)
+
+
+async def send_whole(port: int, numbers: range) -> dict[str, int]:
+    """Send a call for each number, which the provider answers by it; half of them ask for a stream."""
+
+    def prepared(number: int) -> tuple[list[bytes], bool]:
+        return [call(number)], False
+
+    return await _send(port, numbers, prepared)
+
+
+async def _send(port: int, numbers: range, prepared: Callable[[int], tuple[list[bytes], bool]]) -> dict[str, int]:
+    statuses: dict[str, int] = {}
+    left = iter(numbers)
+
+    async def work() -> None:
+        for number in left:
+            sent, leaves = prepared(number)
+            try:
+                found = await asyncio.wait_for(_ask(port, sent, leaves), SECONDS)
+            except TimeoutError:
+                raise Unanswered(f"number {number}: {b''.join(sent)[:2000]!r}") from None
+            status = found[9:12].decode("latin-1") if found.startswith(b"HTTP/1.") else "left" if leaves else "closed"
+            statuses[status] = statuses.get(status, 0) + 1
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(_AT_ONCE):
+            group.create_task(work())
+    return statuses
+
+
+class RawProvider:
+    """Reads a request's head and body, answers with the mutation that the request's header asks for, and closes."""
+
+    def __init__(self, seed: int, corpus: Sequence[bytes]) -> None:
+        self._seed, self._corpus = seed, corpus
+        self.asked = 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            head = await reader.readuntil(b"\r\n\r\n")
+            headers = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:] if b": " in line)
+            await reader.readexactly(int(headers.get(b"content-length", b"0")))
+            self.asked += 1
+            rng = random.Random(f"{self._seed} {int(headers[b'x-number'])}")
+            for piece in pieces(rng, mutated(rng, self._corpus)):
+                writer.write(piece)
+                await writer.drain()
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
