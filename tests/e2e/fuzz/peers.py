@@ -40,14 +40,19 @@ async def _ask(port: int, sent: Sequence[bytes], leaves: bool) -> bytes:
             await writer.wait_closed()
 
 
-async def send_all(port: int, seed: int, numbers: range, corpus: Sequence[bytes]) -> dict[str, int]:
-    """Send the requests of these numbers, and return how many answers there were by status. Raises Unanswered."""
+async def send_all(
+    port: int, seed: int, numbers: range, corpus: Sequence[bytes], patience: float = 0
+) -> dict[str, int]:
+    """Send the requests of these numbers, and return how many answers there were by status.
+
+    Raises Unanswered; with `patience`, in seconds, those that come to no end within it are counted instead.
+    """
 
     def prepared(number: int) -> tuple[list[bytes], bool]:
         rng = random.Random(f"{seed} {number}")
         return pieces(rng, mutated(rng, corpus)), rng.random() < 0.05
 
-    return await _send(port, numbers, prepared)
+    return await _send(port, numbers, prepared, patience)
 
 
 async def send_whole(port: int, numbers: range) -> dict[str, int]:
@@ -59,7 +64,9 @@ async def send_whole(port: int, numbers: range) -> dict[str, int]:
     return await _send(port, numbers, prepared)
 
 
-async def _send(port: int, numbers: range, prepared: Callable[[int], tuple[list[bytes], bool]]) -> dict[str, int]:
+async def _send(
+    port: int, numbers: range, prepared: Callable[[int], tuple[list[bytes], bool]], patience: float = 0
+) -> dict[str, int]:
     statuses: dict[str, int] = {}
     left = iter(numbers)
 
@@ -67,8 +74,11 @@ async def _send(port: int, numbers: range, prepared: Callable[[int], tuple[list[
         for number in left:
             sent, leaves = prepared(number)
             try:
-                found = await asyncio.wait_for(_ask(port, sent, leaves), SECONDS)
+                found = await asyncio.wait_for(_ask(port, sent, leaves), patience or SECONDS)
             except TimeoutError:
+                if patience:
+                    statuses["unanswered"] = statuses.get("unanswered", 0) + 1
+                    continue
                 raise Unanswered(f"number {number}: {b''.join(sent)[:2000]!r}") from None
             status = found[9:12].decode("latin-1") if found.startswith(b"HTTP/1.") else "left" if leaves else "closed"
             statuses[status] = statuses.get(status, 0) + 1

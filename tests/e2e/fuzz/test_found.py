@@ -1,4 +1,4 @@
-"""A client that closes its side while another request of its own, or a change of protocol, is under way."""
+"""What the fuzzer has found: clients that close their side while another request, or another protocol, is under way."""
 
 import socket
 
