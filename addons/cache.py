@@ -17,7 +17,7 @@ from addons.flow.measure import answer_body, has_failed, measure
 from addons.flow.replies import refuse
 from addons.flow.wordings import CLIENT_DISCONNECTED
 from addons.ledger.money import format_usd
-from addons.llm.cache_key import cache_key, key_headers
+from addons.llm.cache_key import cache_key, is_exact, key_headers
 from addons.llm.call import CallState, LLMCall
 from addons.llm.denial import Denial
 from addons.llm.usage import Usage
@@ -208,7 +208,11 @@ class ResponseCache:
 def _key(flow: http.HTTPFlow, call: LLMCall) -> bytes | None:
     data = flow.request.data  # the raw values, since the request's properties convert them on each access
     url = f"{data.scheme.decode()}://{data.host}:{data.port}{data.path.decode('utf-8', 'surrogateescape')}"
+    body, call.text, text = call.body, b"", call.text
+    sent = {**body, "model": call.routed_from} if call.routed_from and "model" in body else body
+    if not is_exact(sent, text):
+        return None
     headers = key_headers(data.headers.fields)
     # A body whose strings were shortened has marks in them, which must not be taken for the text of another.
     name = call.provider.name + " shortened" * call.is_shortened
-    return cache_key(name, url, call.body, call.colons, headers, call.wire.filing)
+    return cache_key(name, url, body, headers, call.wire.filing)

@@ -112,8 +112,8 @@ class LLMCall:
     downgrade: Downgrade | None = None
     """What the model rule did, to be remembered if the provider refuses it."""
 
-    colons: int = -1
-    """What `cache_key.colons_in` says of the body as it came."""
+    text: bytes = b""
+    """The JSON text of the body as it came, without compression; the cache needs it, and drops it."""
     cache_key: bytes | None = None
     leads: bool = False
     """Whether identical requests wait for the answer to this one."""

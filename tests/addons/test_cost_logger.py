@@ -30,7 +30,7 @@ def flow_of_a_call(core: Core) -> http.HTTPFlow:
     assert isinstance(route, Tracked)
     call = LLMCall(route, "", Attribution(team="t"), 0.0)
     call.ask({"model": "claude-sonnet-4-6", "max_tokens": 9})
-    call.colons = 2
+    call.text = orjson.dumps(call.body)
     call.ticket = core.ledger.reserve("t", "", 1000, flow.id)
     attach(flow, call)
     core.live[flow.id] = flow

@@ -6,7 +6,7 @@ from mitmproxy import http
 
 from addons.flow.bodies.heavy import apart, is_heavy
 from addons.flow.headers import header
-from addons.llm.cache_key import SIGV4, colons_in
+from addons.llm.cache_key import SIGV4
 from addons.llm.call import LLMCall
 from addons.llm.denial import Denial, invalid, too_heavy, too_large
 from addons.llm.parsing import decoding
@@ -39,7 +39,7 @@ def _read(request: http.Request, call: LLMCall, encoding: str, limit: int) -> De
         short = shortened(content)
         call.is_shortened = short is not content
         call.ask(parse_object(short))
-        call.colons = colons_in(short, call.body)
+        call.text = short
     except (decoding.RatioTooHigh, TooManyValues) as error:
         return too_heavy(error)
     except decoding.BodyTooLarge:
