@@ -51,11 +51,8 @@ class CostLogger:
         if call.state is CallState.OPEN:  # else it was logged while it waited, as where the proxy stops
             call.state = CallState.SENT
             call.sent = time.monotonic()
-        body, call.body, call.text = (
-            call.body,
-            {},
-            b"",
-        )  # nothing reads it from here on, and a large one would only take memory
+        # Nothing reads the body from here on, and a large one would only take memory.
+        body, call.body, call.text = call.body, {}, b""
         if not call.is_stream or call.fixed == "signed_request":
             return None
         # A stream is metered as it passes, so it should come uncompressed.

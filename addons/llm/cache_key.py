@@ -80,8 +80,8 @@ def cache_key(
 def is_exact(body: Mapping[str, Any], text: bytes) -> bool:
     """Tell whether the body says all that its text does: no member came twice, and each number is the one written.
 
-    Most SDKs write JSON as orjson does, and its text is the same again. Else the colons are counted: a parsed body lacks
-    those of a member that came twice. A text with an escape that may hide one is taken to be inexact.
+    Most SDKs write JSON as orjson does, and its text is the same again. Else the colons are counted: a parsed body
+    lacks those of a member that came twice. A text with an escape that may hide one is taken to be inexact.
     """
     try:
         again = orjson.dumps(body)
