@@ -54,7 +54,8 @@ def get_connection(self: HttpLayer, event: GetHttpConnection, *, reuse: bool = T
         ]
         for each in closed[:-_CLOSED_KEPT]:
             del self.connections[each]
-    yield from _get_connection(self, event, reuse=reuse)
+    found: layer.CommandGenerator[None] = _get_connection(self, event, reuse=reuse)
+    return found
 
 
 class Upstreams(Fix):
