@@ -14,7 +14,7 @@ from pathlib import Path
 
 from addons.engine.touchpoints.releases import RELEASES
 from tests import ROOT
-from tests.e2e.conftest import Proxy
+from tests.e2e.conftest import Proxy, until
 
 TESTS = (
     "tests/addons/engine",
@@ -112,7 +112,9 @@ def start_log(folder: Path, release: str) -> list[str]:
         proxy = Proxy(Path(place), {})
         proxy._command[0] = str(folder / "bin/mitmdump")
         try:
-            text = proxy.start().log
+            proxy.start().ready()
+            until(lambda: "] open to " in proxy.log)
+            text = proxy.log
         finally:
             proxy.stop()
     for pattern, name in [
