@@ -60,10 +60,10 @@ class Counts:
     unpriced_usage: int = 0
     """Calls that used something without a known price, so that their cost leaves it out."""
     untracked: int = 0
-    unknown_callers: int = 0
-    """Requests that CALLERS refused."""
     unmetered: int = 0
     """Those of them that may cost money, which the proxy cannot tell."""
+    unknown_callers: int = 0
+    """Requests that CALLERS refused."""
     abandoned: int = 0
     """Calls whose client closed its side, or was gone, before the end of the answer."""
     abandoned_now: int = 0

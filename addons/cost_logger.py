@@ -21,7 +21,7 @@ from addons.flow.measure import decoded_body, is_accepted
 from addons.flow.stream import metered, passes_in_chunks
 from addons.flow.stream_options import StreamOptions
 from addons.flow.unmetered import finish_unmetered
-from addons.flow.wordings import CLIENT_DISCONNECTED, INVALID_REQUEST, KILLED, PROXY_STOPPED, REQUEST_TOO_LARGE
+from addons.flow.wordings import INVALID_REQUEST, PROXY_STOPPED, REQUEST_TOO_LARGE, UNANSWERED
 from addons.llm.call import CallState, LLMCall
 from addons.llm.parsing.json_edit import insert_member, replace_member
 
@@ -143,7 +143,7 @@ def _give_up(flows: list[http.HTTPFlow]) -> None:
 
 def _status(flow: http.HTTPFlow, call: LLMCall) -> int:
     """Return the status that the client got, or would have got."""
-    if call.error in (CLIENT_DISCONNECTED, KILLED, PROXY_STOPPED):
+    if call.error in UNANSWERED:
         return CLIENT_GONE
     if flow.response is None and call.error in _REFUSED_BY_THE_ENGINE:
         return _REFUSED_BY_THE_ENGINE[call.error]

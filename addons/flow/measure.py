@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import orjson
 from mitmproxy import http
+from mitmproxy.flow import Error
 
 from addons.core import Core
 from addons.flow.guard import describe
@@ -54,6 +55,11 @@ def has_failed(call: LLMCall) -> bool:
     return call.error not in ("", CLIENT_DISCONNECTED)
 
 
+def label_of(flow: http.HTTPFlow, error: Error, was_sent: bool) -> str:
+    """Return the `error` of an event whose flow mitmproxy has ended; `was_sent` tells whether the request was whole."""
+    return label_for_event(error.msg, was_sent, is_connected=flow.server_conn.timestamp_tcp_setup is not None)
+
+
 def measure(core: Core, flow: http.HTTPFlow, call: LLMCall) -> None:
     """Set the call's usage, model, cost and error; an answer that cannot be read is estimated and raises nothing."""
     if call.is_measured:
@@ -61,8 +67,7 @@ def measure(core: Core, flow: http.HTTPFlow, call: LLMCall) -> None:
     is_sent = call.state is CallState.SENT
     call.state = CallState.MEASURED
     if flow.error and not call.error:
-        is_connected = flow.server_conn.timestamp_tcp_setup is not None
-        call.error = label_for_event(flow.error.msg, was_sent=bool(call.request), is_connected=is_connected)
+        call.error = label_of(flow, flow.error, was_sent=bool(call.request))
     asked, seconds = call.model, time.monotonic() - (call.sent or call.started)
     if is_sent and call.error in _ENDED_HERE and not _is_over(flow, call):
         call.ran_tokens = core.speeds.tokens(call.provider.name, asked, seconds)

@@ -7,7 +7,8 @@ from mitmproxy import http
 from addons.core import Core
 from addons.flow.finish import CLIENT_GONE
 from addons.flow.guard import describe
-from addons.flow.wordings import CLIENT_DISCONNECTED, KILLED, PROXY_STOPPED, label_for_event
+from addons.flow.measure import label_of
+from addons.flow.wordings import UNANSWERED
 from addons.ledger.events import CostEvent
 from addons.llm.call import UntrackedCall
 
@@ -55,13 +56,12 @@ def finish_unmetered(core: Core, flow: http.HTTPFlow, call: UntrackedCall, error
 
 def _error(flow: http.HTTPFlow) -> str:
     if flow.error:
-        is_connected = flow.server_conn.timestamp_tcp_setup is not None
-        return label_for_event(flow.error.msg, was_sent=True, is_connected=is_connected)
+        return label_of(flow, flow.error, was_sent=True)
     status = flow.response.status_code if flow.response else 502
     return f"http_{status}" if status >= 400 else ""
 
 
 def _status(flow: http.HTTPFlow, call: UntrackedCall) -> int:
-    if call.error in (CLIENT_DISCONNECTED, KILLED, PROXY_STOPPED):
+    if call.error in UNANSWERED:
         return CLIENT_GONE
     return flow.response.status_code if flow.response else 502

@@ -16,6 +16,9 @@ INVALID_REQUEST = "invalid_request_error"
 KILLED = "killed"
 PROXY_STOPPED = "proxy_stopped"
 
+UNANSWERED = frozenset({CLIENT_DISCONNECTED, KILLED, PROXY_STOPPED})
+"""The errors of calls whose client got no answer, or only a part of one."""
+
 ANSWERS_HEAD = "the head of the provider's answer"
 ANSWERS_BODY = "the body of the provider's answer"
 REQUESTS_BODY = "the body of the request"

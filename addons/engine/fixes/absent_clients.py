@@ -223,13 +223,9 @@ def _after_the_end(absence: Absence, event: events.Event) -> layer.CommandGenera
             yield from _wait(server, closed)
         return
     yield from _handle_event(server, event)
-    if server.state == server.passthrough:
+    if server.state in (server.passthrough, server.read_body):  # another protocol, or a part of another request
         _absences.end(absence)
         server._handle_event = partial(_handle_event, server)  # type: ignore[method-assign]  # the end is told once
-        yield from server.state(closed)
-    elif server.state == server.read_body:  # the client had sent a part of another request
-        _absences.end(absence)
-        server._handle_event = partial(_handle_event, server)  # type: ignore[method-assign]
         yield from server.state(closed)
     elif server.state != server.wait:  # all that the client asked for has been answered
         _absences.end(absence)

@@ -1,18 +1,12 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
 from tests.e2e.absent.by_hand import Provider, behind
-from tests.e2e.absent.conftest import new_client
+from tests.e2e.absent.conftest import new_client, provider
 from tests.e2e.conftest import Proxy
 
-__all__ = ["new_client"]
-
-
-@pytest.fixture(scope="module")
-def provider() -> Iterator[Provider]:
-    with Provider() as made:
-        yield made
+__all__ = ["new_client", "provider"]
 
 
 @pytest.fixture(scope="module", params=["true", "false"], ids=["speed-ups", "plain"])
