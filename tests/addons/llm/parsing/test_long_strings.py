@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from addons.llm.parsing import long_strings
@@ -60,6 +60,10 @@ def test_what_is_long_but_no_string_stays(values: list[Any]) -> None:
     assert orjson.loads(shortened(content)) == values
 
 
+CUT_AT_THE_END = ["\\aaaa\U0001f600", "\\\U0001f600\\a", "", "\\", "aa\U0001f600", "", "\\a", "\\\\", "\\\U0001f600"]
+
+
+@example([*CUT_AT_THE_END, CUT_AT_THE_END[0]], False, 2)
 @given(st.lists(st.text('ab"\\\n\u00e9\U0001f600', max_size=30), max_size=30), st.booleans(), st.integers(0, 10**6))
 def test_any_text_stays_json_of_the_same_shape(pieces: list[str], is_ascii: bool, seed: int) -> None:
     text = "".join(random.Random(seed).choices([*pieces, "plain text of some length"], k=200))
