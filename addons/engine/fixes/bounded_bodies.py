@@ -13,6 +13,7 @@ looks at no more than one limit for both directions, and at none for a body that
 
 import io
 import time
+from collections.abc import Iterable
 from typing import Any
 
 from mitmproxy.proxy import commands, events, layer
@@ -20,6 +21,7 @@ from mitmproxy.proxy.layers import http as http_layers
 from mitmproxy.proxy.layers.http import DropStream, HttpStream
 from mitmproxy.proxy.layers.http import _events as http_events
 from mitmproxy.proxy.layers.http._hooks import HttpRequestHeadersHook, HttpRequestHook, HttpResponseHeadersHook
+from mitmproxy.utils import human
 
 from addons.core import Core
 from addons.engine.replacing import Fix, Replacement
@@ -167,19 +169,27 @@ class _Rest:
         yield DropStream(self._stream.stream_id)
 
 
-def check_body_size(stream: HttpStream, request: bool) -> layer.CommandGenerator[bool]:
-    """Check mitmproxy's limits, and then those for what has come of a body that is held."""
-    if (yield from _check_size(stream, request)):
-        return True
-    if _core is None:
-        return False
-    flow = stream.flow
+def check_body_size(stream: HttpStream, request: bool) -> Iterable[Any]:
+    """Check mitmproxy's limits, and then those for what has come of a body that is held.
+
+    It is asked at the head and for each piece, and there is nothing to iterate over where no limit is near.
+    """
+    body = stream.request_body_buf if request else stream.response_body_buf
+    message = stream.flow.request if request else stream.flow.response
+    assert message
+    length = bounds.announced(message)
+    size = len(body) or length
+    if not size:
+        return ()
+    options = stream.context.options
+    most = human.parse_size(options.body_size_limit)
+    if _core is None or options.stream_large_bodies or most is None or size > most:
+        return _check_size(stream, request)  # type: ignore[no-any-return]
+    if length:
+        return ()  # it was looked at by its head, and no more comes
     if request:
-        if stream.request_body_buf and bounds.refuse_by_size(_core, flow, len(stream.request_body_buf)):
-            yield from _answer(stream)
-    elif (size := len(stream.response_body_buf)) and not bounds.may_hold_more(_core, flow, size):
-        yield from _pass_on(stream)
-    return False
+        return _answer(stream) if bounds.refuse_by_size(_core, stream.flow, size) else ()
+    return () if bounds.may_hold_answer(_core, stream.flow, size) else _pass_on(stream)
 
 
 def _pass_on(stream: HttpStream) -> layer.CommandGenerator[None]:

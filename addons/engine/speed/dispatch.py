@@ -12,9 +12,10 @@ from typing import Any
 
 from mitmproxy import addonmanager, connection, ctx, version
 from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
+from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
 from addons.engine.replacing import Replacement, SpeedUp
-from addons.engine.speed import layer, lookups
+from addons.engine.speed import layer, lookups, reads
 from addons.engine.speed.hook_table import HookTable
 from addons.engine.touchpoints.for_speed import DISPATCH
 from addons.engine.touchpoints.releases import RELEASES
@@ -46,10 +47,20 @@ class FastDispatch:
                 self.uninstall()
 
     def client_connected(self, client: connection.Client) -> None:
-        if self._table and self._connections in self._in_force:
-            handler = ctx.master.addons.get("proxyserver").connections.get(client.id)
-            if type(handler) is ProxyConnectionHandler:
-                handler.layer = layer.FastLayer(handler, self._begin)  # type: ignore[assignment]
+        if handler := self._handler(client):
+            handler.layer = layer.FastLayer(handler, self._begin)  # type: ignore[assignment]
+            reads.widen(handler, client)
+
+    def server_connected(self, data: ServerConnectionHookData) -> None:
+        if handler := self._handler(data.client):
+            reads.widen(handler, data.server)
+
+    def _handler(self, client: connection.Client) -> ProxyConnectionHandler | None:
+        """Return what handles a client's connection, None where that is to stay as it is."""
+        if not self._table or self._connections not in self._in_force:
+            return None
+        handler = ctx.master.addons.get("proxyserver").connections.get(client.id)
+        return handler if type(handler) is ProxyConnectionHandler else None
 
     def _begin(self) -> layer.Begin | None:
         """Return how to begin an event; None where an addon has put something on top of the table's methods.

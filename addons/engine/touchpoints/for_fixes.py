@@ -112,7 +112,7 @@ HEADS = (
     known("mitmproxy.proxy.layers.http._http1:Http1Client.read_headers", "415454c5fa8b5981"),
     known("mitmproxy.net.http.http1:read_request_head", "d7a54f7078584448"),
     known("mitmproxy.net.http.http1:read_response_head", "7f1f014abc5eeac1"),
-    known("mitmproxy.net.http.http1:expected_http_body_size", "bf258f07286cf770"),
+    known("mitmproxy.net.http.http1.read:expected_http_body_size", "bf258f07286cf770"),
     known("h11._receivebuffer:ReceiveBuffer.maybe_extract_lines", "435e54e6db463e31"),
 )
 UPSTREAMS = (

@@ -53,4 +53,8 @@ AUTHORITIES = (
     known("mitmproxy.net.check:is_valid_host", "76efad3bee98e9b5"),
     known("mitmproxy.net.check:is_valid_port", "f31abfc72ed98d50"),
 )
+SIZES = (
+    known("mitmproxy.net.http.http1:expected_http_body_size", "bf258f07286cf770"),
+    known("mitmproxy.net.http.validate:parse_content_length", "27b46f4337ba25c6"),
+)
 CHECKS = (known("mitmproxy.http:MessageData.__post_init__", "f65088e210cd9cc1"),)

@@ -91,12 +91,6 @@ def may_hold_answer(core: Core, flow: http.HTTPFlow, size: int) -> bool:
     )
 
 
-def may_hold_more(core: Core, flow: http.HTTPFlow, size: int) -> bool:
-    """Tell the same of an answer of which `size` bytes have come. One that announced its length was noted by that."""
-    assert flow.response
-    return announced(flow.response) > 0 or may_hold_answer(core, flow, size)
-
-
 def pass_on(core: Core, flow: http.HTTPFlow) -> None:
     """Have an answer that is too large to be held pass on as it comes; a call's is metered on the way."""
     assert flow.response
