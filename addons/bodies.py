@@ -10,7 +10,7 @@ from mitmproxy import connection, http
 from addons.core import Core
 from addons.flow.attached import call_of, untracked_call
 from addons.flow.bodies.bounds import announced, may_hold_answer, pass_on, refuse_by_head, release
-from addons.flow.bodies.heavy import apart, is_heavy
+from addons.flow.bodies.heavy import HEAVY_PACKED, apart, is_heavy
 from addons.flow.guard import guarded
 from addons.flow.headers import header
 from addons.flow.measure import read_answer
@@ -48,10 +48,13 @@ class Bodies:
         """Give back what was held, and have a large answer read before the call is measured by it."""
         release(self.core, flow)
         call, response = call_of(flow), flow.response
-        if not call or not response or call.state is not CallState.SENT or call.meter or not response.raw_content:
+        if not call or not response or call.state is not CallState.SENT or call.meter:
+            return None
+        size = len(response.raw_content or b"")
+        if size <= HEAVY_PACKED:
             return None
         is_packed = bool(header(response.headers, b"content-encoding"))
-        return _read_apart(call, response) if is_heavy(len(response.raw_content), is_packed) else None
+        return _read_apart(call, response) if is_heavy(size, is_packed) else None
 
     @guarded
     def error(self, flow: http.HTTPFlow) -> None:

@@ -77,8 +77,8 @@ class BudgetsFile(BaseModel):
 
     def covering(self, team: str, app: str) -> list[Budget]:
         """Return the budgets that a call of this team and app must keep: the team's, and the app's."""
-        found = (self.by_account.get(account) for account in accounts_of(team, app))
-        return [budget for budget in found if budget]
+        budgets = self.by_account
+        return [budgets[account] for account in accounts_of(team, app) if account in budgets]
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,19 +22,25 @@ _SHOWN_AS_NOTHING = re.compile(
 
 def compared(name: str) -> str:
     """Return a name as names are compared: NFKC, no invisible characters, no letter case, single spaces."""
-    if name.isascii() and name.isprintable():
-        return " ".join(name[:LONGEST].lower().split())
-    return _compared(name[:LONGEST])
+    return _compared(name if len(name) <= LONGEST else name[:LONGEST])
 
 
 def accounts_of(team: str, app: str) -> tuple[Account, ...]:
     """Return the accounts that what a call costs is counted in: the whole team's, and the app's."""
+    return _accounts_of(team[:LONGEST], app[:LONGEST])
+
+
+# A call asks half a dozen times for the same few names.
+@lru_cache(maxsize=4096)
+def _accounts_of(team: str, app: str) -> tuple[Account, ...]:
     account = compared(team), compared(app)
     return ((account[0], ""), account) if account[1] else ((account[0], ""),)
 
 
 @lru_cache(maxsize=4096)
 def _compared(name: str) -> str:
+    if name.isascii() and name.isprintable():
+        return " ".join(name.lower().split())
     shown = "".join(c for c in unicodedata.normalize("NFKC", name) if unicodedata.category(c) not in ("Cc", "Cf"))
     folded = unicodedata.normalize("NFKC", _SHOWN_AS_NOTHING.sub("", shown).casefold())
     return " ".join(folded.split())

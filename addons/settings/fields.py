@@ -218,10 +218,12 @@ class Settings:
         "Use faster code than mitmproxy's own for each event, request and connection; false leaves them to mitmproxy.",
     )
 
-    @property
-    def endpoints(self) -> Endpoints:
+    endpoints: Endpoints = field(init=False, repr=False)
+    """The base URLs among the settings, and those that follow from the region."""
+
+    def __post_init__(self) -> None:
         mantle = f"https://bedrock-mantle.{self.bedrock_region}.api.aws/anthropic"
-        return Endpoints(
+        endpoints = Endpoints(
             anthropic=self.anthropic_base_url,
             openai=self.openai_base_url,
             bedrock=self.bedrock_endpoint_url or mantle,
@@ -229,6 +231,7 @@ class Settings:
             azure=self.azure_openai_endpoint,
             azure_api_version=self.azure_openai_api_version,
         )
+        object.__setattr__(self, "endpoints", endpoints)
 
 
 SETTINGS: dict[str, Info] = {

@@ -63,7 +63,7 @@ def test_a_body_that_passes_through_is_not_held(core: Core) -> None:
 
 def test_a_body_that_grows_is_held_as_it_comes_until_it_is_too_large(core: Core) -> None:
     flow = headed(core, Transfer_Encoding="chunked")
-    for size in (1000, 50_000, LIMIT):
+    for size in (5000, 50_000, LIMIT):
         assert not refuse_by_size(core, flow, size)
         assert core.held.total == size
     assert refuse_by_size(core, flow, LIMIT + 1)
@@ -93,10 +93,10 @@ def is_lost(addon: Bodies, flow: http.HTTPFlow) -> None:
 
 @pytest.mark.parametrize("end", [ends_with_an_answer, ends_with_an_error, is_lost])
 def test_what_is_held_is_given_back(core: Core, end: Callable[[Bodies, http.HTTPFlow], None]) -> None:
-    flow = headed(core, 1000)
-    head_of_answer(flow, 500)
+    flow = headed(core, 10_000)
+    head_of_answer(flow, 5000)
     Bodies(core).responseheaders(flow)
-    assert core.held.total == 1500
+    assert core.held.total == 15_000
     end(Bodies(core), flow)
     assert core.held.total == 0
 
@@ -106,11 +106,12 @@ def test_one_too_many_is_refused_and_asked_to_come_again(core: Core, monkeypatch
     assert most_together(core.settings) == 8 * LIMIT
     for _ in range(8):
         assert headed(core, LIMIT).response is None
-    flow = headed(core, 1)
+    flow = headed(core, 5000)
     assert flow.response
     assert (flow.response.status_code, flow.response.headers["Retry-After"]) == (503, "1")
     growing = headed(core, Transfer_Encoding="chunked")
-    assert refuse_by_size(core, growing, 1)
+    assert refuse_by_size(core, growing, 5000)
+    assert headed(core, 4096).response is None, "what is so small is not counted"
 
 
 @pytest.mark.parametrize(("length", "passes"), [(MOST_HELD_ANSWER, False), (MOST_HELD_ANSWER + 1, True), (0, False)])

@@ -67,18 +67,26 @@ class HookTable:
 
     def begin(self, name: str, args: list[Any]) -> Awaitable[None] | None:
         """Call hooks up to the first that waits. Raises OptionsError if a hook does; other errors are logged."""
-        return _go_on(self._calls(name), args)
-
-    def _calls(self, name: str) -> Iterator[Call]:
         chain = self.manager.chain
         size = len(chain)
-        for entry in self._find(name):
-            yield from entry.calls()
-            if len(chain) != size:  # a hook has added addons, and those still get the event that it was called for
-                position = entry.position
-                while (position := position + 1) < len(chain):
-                    yield from below(chain[position], name)
-                return
+        entries = iter(self._find(name))
+        try:
+            for entry in entries:
+                calls = iter(entry.calls())
+                for call in calls:
+                    try:
+                        result = call(*args)
+                        if result is not None and inspect.isawaitable(result):
+                            return _wait(result, _rest(calls, entry, entries, chain, size), args)
+                    except (exceptions.AddonHalt, exceptions.OptionsError):
+                        raise
+                    except Exception as error:
+                        report(error, "begin")
+                if len(chain) != size:
+                    return _go_on(_added(entry, chain), args)
+        except exceptions.AddonHalt:
+            pass
+        return None
 
     def _find(self, name: str) -> "tuple[_Entry, ...]":
         chain = self.manager.chain
@@ -97,7 +105,7 @@ class _Entry:
     def __init__(self, position: int, addon: Any, name: str) -> None:
         self.position = position
         self._addon = addon
-        self._name = name
+        self.name = name
         self._look()
 
     def _look(self) -> None:
@@ -108,7 +116,7 @@ class _Entry:
         known: list[Call] = []
         try:
             for addon in addonmanager.traverse([self._addon]):
-                found, children = hook(addon, self._name), getattr(addon, "addons", _ABSENT)
+                found, children = hook(addon, self.name), getattr(addon, "addons", _ABSENT)
                 is_fixed = type(addon).__module__.startswith(_DECLARING)
                 if found and (not is_fixed or not callable(found) or children is not _ABSENT):
                     return
@@ -127,7 +135,7 @@ class _Entry:
     def calls(self) -> Iterable[Call]:
         if self._known is not None and self._watched and not self._holds():
             self._look()
-        return below(self._addon, self._name) if self._known is None else self._known
+        return below(self._addon, self.name) if self._known is None else self._known
 
     def _holds(self) -> bool:
         try:
@@ -135,7 +143,7 @@ class _Entry:
                 now = getattr(addon, "addons", _ABSENT)
                 if (now if type(now) is list else _listed(now)) != before:
                     return False
-                if may_change and hook(addon, self._name):
+                if may_change and hook(addon, self.name):
                     return False
         except Exception:
             return False
@@ -145,6 +153,27 @@ class _Entry:
 def _listed(children: Any) -> list[Any] | None:
     """Return a copy; None for an addon that cannot have others below it."""
     return None if children is _ABSENT else [*children]
+
+
+def _rest(
+    calls: Iterator[Call], entry: _Entry, entries: Iterator[_Entry], chain: list[Any], size: int
+) -> Iterator[Call]:
+    """Yield the hooks after one that waits. The chain, which a removal replaces, had `size` addons at the beginning."""
+    yield from calls
+    while len(chain) == size:
+        following = next(entries, None)
+        if following is None:
+            return
+        entry = following
+        yield from entry.calls()
+    yield from _added(entry, chain)
+
+
+def _added(entry: _Entry, chain: list[Any]) -> Iterator[Call]:
+    """Yield all hooks after an entry one of whose hooks has added addons: those still get the event."""
+    position = entry.position
+    while (position := position + 1) < len(chain):
+        yield from below(chain[position], entry.name)
 
 
 def _go_on(calls: Iterator[Call], args: list[Any]) -> Awaitable[None] | None:

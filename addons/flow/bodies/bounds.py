@@ -26,6 +26,8 @@ MOST_DRAINED = 8 * 2**20
 DRAIN_SECONDS = 5.0
 """How long a refused body is read on."""
 
+_NOT_COUNTED = 4 * 2**10
+"""Bytes of a body that is not counted: what is kept of its head and of its connection takes as much."""
 _LENGTH_OF_LENGTH, _LENGTH_OF_ENCODING = len(b"content-length"), len(b"transfer-encoding")
 _LEAST_TOGETHER = 256 * 2**20
 _FULL = Denial(
@@ -74,7 +76,9 @@ def _refuse(core: Core, flow: http.HTTPFlow, size: int) -> bool:
     settings = core.settings
     if size > settings.max_request_bytes:
         denial = too_large("request body", settings.max_request_bytes)
-    elif flow.request.stream or core.held.hold(flow.client_conn.id, flow.id, size, most_together(settings)):
+    elif size <= _NOT_COUNTED or flow.request.stream:
+        return False
+    elif core.held.hold(flow.client_conn.id, flow.id, size, most_together(settings)):
         return False
     else:
         denial = _FULL
@@ -86,9 +90,10 @@ def _refuse(core: Core, flow: http.HTTPFlow, size: int) -> bool:
 
 def may_hold_answer(core: Core, flow: http.HTTPFlow, size: int) -> bool:
     """Tell whether `size` bytes of an answer may be held until it is whole, and note that they are."""
-    return size <= MOST_HELD_ANSWER and core.held.hold(
-        flow.client_conn.id, _answer_key(flow), size, most_together(core.settings)
-    )
+    if size <= _NOT_COUNTED:
+        return True
+    client = flow.client_conn.id
+    return size <= MOST_HELD_ANSWER and core.held.hold(client, _answer_key(flow), size, most_together(core.settings))
 
 
 def pass_on(core: Core, flow: http.HTTPFlow) -> None:
@@ -105,8 +110,8 @@ def pass_on(core: Core, flow: http.HTTPFlow) -> None:
 def release(core: Core, flow: http.HTTPFlow) -> None:
     """Give back what the flow holds."""
     client = flow.client_conn.id
-    core.held.release(client, flow.id)
     if core.held.has(client):
+        core.held.release(client, flow.id)
         core.held.release(client, _answer_key(flow))
 
 

@@ -49,13 +49,12 @@ class Sniffer:
 
 def looks_like_object(body: bytes) -> bool:
     """Tell whether a whole body begins as a JSON object does."""
-    start = _end_of_blank(body)
-    return body[start : start + 1] == b"{"
+    return body.startswith(b"{") or body.startswith(b"{", _end_of_blank(body))
 
 
 def looks_like_events(body: bytes) -> bool:
     """Tell whether a whole body begins as server-sent events do, with one of their fields or with a comment."""
-    return _EVENTS.match(body) is not None
+    return not body.startswith(b"{") and _EVENTS.match(body) is not None
 
 
 def _end_of_blank(data: bytes) -> int:
