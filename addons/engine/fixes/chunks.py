@@ -9,7 +9,7 @@ and trailers may have any size there, and an error quotes them; here they are an
 from typing import Any
 
 from h11 import Data, EndOfMessage, ProtocolError, RemoteProtocolError
-from h11._readers import ChunkedReader
+from h11._readers import ChunkedReader, ContentLengthReader
 from h11._receivebuffer import ReceiveBuffer, blank_line_regex
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.layers.http import _http1
@@ -79,6 +79,14 @@ class _Reader(ChunkedReader):
 def read_body(connection: Http1Connection, event: events.Event) -> layer.CommandGenerator[None]:
     """Do as mitmproxy, but answer a client that has made an error, and quote nothing that was sent."""
     assert connection.stream_id is not None and connection.request
+    reader, size = connection.body_reader, len(connection.buf)
+    if type(reader) is ContentLengthReader and 0 < size <= reader._remaining:  # h11 would copy it four times
+        data = bytes(connection.buf)
+        connection.buf = ReceiveBuffer()
+        reader._remaining -= size
+        yield ReceiveHttp(connection.ReceiveData(connection.stream_id, data))
+        if reader._remaining and isinstance(event, events.DataReceived):
+            return
     while True:
         try:
             if isinstance(event, events.DataReceived):

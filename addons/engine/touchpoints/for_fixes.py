@@ -8,6 +8,7 @@ CHUNKS = (
     known("h11._readers:ChunkedReader.__init__", "232ef6fe23fd20ab"),
     known("h11._readers:ChunkedReader.__call__", "2618d847a89a1505"),
     known("h11._readers:ChunkedReader.read_eof", "b69eccb017173e48"),
+    known("h11._readers:ContentLengthReader.__call__", "83205782bcb1dcf6"),
     known("mitmproxy.proxy.layers.http._http1:ChunkedReader", "h11._readers.ChunkedReader"),
     known("mitmproxy.proxy.layers.http._http1:make_body_reader", "9b076acda459637b"),
     known("mitmproxy.proxy.layers.http._http1:Http1Connection.read_body", "aece271029af36e4"),

@@ -129,6 +129,7 @@ NAMES = {
         Name("h11._readers:ChunkedReader._bytes_in_chunk"),
         Name("h11._readers:ChunkedReader._bytes_to_discard"),
         Name("h11._readers:ChunkedReader._reading_trailer"),
+        Name("h11._readers:ContentLengthReader._remaining"),
         Name("h11._receivebuffer:ReceiveBuffer._data"),
         Name("h11._receivebuffer:ReceiveBuffer"),
         Name("mitmproxy.proxy.layers.http._base:ReceiveHttp", "(event)"),

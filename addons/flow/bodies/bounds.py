@@ -74,11 +74,10 @@ def refuse_by_size(core: Core, flow: http.HTTPFlow, size: int) -> bool:
 
 def _refuse(core: Core, flow: http.HTTPFlow, size: int) -> bool:
     settings = core.settings
+    is_not_held = size <= _NOT_COUNTED or flow.request.stream
     if size > settings.max_request_bytes:
         denial = too_large("request body", settings.max_request_bytes)
-    elif size <= _NOT_COUNTED or flow.request.stream:
-        return False
-    elif core.held.hold(flow.client_conn.id, flow.id, size, most_together(settings)):
+    elif is_not_held or core.held.hold(flow.client_conn.id, flow.id, size, most_together(settings)):
         return False
     else:
         denial = _FULL

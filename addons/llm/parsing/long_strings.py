@@ -18,8 +18,8 @@ LONG = _SLICE
 _BEGIN = "\x7f"
 """Begins a mark. It is hardly ever in a text, so that it is soon seen that there is no mark."""
 _MARK = re.compile(rf"{_BEGIN}\[(\d{{1,9}}) bytes left out, SHA-256 [0-9a-f]{{64}}\]")
-# No escape, and no character, reaches beyond the end of this: a pair of surrogates takes twelve bytes. The byte after it
-# has to be seen, so one at the end of where it is looked for does not count.
+# No escape, and no character, reaches beyond the end of this: a pair of surrogates takes twelve bytes. The byte after
+# it has to be seen, so one at the end of where it is looked for does not count.
 _SAFE = re.compile(rb'[^\\"]{12}(?=[^\x80-\xbf])')
 
 
