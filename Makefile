@@ -11,7 +11,7 @@ demo: $(READY)
 	@$(BIN)/python -m demo
 
 test: $(READY)
-	@$(BIN)/python -m pytest -q -n 2
+	@$(BIN)/python -m pytest -q -n 2 --dist worksteal
 
 # Run what depends on mitmproxy on each release of it that is supported: docs/mitmproxy-releases.md.
 test-versions: $(READY)

@@ -65,8 +65,10 @@ class Bootstrap:
             if not any(getattr(ctx.options, name) == "debug" for name in _VERBOSITY if name in ctx.options):
                 logging.getLogger(_CONNECTION_LOGGER).setLevel(logging.WARNING)
         except (ValueError, TypeError, OSError, exceptions.OptionsError) as error:
-            self.core.failure = str(error)
-            logger.error("%s", error)
+            problems = str(error).splitlines()
+            self.core.failure = "; ".join(problems)
+            for problem in problems:
+                logger.error("%s", problem)
             return
         if is_opening:
             self._servers.changed.connect(self._default_listeners_are_up)

@@ -41,6 +41,7 @@ MEMORIES = {
     "addons/ledger/experience.py _learned": "the same",
     "addons/ledger/held.py _owners": "ids; one for each body that is held",
     "addons/ledger/log_files.py _reported": "names of files in DATA_DIR",
+    "addons/ledger/names.py _accounts_of": "4,096 pairs of such names",
     "addons/ledger/names.py _compared": "4,096 names of teams and apps, cut at 256 characters",
     "addons/ledger/spend.py _months": "names of teams and apps that have spent money, cut at 256 characters",
     "addons/ledger/spend.py _reserved": "names of teams and apps that have calls under way, cut at 256 characters",

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,6 +22,13 @@ class SettingError(ValueError):
     def __init__(self, name: str, value: object, allowed: str) -> None:
         shown = re.sub(r"//[^/@]*@", "//***@", str(value))
         super().__init__(f"{name}: {shown[:100]!r} is not allowed: must be {allowed}")
+
+
+class SettingErrors(SettingError):
+    """Says so of several, in one line each."""
+
+    def __init__(self, errors: Iterable[SettingError]) -> None:
+        ValueError.__init__(self, "\n".join(map(str, errors)))
 
 
 class Kind(NamedTuple):

@@ -5,20 +5,27 @@ from types import MappingProxyType
 from typing import Any
 
 from addons.settings.fields import MITMPROXY_SETTINGS, OPTION_PREFIX, SECRETS, SETTINGS, Info, Settings
-from addons.settings.kinds import Raw, SettingError, secret
+from addons.settings.kinds import Raw, SettingError, SettingErrors, secret
 
 
 def from_environment(environ: Mapping[str, str]) -> dict[str, Raw]:
     """Return the options that the environment sets, by option name. An empty variable counts as not set.
 
-    Raises SettingError.
+    Raises SettingErrors, which names all that are wrong.
     """
     environ = {"BEDROCK_REGION": environ.get("AWS_REGION", ""), **environ}
     values: dict[str, Raw] = {}
+    errors: list[SettingError] = []
     for option, info in (SETTINGS | MITMPROXY_SETTINGS).items():
         if text := environ.get(info.env, "").strip():
-            value = _parsed(info.env, info, text)
-            values[option] = value if isinstance(value, int) else text if isinstance(value, tuple) else str(value)
+            try:
+                value = _parsed(info.env, info, text)
+            except SettingError as error:
+                errors.append(error)
+            else:
+                values[option] = value if isinstance(value, int) else text if isinstance(value, tuple) else str(value)
+    if errors:
+        raise SettingErrors(errors)
     return values
 
 

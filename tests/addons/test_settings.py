@@ -105,6 +105,12 @@ def test_a_bad_value_is_named_with_its_variable_and_what_is_allowed(variable: st
     assert repr(value)[1:-1] in str(error.value)
 
 
+def test_all_that_are_wrong_are_named_in_a_line_each() -> None:
+    with pytest.raises(SettingError) as raised:
+        from_environment({"PROXY_PORT": "x", "CALLERS": "open", "LOG_LEVEL": "loud"})
+    assert [line.split(":")[0] for line in sorted(str(raised.value).splitlines())] == ["LOG_LEVEL", "PROXY_PORT"]
+
+
 def test_every_variable_has_a_bad_value_in_the_table() -> None:
     assert {info.env for info in SETTINGS.values()} <= {variable for variable, _ in BAD_VALUES}
 

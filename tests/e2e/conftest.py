@@ -8,6 +8,7 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,7 +16,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import requests
@@ -61,6 +62,9 @@ def replace(path: Path, text: str) -> None:
 class Proxy:
     """One mitmdump process and its data folder."""
 
+    _authority: ClassVar[Path | None] = None
+    """The configuration folder of the proxy that was started first."""
+
     def __init__(
         self, folder: Path, env: dict[str, str], args: tuple[str, ...] = (), program: str = "mitmdump"
     ) -> None:
@@ -88,12 +92,24 @@ class Proxy:
         return self
 
     def spawn(self) -> subprocess.Popen[bytes]:
+        self._share_authority()
         with self.output.open("ab") as output:
             self._start_of_log = output.tell()
             self.process = subprocess.Popen(
                 self._command, env=self._env, cwd=self.data, stdout=output, stderr=subprocess.STDOUT
             )
         return self.process
+
+    def _share_authority(self) -> None:
+        """Take the CA that the first proxy has made: each would make a key of its own, which takes a while."""
+        self.confdir.mkdir(exist_ok=True)
+        made = Proxy._authority
+        if made and (made / "mitmproxy-dhparam.pem").exists():
+            for file in made.glob("mitmproxy-*"):
+                if not (self.confdir / file.name).exists():
+                    shutil.copy2(file, self.confdir)
+        else:
+            Proxy._authority = self.confdir
 
     def _port(self) -> str:
         if self.process.poll() is not None:

@@ -15,12 +15,10 @@ from addons.engine.touchpoints.for_fixes import UNQUOTED
 
 _LOGGER = logging.getLogger("mitmproxy.addons.next_layer")
 
-_validate_headers: Any = validate.validate_headers
-
 
 def validate_headers(message: Any) -> None:
     try:
-        _validate_headers(message)
+        validate.validate_headers(message)
     except ValueError:
         raise ValueError("invalid headers") from None
 

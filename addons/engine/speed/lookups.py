@@ -14,13 +14,14 @@ from mitmproxy.addons.maplocal import MapLocal
 from mitmproxy.addons.onboarding import Onboarding
 from mitmproxy.addons.tlsconfig import TlsConfig
 from mitmproxy.hooks import Hook
-from mitmproxy.http import Headers, Request, Response
-from mitmproxy.net.http import http1, url
+from mitmproxy.http import Headers
+from mitmproxy.net.http import url
 from mitmproxy.proxy.commands import StartHook
 from mitmproxy.proxy.context import Context
 
 from addons.engine.replacing import Replacement, SpeedUp
-from addons.engine.touchpoints.for_speed import ADDONS, AUTHORITIES, CHECKS, CONTEXTS, HEADERS, HOOKS, OPTIONS, SIZES
+from addons.engine.speed import heads
+from addons.engine.touchpoints.for_speed import ADDONS, AUTHORITIES, CHECKS, CONTEXTS, HEADERS, HOOKS, OPTIONS
 from addons.llm.memoised import memoised_for_all
 
 
@@ -96,28 +97,6 @@ def _parse_authority(authority: str | bytes, check: bool) -> Any:
     return _parsed(authority, check)
 
 
-def _body_size(request: Request, response: Response | None = None) -> int | None:
-    """Return the length of a body whose head says it plainly, in one pass over the headers: it is asked five times."""
-    length = b""
-    for name, value in (response or request).data.headers.fields:
-        size = len(name)
-        if size == _LENGTH_OF_LENGTH and name.lower() == b"content-length":
-            if length:
-                return _any_body_size(request, response)  # type: ignore[no-any-return]
-            length = value
-        elif size == _LENGTH_OF_ENCODING and name.lower() == b"transfer-encoding":
-            return _any_body_size(request, response)  # type: ignore[no-any-return]
-    is_plain = length.isdigit() and not length.startswith(b"0")
-    if not is_plain or (response and (response.data.status_code in _BODILESS or request.data.method != b"POST")):
-        return _any_body_size(request, response)  # type: ignore[no-any-return]
-    return int(length)
-
-
-_any_body_size: Any = http1.expected_http_body_size
-_LENGTH_OF_LENGTH, _LENGTH_OF_ENCODING = len(b"content-length"), len(b"transfer-encoding")
-_BODILESS = frozenset({*range(100, 200), 204, 304})
-
-
 def _unchecked(_: http.MessageData) -> None:
     """Do nothing, where mitmproxy asserts the types of the fields of each message that is made."""
 
@@ -174,8 +153,8 @@ def speed_ups() -> list[SpeedUp]:
                 Replacement(TlsConfig, "request", _tls_config_request),
             ),
         ),
+        *heads.speed_ups(),
         SpeedUp("contexts", CONTEXTS, (Replacement(Context, "fork", _fork),)),
-        SpeedUp("sizes", SIZES, (Replacement(http1, "expected_http_body_size", _body_size),)),
         SpeedUp("authorities", AUTHORITIES, (Replacement(url, "parse_authority", _parse_authority),)),
     ]
     if "__post_init__" in vars(http.MessageData):  # it is gone where Python runs with -O

@@ -57,4 +57,9 @@ SIZES = (
     known("mitmproxy.net.http.http1:expected_http_body_size", "bf258f07286cf770"),
     known("mitmproxy.net.http.validate:parse_content_length", "27b46f4337ba25c6"),
 )
+ENDS = (known("mitmproxy.net.http.http1:connection_close", "d53e499096578d6b"),)
+VALIDITY = (
+    known("mitmproxy.net.http.validate:validate_headers", "e7647a94704363e7"),
+    known("mitmproxy.net.http.validate:_valid_header_name", 're.compile(b"^[!#$%&\'*+\\\\-.^_`|~0-9a-zA-Z]+$")'),
+)
 CHECKS = (known("mitmproxy.http:MessageData.__post_init__", "f65088e210cd9cc1"),)

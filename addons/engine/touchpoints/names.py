@@ -166,6 +166,10 @@ NAMES = {
         Name("mitmproxy.proxy.server:ConnectionIO.writer"),
     ),
     "addons/engine/fixes/websocket_layer.py": (Name("wsproto.connection:Connection._events"),),
+    "addons/engine/speed/heads.py": (
+        Name("mitmproxy.net.http.validate:_valid_header_name"),
+        Name("mitmproxy.net.http.validate:validate_headers", "(message)"),
+    ),
     "addons/engine/speed/dispatch.py": (
         Name("mitmproxy.addons.proxyserver:Proxyserver.connections"),
         Name("mitmproxy.proxy.server:ConnectionHandler.layer"),

@@ -154,11 +154,12 @@ def output_of_failed_start(proxy: Proxy) -> str:
     return proxy.log
 
 
-@pytest.mark.parametrize(("variable", "value"), [bad for bad in BAD_VALUES if "\0" not in bad[1]])
-def test_a_bad_variable_stops_the_start_with_one_line(make_proxy: START, variable: str, value: str) -> None:
-    log = output_of_failed_start(make_proxy(start=False, **{variable: value}))
-    lines = [line for line in log.splitlines() if variable in line]
-    assert len(lines) == 1 and repr(value) in lines[0] and "must be" in lines[0]
+def test_bad_variables_stop_the_start_with_one_line_each(make_proxy: START) -> None:
+    wrong = {variable: value for variable, value in reversed(BAD_VALUES) if "\0" not in value}
+    log = output_of_failed_start(make_proxy(start=False, **wrong))
+    for variable, value in wrong.items():
+        lines = [line for line in log.splitlines() if f"{variable}:" in line]
+        assert len(lines) == 1 and repr(value) in lines[0] and "must be" in lines[0], variable
     assert "Traceback" not in log and "listening" not in log
 
 

@@ -12,7 +12,7 @@ from mitmproxy.addons.maplocal import MapLocal
 from mitmproxy.addons.onboarding import Onboarding
 from mitmproxy.addons.tlsconfig import TlsConfig
 from mitmproxy.coretypes.multidict import MultiDict
-from mitmproxy.net.http import http1, url
+from mitmproxy.net.http import url
 from mitmproxy.options import Options
 from mitmproxy.proxy.commands import StartHook
 from mitmproxy.proxy.context import Context
@@ -143,24 +143,6 @@ def test_authorities(authority: str) -> None:
         for check in (True, False):
             before, after = both("authorities", lambda each=each, check=check: url.parse_authority(each, check))  # type: ignore[misc]
             assert after == before
-
-
-LENGTHS = st.sampled_from([b"Content-Length", b"content-length", b"Transfer-Encoding", b"X-No-Length-So"])
-SIZES = st.sampled_from([b"0", b"5", b"05", b"-1", b"1_0", b"", b"chunked", b"gzip", b"identity"])
-
-
-@given(
-    st.lists(st.tuples(LENGTHS, SIZES), max_size=3),
-    st.sampled_from(["POST", "post", "GET", "HEAD", "CONNECT"]),
-    st.sampled_from([None, 101, 200, 204, 304, 500]),
-)
-def test_the_sizes_of_bodies(fields: list[tuple[bytes, bytes]], method: str, status: int | None) -> None:
-    headers = http.Headers(fields)
-    request = http.Request.make(method, "http://x/", headers={})
-    response = http.Response.make(status, headers={}) if status else None
-    (response or request).headers = headers
-    before, after = both("sizes", lambda: http1.expected_http_body_size(request, response))
-    assert after == before
 
 
 def test_the_arguments_of_hooks() -> None:
