@@ -10,8 +10,9 @@ READY := .venv/.installed
 demo: $(READY)
 	@$(BIN)/python -m demo
 
+# Three workers, since many tests wait for a process; each gets its tests in one piece, so that few fixtures are made twice.
 test: $(READY)
-	@$(BIN)/python -m pytest -q -n 2 --dist worksteal
+	@$(BIN)/python -m pytest -q -n 3 --dist worksteal
 
 # Run what depends on mitmproxy on each release of it that is supported: docs/mitmproxy-releases.md.
 test-versions: $(READY)

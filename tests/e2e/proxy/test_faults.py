@@ -89,13 +89,11 @@ def test_a_budget_check_that_fails_open_is_let_through_and_logged(make_proxy: Ca
 
 
 @pytest.mark.parametrize("kind", ["application/json", "text/event-stream"])
-def test_trailers_of_an_answer_are_left_out(
-    make_proxy: Callable[..., Proxy], raw_upstream: Callable[[bytes], str], kind: str
-) -> None:
+def test_trailers_of_an_answer_are_left_out(proxy_before: Callable[[bytes], Proxy], kind: str) -> None:
     head = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
-    proxy = make_proxy(ANTHROPIC_BASE_URL=raw_upstream(head + b"2\r\n{}\r\n0\r\nX-Checksum: 1\r\n\r\n"))
-    assert post(proxy).content == b"{}"
-    assert len(proxy.events()) == 1 and proxy.get("/stats")["in_flight"] == 0
+    proxy = proxy_before(head + b"2\r\n{}\r\n0\r\nX-Checksum: 1\r\n\r\n")
+    assert post(proxy, kind).content == b"{}"
+    assert len(proxy.events(team=kind)) == 1 and proxy.get("/stats")["in_flight"] == 0
 
 
 OVERLOADED = b'event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"later"}}\n\n'
@@ -103,12 +101,12 @@ OVERLOADED = b'event: error\ndata: {"type":"error","error":{"type":"overloaded_e
 
 @pytest.mark.parametrize(("status", "error"), [(200, "overloaded_error"), (529, "http_529")])
 def test_a_stream_of_nothing_but_an_error_costs_nothing(
-    make_proxy: Callable[..., Proxy], raw_upstream: Callable[[bytes], str], status: int, error: str
+    proxy_before: Callable[[bytes], Proxy], status: int, error: str
 ) -> None:
     head = b"HTTP/1.1 %d X\r\nContent-Type: text/event-stream\r\n\r\n" % status
-    proxy = make_proxy(ANTHROPIC_BASE_URL=raw_upstream(head + OVERLOADED))
-    assert post(proxy, stream=True).content == OVERLOADED
-    [event] = until(proxy.events)
+    proxy = proxy_before(head + OVERLOADED)
+    assert post(proxy, error, stream=True).content == OVERLOADED
+    [event] = until(lambda: proxy.events(team=error))
     assert (event["status_code"], event["error"], event["cost_usd"]) == (status, error, 0)
     assert "usage_estimated" not in event
 
@@ -135,17 +133,17 @@ UPSTREAMS = {
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 @pytest.mark.parametrize("what", UPSTREAMS)
 def test_an_upstream_that_answers_nonsense_leaves_one_event(
-    make_proxy: Callable[..., Proxy], raw_upstream: Callable[[bytes], str], what: str, stream: bool
+    proxy_before: Callable[[bytes], Proxy], what: str, stream: bool
 ) -> None:
     answer, status, error = UPSTREAMS[what]
     if what == "a body cut short" and stream:
         status = 200  # what came has been passed on
-    proxy = make_proxy(ANTHROPIC_BASE_URL=raw_upstream(answer))
-    with contextlib.suppress(ProtocolError), post(proxy, keep_open=True, stream=stream) as got:
+    proxy, team = proxy_before(answer), f"{what} {stream}"
+    with contextlib.suppress(ProtocolError), post(proxy, team, keep_open=True, stream=stream) as got:
         while got.raw.read(2**20):
             pass
     assert got.status_code == status
-    [event] = until(proxy.events)
+    [event] = until(lambda: proxy.events(team=team))
     assert (event["status_code"], event.get("error", "")) == (status, error)
     is_answer = error == "unreadable_answer" or what == "a body cut short"
     assert (event["cost_usd"] > 0, bool(event.get("usage_estimated"))) == (is_answer, is_answer)

@@ -29,9 +29,8 @@ def check(proxy: Proxy, fake: FakeProvider, team: str, status: int = 200, model:
 
 
 @pytest.mark.parametrize(("name", "text"), [("answer.json", json.dumps(USAGE)), ("answer.sse", SSE), ("gone", "")])
-@pytest.mark.parametrize("stream", [False, True])
 def test_what_map_local_answers_costs_nothing(
-    make_proxy: Callable[..., Proxy], fake: FakeProvider, tmp_path: Path, name: str, text: str, stream: bool
+    make_proxy: Callable[..., Proxy], fake: FakeProvider, tmp_path: Path, name: str, text: str
 ) -> None:
     folder = tmp_path / "files"
     folder.mkdir()
@@ -40,9 +39,10 @@ def test_what_map_local_answers_costs_nothing(
     script = tmp_path / "types.py"
     script.write_text(NAMES_A_TYPE)
     proxy = make_proxy("--map-local", f"|chat/completions|{folder / name if text else folder}", "-s", str(script))
-    answer = post(proxy, "mapped", path=OPENAI, stream=stream)
-    assert answer.text == text
-    check(proxy, fake, "mapped", 200 if text else 404)
+    for team, stream in (("whole", False), ("stream", True)):
+        answer = post(proxy, team, path=OPENAI, stream=stream)
+        assert answer.text == text
+        check(proxy, fake, team, 200 if text else 404)
     stats = proxy.get("/stats")
     assert (stats["in_flight"], stats["reserved_usd"]) == (0, 0)
 
