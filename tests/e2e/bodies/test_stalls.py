@@ -1,8 +1,7 @@
 """While one body is read, others are served: what they wait is measured by asking for a status page again and again.
 
 The figures on a quiet machine are in docs/limits.md. What is asserted leaves room for a busy one, and is far below what
-a body takes that is read in one go: half a second for 60 MB. A machine may pause for as long, but not at each of several
-tries.
+a body takes that is read in one go: half a second for 60 MB. A machine may pause for as long, but not at each try.
 """
 
 import gzip
