@@ -169,8 +169,7 @@ def text_of(content: object) -> str:
     if isinstance(content, str):
         return content
     if isinstance(content, list):
-        texts = [t for block in content if isinstance(block, dict) and isinstance(t := block.get("text"), str)]
-        return "\n".join(texts)
+        return "\n".join([t for block in content if type(block) is dict and type(t := block.get("text")) is str])
     return ""
 
 
@@ -179,4 +178,4 @@ def messages_of(body: Mapping[str, Any], roles: Collection[object], field: str =
     messages = body.get(field)
     if not isinstance(messages, list):
         return []
-    return [text_of(m.get("content")) for m in messages if isinstance(m, dict) and m.get("role") in roles]
+    return [text_of(m.get("content")) for m in messages if type(m) is dict and m.get("role") in roles]

@@ -62,6 +62,9 @@ def size_of(body: Mapping[str, Any]) -> Size:
             kind = type(block)
             if kind is dict:
                 label = block.get("type")
+                if label == "text" and len(block) == 2 and type(text := block.get("text")) is str:  # nearly all are so
+                    text_bytes += len(label) + (len(text) if len(text) < LONG and text.isascii() else _bytes(text))
+                    continue
                 if type(label) is str and label in TYPED:
                     measure, member = TYPED[label]
                     if cost := measure(block):
