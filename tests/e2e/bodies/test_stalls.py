@@ -1,7 +1,8 @@
 """While one body is read, others are served: what they wait is measured by asking for a status page again and again.
 
-The figures on a quiet machine are in docs/limits.md. What is asserted leaves room for a busy one, and is far below what
-a body takes that is read in one go: half a second for 60 MB. A machine may pause for as long, but not at each try.
+The figures on a quiet machine are in docs/limits.md. What is asserted leaves room for a busy one, where all takes
+longer, and is far below what a body takes that is read in one go: half a second for 60 MB, of a second in all. A machine
+may pause for as long, but not at each try.
 """
 
 import gzip
@@ -18,7 +19,7 @@ from tests.e2e.calls import OPENAI, send
 from tests.e2e.conftest import Proxy
 
 MB = 2**20
-MOST_SECONDS = 0.25
+MOST_SECONDS, MOST_SHARE = 0.25, 0.2
 
 
 @pytest.fixture(scope="module")
@@ -55,17 +56,17 @@ class Probe:
         self._socket.close()
 
 
-def longest_wait(proxy: Proxy, content: bytes, status: int, **headers: str) -> float:
-    """Return how long others wait at most while a body is sent and read, at the best of up to five tries."""
-    best = float("inf")
+def waits_little(proxy: Proxy, content: bytes, status: int, **headers: str) -> bool:
+    """Tell whether others wait little while a body is sent and read, at one of five tries."""
     for _ in range(5):
         with Probe(proxy.url) as probe:
+            begun = time.perf_counter()
             answer = send(proxy.url + OPENAI, content, **{"X-ModelTrack-No-Cache": "1"}, **headers)
+            seconds = time.perf_counter() - begun
         assert answer.status_code == status
-        best = min(best, probe.longest)
-        if best < MOST_SECONDS:
-            break
-    return best
+        if probe.longest < max(MOST_SECONDS, MOST_SHARE * seconds):
+            return True
+    return False
 
 
 BODIES: dict[str, Callable[[], Any]] = {
@@ -81,12 +82,12 @@ BODIES: dict[str, Callable[[], Any]] = {
 def test_others_are_served_while_a_large_body_is_read(proxy: Proxy, kind: str) -> None:
     messages = [{"role": "user", "content": BODIES[kind]()}]
     content = json.dumps({"model": "gpt-4o", "max_tokens": 9, "messages": messages}, ensure_ascii=False).encode()
-    assert longest_wait(proxy, content, 200) < MOST_SECONDS
+    assert waits_little(proxy, content, 200)
 
 
 def test_others_are_served_while_a_body_is_unpacked(proxy: Proxy) -> None:
     numbers = gzip.compress(json.dumps(list(range(2_000_000))).encode())
-    assert longest_wait(proxy, numbers, 413, **{"Content-Encoding": "gzip"}) < MOST_SECONDS
+    assert waits_little(proxy, numbers, 413, **{"Content-Encoding": "gzip"})
 
 
 def test_a_large_body_is_in_the_cache_for_the_same_body_alone(proxy: Proxy) -> None:

@@ -3,35 +3,50 @@
 import asyncio
 import contextlib
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from tests.e2e.fuzz.corpus import call
 from tests.e2e.fuzz.mutations import mutated, pieces
 
 SECONDS = 40
-"""How long a connection may take to its end: longer than the proxy's own limits on heads."""
+"""How long a connection may say nothing until its end: longer than the proxy's own limits on heads."""
 _AT_ONCE = 32
+
+
+class _Silent(Exception):
+    """Nothing goes on any more. TimeoutError would be an OSError, as a close is."""
+
+
+async def _within[T](seconds: float, step: Awaitable[T]) -> T:
+    try:
+        return await asyncio.wait_for(step, seconds)
+    except TimeoutError:
+        raise _Silent from None
 
 
 class Unanswered(Exception):
     """A connection got neither an answer nor a close; the message has what reproduces it."""
 
 
-async def _ask(port: int, sent: Sequence[bytes], leaves: bool) -> bytes:
-    """Send pieces, say that nothing follows, and return what comes until the close; `leaves` does not wait for it."""
+async def _ask(port: int, sent: Sequence[bytes], leaves: bool, seconds: float) -> bytes:
+    """Send pieces, say that nothing follows, and return what comes until the close; `leaves` does not wait for it.
+
+    Raises _Silent where nothing goes on for so many seconds: some send hundreds of requests, each of which is
+    answered.
+    """
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     found = b""
     try:
         with contextlib.suppress(OSError):  # it closes while we still send
             for piece in sent:
                 writer.write(piece)
-                await writer.drain()
+                await _within(seconds, writer.drain())
                 await asyncio.sleep(0)
             if leaves:
                 return b""
             writer.write_eof()
         with contextlib.suppress(OSError):
-            while data := await reader.read(65536):
+            while data := await _within(seconds, reader.read(65536)):
                 found += data[: 1000 - len(found)] if len(found) < 1000 else b""
         return found
     finally:
@@ -74,8 +89,8 @@ async def _send(
         for number in left:
             sent, leaves = prepared(number)
             try:
-                found = await asyncio.wait_for(_ask(port, sent, leaves), patience or SECONDS)
-            except TimeoutError:
+                found = await _ask(port, sent, leaves, patience or SECONDS)
+            except _Silent:
                 if patience:
                     statuses["unanswered"] = statuses.get("unanswered", 0) + 1
                     continue

@@ -48,9 +48,14 @@ class Web:
     def replay(self, flow: str) -> dict[str, Any]:
         """Replay a flow, and return the event that this leaves."""
         before = len(self.proxy.events())
+        until(lambda: not self._replays())  # mitmproxy passes over a flow that it still replays
         self.ask(f"/flows/{flow}/replay")
         until(lambda: len(self.proxy.events()) > before)
         return self.proxy.events()[-1]
+
+    def _replays(self) -> int:
+        """Return how many flows are being replayed."""
+        return int(self.ask("/commands/replay.client.count", json={"arguments": []}).json()["value"])
 
     def save(self) -> bytes:
         """Return all flows as a file."""
