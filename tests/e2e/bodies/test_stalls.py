@@ -1,7 +1,7 @@
 """While one body is read, others are served: what they wait is measured by asking for a status page again and again.
 
 The figures on a quiet machine are in docs/limits.md. What is asserted leaves room for a busy one, where all takes
-longer, and is far below what a body takes that is read in one go: half a second for 60 MB, of a second in all. A machine
+longer, and is far below what a body takes that is read in one go: half a second for 60 MB, of one in all. A machine
 may pause for as long, but not at each try.
 """
 
