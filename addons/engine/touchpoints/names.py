@@ -156,6 +156,7 @@ NAMES = {
         Name("mitmproxy.addons.proxyserver:Proxyserver.connections"),
         Name("mitmproxy.proxy.server:ConnectionHandler.client"),
         Name("mitmproxy.proxy.server:ConnectionHandler.layer"),
+        Name("mitmproxy.utils.human:format_address.cache_clear"),
     ),
     "addons/engine/fixes/json_errors.py": (Name("mitmproxy.version:MITMPROXY"),),
     "addons/engine/fixes/upstreams.py": (
