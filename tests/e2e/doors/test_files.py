@@ -70,7 +70,7 @@ def test_what_proxy_api_and_collector_make_is_0640_at_most(
 def test_a_wider_log_of_ours_is_closed_at_the_start(make_proxy: Start) -> None:
     proxy = make_proxy(start=False, files={LOG: "\n"})
     (proxy.data / LOG).chmod(0o666)
-    proxy.start()
+    proxy.start().ready()  # it may listen before it has opened the log
     assert modes(proxy.data) == {LOG: 0o640}
 
 
