@@ -2,7 +2,7 @@
 
 import gzip
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -154,8 +154,17 @@ def output_of_failed_start(proxy: Proxy) -> str:
     return proxy.log
 
 
-def test_bad_variables_stop_the_start_with_one_line_each(make_proxy: START) -> None:
-    wrong = {variable: value for variable, value in reversed(BAD_VALUES) if "\0" not in value}
+def rounds() -> Iterator[dict[str, str]]:
+    """Yield variables with a bad value each, until each of BAD_VALUES has been among them."""
+    left = [bad for bad in BAD_VALUES if "\0" not in bad[1]]
+    while left:
+        wrong = dict(reversed(left))
+        yield wrong
+        left = [(variable, value) for variable, value in left if wrong[variable] != value]
+
+
+@pytest.mark.parametrize("wrong", list(rounds()), ids=lambda wrong: str(len(wrong)))
+def test_bad_variables_stop_the_start_with_one_line_each(make_proxy: START, wrong: dict[str, str]) -> None:
     log = output_of_failed_start(make_proxy(start=False, **wrong))
     for variable, value in wrong.items():
         lines = [line for line in log.splitlines() if f"{variable}:" in line]
