@@ -69,8 +69,10 @@ class Connections(Fix):
         if self._core.failure:
             return
         self._accepting.begin()
-        for handler in list(self._proxyserver.connections.values()):  # a script that is loaded anew finds some
-            self._table.add(handler.client.id, ClientConnection(handler, handler.layer.context))
+        # Clients may have come since the listeners opened, or before this script was loaded anew; some have just left.
+        for handler in list(self._proxyserver.connections.values()):
+            if handler.client in handler.transports:
+                self._table.add(handler.client.id, ClientConnection(handler, handler.layer.context))
         self._sweep_later()
         counts, wanted = self._core.connections, self._core.settings.max_connections
         counts.now, counts.most = self._number, self._most()
