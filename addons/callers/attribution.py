@@ -24,9 +24,15 @@ class Attribution:
     session_id: str = ""
     trace_id: str = ""
     prompt_template: str = ""
+    user: str = ""
+    """Who used the app, as far as it says so."""
+    key_id: str = ""
+    """The id of the caller's key. No header says it."""
 
 
-_HEADERS = {HEADER_PREFIX + item.name.replace("_", "-"): item.name for item in fields(Attribution)}
+_HEADERS = {
+    HEADER_PREFIX + item.name.replace("_", "-"): item.name for item in fields(Attribution) if item.name != "key_id"
+}
 _CLAUDE_CODES_SESSION = "x-claude-code-session-id"
 _READ = {name.encode(): name for name in (*_HEADERS, NO_CACHE_HEADER.lower(), _CLAUDE_CODES_SESSION)}
 
