@@ -3,11 +3,13 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
+from types import MappingProxyType
 
 from addons.ledger.names import LONGEST, compared
 
 HEADER_PREFIX = "x-modeltrack-"
 NO_CACHE_HEADER = "X-ModelTrack-No-Cache"
+KEY_HEADER = "x-modeltrack-key"
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _YES = frozenset({"true", "1", "yes", "on"})
@@ -33,8 +35,11 @@ class Attribution:
 _HEADERS = {
     HEADER_PREFIX + item.name.replace("_", "-"): item.name for item in fields(Attribution) if item.name != "key_id"
 }
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 _CLAUDE_CODES_SESSION = "x-claude-code-session-id"
-_READ = {name.encode(): name for name in (*_HEADERS, NO_CACHE_HEADER.lower(), _CLAUDE_CODES_SESSION)}
+_READ = {
+    name.encode(): name for name in (*_HEADERS, KEY_HEADER, NO_CACHE_HEADER.lower(), _CLAUDE_CODES_SESSION)
+}
 
 
 def own_headers(fields: Iterable[tuple[bytes, bytes]], opt_out: str = "") -> dict[str, str]:
@@ -61,17 +66,27 @@ def _text(value: bytes) -> str:
         return value.decode("latin-1")
 
 
-def attribute(headers: Mapping[str, str], default_team: str, proxy_user: tuple[str, str] = ("", "")) -> Attribution:
+def said_by(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return what ModelTrack's own headers say of who a call is for, by the name of the attribution's field."""
+    return {field: headers[name] for name, field in _HEADERS.items() if name in headers}
+
+
+def attribute(
+    headers: Mapping[str, str],
+    default_team: str,
+    url_user: tuple[str, str] = ("", ""),
+    fixed: Mapping[str, str] = _NOTHING,
+) -> Attribution:
     """Return who a call is for.
 
-    `headers` are those of `own_headers`. `proxy_user` is the user name and password of the HTTPS_PROXY URL, which stand
-    in for team and app.
+    `headers` are those of `own_headers`. `url_user` is the user name and password of the base URL, or of the
+    HTTPS_PROXY URL, which stand in for team and app. `fixed` comes before all others: what the caller's key says.
     """
-    values = {field: headers[name] for name, field in _HEADERS.items() if name in headers}
+    values = {**said_by(headers), **fixed}
     if session := headers.get(_CLAUDE_CODES_SESSION):
         values.setdefault("session_id", session)
-    values["team"] = values.get("team") or proxy_user[0] or default_team
-    values["app"] = values.get("app") or proxy_user[1]
+    values["team"] = values.get("team") or url_user[0] or default_team
+    values["app"] = values.get("app") or url_user[1]
     return Attribution(**values)
 
 

@@ -20,6 +20,8 @@ from addons.ledger.budgets import Name, visible
 PREFIX = "mt-"
 KEY = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{43}}")
 """The form of a key: the prefix, and what `secrets.token_urlsafe(32)` returns."""
+KEY_WITHIN = re.compile(rf"(?<![A-Za-z0-9_-]){KEY.pattern}(?![A-Za-z0-9_-])")
+"""Finds a key in a text; longer words that happen to contain its form, such as keys of providers, are none."""
 
 Provider = Literal["anthropic", "openai", "bedrock", "azure"]
 Pattern = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]*$")]
@@ -31,9 +33,14 @@ def new_key() -> str:
     return PREFIX + secrets.token_urlsafe(32)
 
 
+def digest_of(key: str) -> bytes:
+    """Return the SHA-256 of a key, which is all that is kept of one that a request has shown."""
+    return hashlib.sha256(key.encode(errors="replace")).digest()
+
+
 def sha256(key: str) -> str:
     """Return the hash of a key as keys.json has it."""
-    return hashlib.sha256(key.encode()).hexdigest()
+    return digest_of(key).hex()
 
 
 def _end(value: str) -> str:
@@ -118,10 +125,14 @@ class KeysFile(BaseModel):
         """Return the keys by the bytes of their SHA-256."""
         return {bytes.fromhex(key.sha256): key for key in self.keys}
 
-    def find(self, key: str, now: datetime) -> Key | None:
+    @cached_property
+    def by_id(self) -> Mapping[str, Key]:
+        return {key.id: key for key in self.keys}
+
+    def find(self, digest: bytes, now: datetime) -> Key | None:
         """Return the entry of a key that is valid now; None for one that is unknown, disabled or past its end.
 
         The same is done for all of these.
         """
-        found = self.by_digest.get(hashlib.sha256(key.encode(errors="replace")).digest())
+        found = self.by_digest.get(digest)
         return found if found is not None and found.is_valid(now) else None

@@ -1,0 +1,112 @@
+"""Find what a request shows of who calls: a key of keys.json, and the user name and password of its URL.
+
+A key is where the provider's would be (`Authorization: Bearer`, `x-api-key`, `api-key`), in `X-ModelTrack-Key`, or the
+password of the base URL, which clients send as `Authorization: Basic`, or of the HTTPS_PROXY URL.
+"""
+
+import base64
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from addons.callers.attribution import KEY_HEADER, clean
+from addons.callers.keys import KEY, KEY_WITHIN, PREFIX, digest_of
+
+_PREFIX = PREFIX.encode()
+_OWN = KEY_HEADER.encode()
+_AUTHORIZATION = b"authorization"
+_PROVIDERS = frozenset({b"x-api-key", b"api-key"})
+
+_MISPLACED = (
+    "a ModelTrack key belongs into X-ModelTrack-Key, Authorization: Bearer, x-api-key or api-key, and nowhere else"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """Says what a request, or the CONNECT that its tunnel began with, shows of who calls."""
+
+    digest: bytes | None = None
+    """The SHA-256 of the key; None where there is none."""
+    team: str = ""
+    """The user name of the URL, which stands in for the team."""
+    app: str = ""
+    """The password of the URL, which stands in for the app."""
+    shown_in: frozenset[bytes] = frozenset()
+    """The headers, by lower-case name, that are for the proxy only."""
+
+
+NOTHING = Presented()
+
+
+def presented(fields: Iterable[tuple[bytes, bytes]], path: str = "", *, is_tunnelled: bool = False) -> Presented:
+    """Return what the raw header fields of a request show.
+
+    `path` is looked at for a key that must not be there. Basic credentials in a tunnel are the provider's host's own.
+    Raises ValueError for two different keys, and for a key in a place where it would reach the provider.
+    """
+    digest: bytes | None = None
+    team = app = ""
+    shown_in: list[bytes] = []
+    for name, value in fields:
+        if _PREFIX in value:
+            key = _key_in(name.lower(), value)
+            if key is None:
+                continue
+        elif value[:6] in (b"Basic ", b"basic ") and not is_tunnelled and name.lower() == _AUTHORIZATION:
+            team, app = url_user(value.decode("latin-1"))
+            key = app or team
+            if not KEY.fullmatch(key):
+                shown_in.append(_AUTHORIZATION)
+                continue
+            team = app = ""  # beside a key, the user name only fills a place
+        else:
+            continue
+        digest = _same(digest, digest_of(key))
+        shown_in.append(name.lower())
+    if PREFIX in path and KEY_WITHIN.search(path):
+        raise ValueError(_MISPLACED)
+    return Presented(digest, team, app, frozenset(shown_in)) if shown_in else NOTHING
+
+
+def of_proxy(header: str) -> Presented:
+    """Return what the Proxy-Authorization header of a CONNECT shows."""
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() == "bearer" and KEY.fullmatch(token.strip()):
+        return Presented(digest_of(token.strip()))
+    team, app = url_user(header)
+    if KEY.fullmatch(key := app or team):
+        return Presented(digest_of(key))
+    return Presented(None, team, app)
+
+
+def url_user(header: str) -> tuple[str, str]:
+    """Return the user name and password of Basic credentials, as clients send those of a URL; "" for anything else."""
+    scheme, _, value = header.partition(" ")
+    if scheme.lower() != "basic":
+        return "", ""
+    try:
+        user, _, password = base64.b64decode(value, validate=True).decode().partition(":")
+    except ValueError:  # of base64 and of UTF-8
+        return "", ""
+    return clean(user), clean(password)
+
+
+def _key_in(name: bytes, value: bytes) -> str | None:
+    """Return the key in a header's value, None if there is none. Raises ValueError for one in a wrong header."""
+    text = value.decode("latin-1").strip()
+    if name == _AUTHORIZATION:
+        scheme, _, token = text.partition(" ")
+        key = token.strip() if scheme.lower() == "bearer" else ""
+    else:
+        key = text if name in _PROVIDERS or name == _OWN else ""
+    if KEY.fullmatch(key):
+        return key
+    if KEY_WITHIN.search(text):
+        raise ValueError(_MISPLACED)
+    return None
+
+
+def _same(earlier: bytes | None, digest: bytes) -> bytes:
+    if earlier is not None and earlier != digest:
+        raise ValueError("two different ModelTrack keys came with it")
+    return digest
