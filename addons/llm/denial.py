@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
-_NONE: Mapping[str, object] = {}
+_NONE: Mapping[str, object] = MappingProxyType({})
 
 _OPENAI_NAMES: Mapping[str, Mapping[str, object]] = {
     "authentication_error": {"type": "invalid_request_error", "code": "invalid_api_key"},
