@@ -1,6 +1,17 @@
 """Describe why a call is refused, in the words of the error that the client gets."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+_NONE: Mapping[str, object] = MappingProxyType({})
+
+_OPENAI_NAMES: Mapping[str, Mapping[str, object]] = {
+    "authentication_error": {"type": "invalid_request_error", "code": "invalid_api_key"},
+    "permission_error": {"type": "request_forbidden", "code": "permission_denied"},
+}
+"""The type and code of an error in OpenAI's formats, by its kind, where they are not the kind itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +28,36 @@ class Denial:
     """Seconds until a retry may succeed; None where no retry can, and the SDKs then do not retry."""
     blocked_by: str = ""
     """The part of the configuration that refuses the call: budget, rule, unknown_model or unmetered; "" else."""
+    openai: Mapping[str, object] = field(default=_NONE, hash=False)
+    """What the error says besides, or in place of its type and code, in OpenAI's formats."""
 
     @property
     def headers(self) -> dict[str, str]:
         """Return the headers that tell an SDK whether to retry, and when."""
         return {"x-should-retry": "false"} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
+
+    def anthropic_body(self) -> dict[str, Any]:
+        """Return the error as Anthropic's SDK expects it."""
+        return {"type": "error", "error": {"type": self.kind, "message": self.message}}
+
+    def openai_error(self) -> dict[str, Any]:
+        """Return the error object as OpenAI's SDK expects it."""
+        names = {"message": self.message, "type": self.kind, "param": None, "code": self.kind}
+        return {**names, **_OPENAI_NAMES.get(self.kind, _NONE), **self.openai}
+
+    def body_for_any(self) -> dict[str, Any]:
+        """Return the error in the shapes of Anthropic and OpenAI at once, for when no provider is known."""
+        return {"type": "error", "error": {**self.openai_error(), "type": self.kind}}
+
+
+def unauthenticated(message: str) -> Denial:
+    """Deny a request that does not show who makes it: both vendors' SDKs raise their AuthenticationError."""
+    return Denial(401, "authentication_error", message)
+
+
+def forbidden(message: str) -> Denial:
+    """Deny a caller what it may not have: both vendors' SDKs raise their PermissionDeniedError."""
+    return Denial(403, "permission_error", message)
 
 
 def invalid(error: ValueError) -> Denial:
