@@ -7,6 +7,7 @@ closes it.
 import asyncio
 import contextlib
 import logging
+import os
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -18,7 +19,10 @@ from typing import Any, NamedTuple
 from mitmproxy import http
 
 from addons import gc_tuning
+from addons.callers.credentials import Credentials
+from addons.callers.keys import KeysFile
 from addons.callers.known import NOBODY, known
+from addons.callers.presented import Presented
 from addons.ledger.budgets import BudgetsFile
 from addons.ledger.event_log import EventLog
 from addons.ledger.events import LOG_NAME, CostEvent
@@ -43,6 +47,7 @@ logger = logging.getLogger(__name__)
 _TICK_SECONDS = 0.5
 _RETRY_SECONDS = 5.0
 _FSYNC_SECONDS = 10.0
+_MOST_KEYS_BYTES = 32 * 2**20  # some 100,000 keys
 _MOST_REPORTED = 1000
 """Models without a price that are logged; clients may send any number of names."""
 
@@ -104,8 +109,8 @@ class Tunnel(NamedTuple):
 
     hosts: tuple[Host, ...]
     """Empty if the host is no LLM provider's: the tunnel is then passed on without being read."""
-    team: str
-    app: str
+    opened: Presented
+    """What the CONNECT showed of who calls."""
 
 
 class Core:
@@ -127,6 +132,10 @@ class Core:
         self.held = HeldBytes()  # the bodies in memory: see addons/flow/bodies/bounds.py
         self.tunnels: dict[str, Tunnel] = {}
         """Open tunnels by the id of the client's connection."""
+        self.opened_by: dict[str, bytes] = {}
+        """The digest of the key that opened a tunnel or a WebSocket, by the id of the client's connection."""
+        self.on_tick: list[Callable[[], None]] = []
+        """Called twice a second, and after each change of a file in DATA_DIR."""
         self.on_record: Callable[[http.HTTPFlow, LLMCall, CostEvent], None] | None = None
         """Called after each event has been written."""
         self._unpriced_models: set[tuple[str, str]] = set()
@@ -150,9 +159,13 @@ class Core:
         self.budgets = WatchedFile(folder / "budgets.json", partial(parse_model, BudgetsFile), lambda: BudgetsFile())
         self.routing = WatchedFile(folder / "routing.json", partial(parse_model, RoutingFile), lambda: RoutingFile())
         self.pricing = WatchedFile(folder / "pricing.json", partial(parse_model, PricingFile), lambda: PricingFile())
-        self.files: tuple[WatchedFile[Any], ...] = (self.budgets, self.routing, self.pricing)
+        self.keys = WatchedFile(
+            folder / "keys.json", partial(parse_model, KeysFile), lambda: KeysFile(), max_bytes=_MOST_KEYS_BYTES
+        )
+        self.files: tuple[WatchedFile[Any], ...] = (self.budgets, self.routing, self.pricing, self.keys)
         for file in self.files:
             file.load()
+        self.credentials = Credentials(os.environ)
         self._apply_files()
         self.failure = ""
 
@@ -163,7 +176,8 @@ class Core:
 
     def _apply_files(self) -> None:
         self.ledger.budgets = self.budgets.value
-        self.known = known(self.budgets.value, self.settings.teams)
+        self.known = known(self.budgets.value, self.keys.value, self.settings.teams)
+        self.credentials.refer_to(self.keys.value)
         self.prices.override(self.pricing.value)
 
     def open(self) -> None:
@@ -176,7 +190,12 @@ class Core:
 
     def _on_change(self, _: WatchedFile[Any]) -> None:
         """Have the event loop apply the changed files: the watcher calls this in a thread of its own."""
-        self._loop.call_soon_threadsafe(self._apply_files)
+        self._loop.call_soon_threadsafe(self._apply_changed)
+
+    def _apply_changed(self) -> None:
+        self._apply_files()
+        for look in self.on_tick:
+            look()
 
     async def _rebuild(self) -> None:
         """Rebuild the ledger from the event log, and try again until that works. Calls wait for it."""
@@ -199,6 +218,9 @@ class Core:
         while True:
             await asyncio.sleep(_TICK_SECONDS)
             try:
+                for look in self.on_tick:
+                    look()
+                await asyncio.to_thread(self.credentials.refresh)
                 await asyncio.to_thread(self.log.tick)
                 if self.ready.is_set():
                     self.count_others(follow=True)

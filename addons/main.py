@@ -19,6 +19,7 @@ from addons.engine.fixes.bounded_bodies import BoundedBodies  # noqa: E402
 from addons.engine.fixes.chunks import Chunks  # noqa: E402
 from addons.engine.fixes.connections import Connections  # noqa: E402
 from addons.engine.fixes.continues import Continues  # noqa: E402
+from addons.engine.fixes.credentials import Credentials  # noqa: E402
 from addons.engine.fixes.heads import Heads  # noqa: E402
 from addons.engine.fixes.json_errors import JsonErrors  # noqa: E402
 from addons.engine.fixes.script_errors import ScriptErrors  # noqa: E402
@@ -27,6 +28,7 @@ from addons.engine.fixes.upstreams import Upstreams  # noqa: E402
 from addons.engine.fixes.websocket_layer import WebSocketLayer  # noqa: E402
 from addons.engine.speed.dispatch import FastDispatch  # noqa: E402
 from addons.flow.admission import Admission  # noqa: E402
+from addons.identity import Identity  # noqa: E402
 from addons.inspecting.inspector import Inspector  # noqa: E402
 from addons.routing import Routing  # noqa: E402
 from addons.rules import ModelRules  # noqa: E402
@@ -39,17 +41,19 @@ core = Core()
 admission = Admission(core)
 cache = ResponseCache(core)
 status = StatusPages(core, cache.size)
+websockets = WebSockets(core, admission)
 
 addons = [
     Bootstrap(core),
     Tunnels(core),
+    Identity(core, websockets.revoke),
     Doors(core),
     Routing(core),
     Bodies(core),
     Budgets(core, admission),
     ModelRules(core),
     cache,
-    WebSockets(core, admission),
+    websockets,
     CostLogger(core),
     BedrockSigner(core),
     status,
@@ -57,6 +61,7 @@ addons = [
     Connections(core),
     JsonErrors(core),
     Heads(core),
+    Credentials(core),
     Chunks(core),
     Upstreams(core),
     WebSocketLayer(core),

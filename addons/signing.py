@@ -64,7 +64,8 @@ class BedrockSigner:
             needs_signing = not call.base_url and is_signature(flow.request.headers.get("Authorization", ""))
         else:
             needs_signing = untracked is not None and untracked.sign_for != ""
-        if needs_signing and not self._may_sign(flow):
+        has_key = ((call or untracked).key if call or untracked else None) is not None
+        if needs_signing and not has_key and not self._may_sign(flow):
             text = (
                 f"ModelTrack does not sign requests to Bedrock with its own AWS credentials for this client"
                 f" (BEDROCK_SIGN_FOR={self.core.settings.bedrock_sign_for}): use a Bedrock API key, or HTTPS_PROXY."
@@ -81,7 +82,9 @@ class BedrockSigner:
         if call and call.provider is BEDROCK:
             if call.is_stream and call.route.model and not eventstream.is_available():
                 _refuse(flow, Denial(503, "not_configured", f"Bedrock's streams cannot be metered: {_NO_EXTRA}."))
-            elif call.fixed != "signed_request" and is_signature(flow.request.headers.get("Authorization", "")):
+            elif call.signs or (
+                call.fixed != "signed_request" and is_signature(flow.request.headers.get("Authorization", ""))
+            ):
                 return self._sign(flow, signing_name(call.route.path))
         elif untracked and untracked.sign_for and not flow.response:
             limit = self.core.settings.max_request_bytes

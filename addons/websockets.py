@@ -21,7 +21,7 @@ from addons.flow.finish import CLIENT_GONE, finish
 from addons.flow.guard import describe, guarded
 from addons.flow.wordings import CLIENT_DISCONNECTED, PROXY_STOPPED, UPSTREAM_DISCONNECTED
 from addons.llm.call import CallState, LLMCall
-from addons.llm.denial import Denial, invalid, too_heavy, too_large
+from addons.llm.denial import Denial, invalid, too_heavy, too_large, unauthenticated
 from addons.llm.parsing.json_edit import replace_member
 from addons.llm.parsing.long_strings import shortened
 from addons.llm.providers.responses import CREATED, error_name
@@ -33,6 +33,7 @@ logger = logging.getLogger(__name__)
 _MOST_TURNS = 256
 """Responses that one socket may wait for. OpenAI answers 16 at once and queues the rest."""
 
+REVOKED = unauthenticated("The ModelTrack key that opened this connection is disabled, or past its end.")
 _FAILED = Denial(500, "proxy_error", "ModelTrack could not handle this message; its log says why.", retry_after=1)
 
 
@@ -94,7 +95,7 @@ class WebSockets:
                 denial = parsed
             else:
                 event = parsed
-                denial = await self._decide(socket, call, _key(flow, call), event, message)
+                denial = await self._decide(flow, socket, call, event, message)
             if not denial and flow.client_conn.id not in self._open:
                 denial = _FAILED  # meanwhile the client has gone, or the proxy is stopping
         except Exception as error:
@@ -126,9 +127,17 @@ class WebSockets:
             return invalid(error)
 
     async def _decide(
-        self, socket: ResponsesSocket, call: LLMCall, key: str, event: dict[str, Any], message: WebSocketMessage
+        self,
+        flow: http.HTTPFlow,
+        socket: ResponsesSocket,
+        call: LLMCall,
+        event: dict[str, Any],
+        message: WebSocketMessage,
     ) -> Denial | None:
         """Return why the event is refused, or None to pass it on."""
+        digest = self.core.opened_by.get(flow.client_conn.id)
+        if digest and not self.core.keys.value.find(digest, self.core.now()):
+            return REVOKED
         if event.get("type") != CREATE:
             who = call.attribution
             return await self._admission.decide(lambda: self._admission.check_spent(who.team, who.app))
@@ -139,7 +148,7 @@ class WebSockets:
             socket.ask(call, event)
         except ValueError as error:
             return invalid(error)
-        denial = await self._admission.decide(lambda: self._admission.admit(call, key))
+        denial = await self._admission.decide(lambda: self._admission.admit(call, _key(flow, call)))
         return denial or self._apply_rules(call, message)
 
     def _apply_rules(self, call: LLMCall, message: WebSocketMessage) -> Denial | None:
@@ -196,6 +205,11 @@ class WebSockets:
         self._admission.reserve(call, _key(flow, call))
         self.core.live[_key(flow, call)] = flow
         return socket.add(call, lane)
+
+    def revoke(self, client_id: str) -> None:
+        """Tell the client of a socket, if its connection has one, that the key is valid no more."""
+        if flow := self._open.get(client_id):
+            _send(flow, error_event(REVOKED, ""))
 
     @guarded
     def websocket_end(self, flow: http.HTTPFlow) -> None:

@@ -37,9 +37,7 @@ _HEADERS = {
 }
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 _CLAUDE_CODES_SESSION = "x-claude-code-session-id"
-_READ = {
-    name.encode(): name for name in (*_HEADERS, KEY_HEADER, NO_CACHE_HEADER.lower(), _CLAUDE_CODES_SESSION)
-}
+_READ = {name.encode(): name for name in (*_HEADERS, KEY_HEADER, NO_CACHE_HEADER.lower(), _CLAUDE_CODES_SESSION)}
 
 
 def own_headers(fields: Iterable[tuple[bytes, bytes]], opt_out: str = "") -> dict[str, str]:

@@ -1,8 +1,8 @@
 """Decide who a request is for: by its key, its headers, the user of its URL, and what stands in for them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from addons.callers.attribution import KEY_HEADER, Attribution, attribute, said_by
 from addons.callers.keys import Key, KeysFile
@@ -21,8 +21,7 @@ class Contradiction(Exception):
     """A header says something else than the key. The text names both."""
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):
     who: Attribution
     key: Key | None = None
     digest: bytes | None = None

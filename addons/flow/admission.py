@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable
 
 from addons.core import Core
+from addons.flow.caller import model_denial
 from addons.flow.guard import describe
 from addons.flow.reservation import highest_cost
 from addons.ledger.budgets import Standing
@@ -69,6 +70,8 @@ class Admission:
 
         Nothing is awaited here, so that no other call comes between the check and the reservation.
         """
+        if call.key and (denial := model_denial(call.key, call.model)):
+            return denial
         team, app = call.attribution.team, call.attribution.app
         ledger = self.core.ledger
         if ledger.is_blocking(team, app):
@@ -90,6 +93,8 @@ class Admission:
 
         Where it lets through, a spent budget refuses.
         """
+        if call.key and (denial := model_denial(call.key, "")):
+            return denial
         team, app = call.attribution.team, call.attribution.app
         match self.core.settings.unmetered:
             case "block":

@@ -1,4 +1,4 @@
-"""Find out who a request is from, and keep keys of keys.json from going any further."""
+"""Find out who a request is from."""
 
 from collections.abc import Mapping
 
@@ -6,10 +6,13 @@ from mitmproxy import http
 
 from addons.callers.attribution import own_headers
 from addons.callers.caller import Caller, Contradiction, UnknownKey, caller, of_key
-from addons.callers.presented import NOTHING, presented
+from addons.callers.keys import Key
+from addons.callers.presented import NOTHING
 from addons.core import Core, Tunnel
+from addons.flow.attached import shown_by
 from addons.flow.replays import KEY_ID_HEADER, is_replay
 from addons.llm.denial import Denial, forbidden, invalid, unauthenticated
+from addons.llm.providers import Provider
 
 _NO_KEY = unauthenticated(
     "This request has no valid ModelTrack key: it is missing, unknown, disabled, or past its end. Send one as"
@@ -28,25 +31,19 @@ def find_caller(
 ) -> tuple[Mapping[str, str], Caller] | Denial:
     """Return what the headers say to the proxy and who the request is from, or why it is refused.
 
-    A key, and the user name and password of a base URL, are taken out of the request, whatever becomes of it.
     `opt_out` is the name of the header that keeps the model.
     """
-    fields = flow.request.headers.fields
     try:
-        shown = presented(fields, flow.request.path, is_tunnelled=tunnel is not None)
-        headers = own_headers(fields, opt_out)
+        headers = own_headers(flow.request.headers.fields, opt_out)
     except ValueError as error:
-        _take_out_all(flow)
         return invalid(error)
-    if shown.shown_in:
-        flow.request.headers.fields = tuple(field for field in fields if field[0].lower() not in shown.shown_in)
     settings = core.settings
     try:
         if is_replay(flow) and (key := core.keys.value.by_id.get(flow.request.headers.get(KEY_ID_HEADER, ""))):
             found = of_key(key, headers)
         else:
             found = caller(
-                shown,
+                shown_by(flow),
                 tunnel.opened if tunnel else NOTHING,
                 headers,
                 core.keys.value,
@@ -65,3 +62,18 @@ def find_caller(
         core.counts.unknown_callers += 1
         return _UNKNOWN_TEAM
     return headers, found._replace(who=who)
+
+
+def provider_denial(key: Key | None, provider: Provider) -> Denial | None:
+    """Refuse a call of a provider that the caller's key is not for."""
+    if key is None or key.may_call(provider.name):
+        return None
+    return forbidden(f"The key {key.id!r} is not for the provider {provider.name}: keys.json lists its providers.")
+
+
+def model_denial(key: Key | None, model: str) -> Denial | None:
+    """Refuse a call of a model that the caller's key is not for. `model` is "" where nobody can tell which it is."""
+    if key is None or (key.may_ask_for(model) if model else not key.models):
+        return None
+    what = f"the model {model[:256]!r}" if model else "requests whose model cannot be told"
+    return forbidden(f"The key {key.id!r} is not for {what}: keys.json lists its models.")

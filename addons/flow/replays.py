@@ -11,6 +11,8 @@ from mitmproxy import connection, http
 from addons.callers.attribution import HEADER_PREFIX
 from addons.llm.providers import PROVIDERS, Provider
 
+KEY_ID_HEADER = "x-modeltrack-key-id"
+"""Has the id of the caller's key in a record; in a client's request it means nothing."""
 _METADATA = "modeltrack_call"
 _PROVIDERS = {provider.name: provider for provider in PROVIDERS}
 

@@ -6,6 +6,7 @@ from enum import Enum, auto
 from typing import Any, ClassVar
 
 from addons.callers.attribution import Attribution
+from addons.callers.keys import Key
 from addons.ledger.budgets import Standing
 from addons.ledger.spend import Ticket
 from addons.llm.answers import Answer
@@ -40,6 +41,8 @@ class UntrackedCall:
     path_class: PathClass
     started: float
     """When the request came, in seconds of the monotonic clock."""
+    key: Key | None = None
+    """The caller's key of keys.json."""
     sign_for: str = ""
     """The AWS service that the proxy signs the request for; "" where it is forwarded as it came."""
     is_signed: bool = False
@@ -77,6 +80,10 @@ class LLMCall:
     attribution: Attribution
     started: float
     """When the call began, in seconds of the monotonic clock."""
+    key: Key | None = None
+    """The caller's key of keys.json."""
+    signs: bool = False
+    """Whether the proxy signs the request to Bedrock for a caller with a key."""
     no_cache: bool = False
     no_route: bool = False
     """Whether the client asked to keep its model, whatever the model rules say."""

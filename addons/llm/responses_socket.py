@@ -44,7 +44,7 @@ class ResponsesSocket:
     def new_call(self, started: float) -> LLMCall:
         """Make a call for a turn; `started` is in seconds of the monotonic clock."""
         up = self.upgrade
-        return LLMCall(up.route, up.base_url, up.attribution, started, no_cache=True, no_route=up.no_route)
+        return LLMCall(up.route, up.base_url, up.attribution, started, key=up.key, no_cache=True, no_route=up.no_route)
 
     def ask(self, call: LLMCall, body: dict[str, Any]) -> None:
         """Read what a `response.create` asks for; it always streams. Raises ValueError where no model is named."""

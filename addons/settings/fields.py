@@ -100,12 +100,15 @@ class Settings:
     callers: str = setting(
         "CALLERS",
         "open",
-        one_of("open", "known"),
-        "Who may call: open lets every caller be who it says it is, known only teams that budgets.json or TEAMS name."
-        " The others get 403.",
+        one_of("open", "known", "keys"),
+        "Who may call: open lets every caller be who it says it is, known only teams that budgets.json, keys.json or"
+        " TEAMS name (the others get 403), and keys only callers with a key of keys.json (the others get 401).",
     )
     teams: tuple[str, ...] = setting(
-        "TEAMS", "", NAMES, "Names of teams besides those of budgets.json, for CALLERS=known; comma separated."
+        "TEAMS",
+        "",
+        NAMES,
+        "Names of teams besides those of budgets.json and keys.json, for CALLERS=known; comma separated.",
     )
     unknown_model_price: str = setting(
         "UNKNOWN_MODEL_PRICE",

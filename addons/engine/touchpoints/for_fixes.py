@@ -108,6 +108,10 @@ UNQUOTED = (
     known("mitmproxy.proxy.layers.http:validate_request", "e7cec257ce91b7c5"),
     known("mitmproxy.proxy.layers.http:HttpStream.check_invalid", "ef0a126eef45d903"),
 )
+CREDENTIALS = (
+    known("mitmproxy.proxy.layers.http._http1:Http1Client.send", "35d961e20d481204"),
+    known("mitmproxy.net.http.http1:assemble_request_head", "e034304c8d8989d1"),
+)
 HEADS = (
     known("mitmproxy.proxy.layers.http._http1:Http1Server.read_headers", "3fe0945216bcf7bc"),
     known("mitmproxy.proxy.layers.http._http1:Http1Client.read_headers", "415454c5fa8b5981"),
