@@ -18,6 +18,7 @@ from addons.flow.bodies.heavy import apart, is_heavy
 from addons.flow.clients import is_local
 from addons.flow.guard import guarded
 from addons.flow.replies import refuse
+from addons.llm.call import UntrackedCall
 from addons.llm.denial import Denial, too_large
 from addons.llm.hosts import aws_region
 from addons.llm.parsing import eventstream
@@ -57,15 +58,15 @@ class BedrockSigner:
     @guarded
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         """Refuse a request that would have to be signed for a client that BEDROCK_SIGN_FOR does not name."""
-        call, untracked = call_of(flow), untracked_call(flow)
-        if flow.response:
+        call = call_of(flow) or untracked_call(flow)
+        if flow.response or call is None or call.key:
             return
-        if call and call.provider is BEDROCK:
-            needs_signing = not call.base_url and is_signature(flow.request.headers.get("Authorization", ""))
+        if isinstance(call, UntrackedCall):
+            needs_signing = call.sign_for != ""
         else:
-            needs_signing = untracked is not None and untracked.sign_for != ""
-        has_key = ((call or untracked).key if call or untracked else None) is not None
-        if needs_signing and not has_key and not self._may_sign(flow):
+            is_own = call.provider is BEDROCK and not call.base_url
+            needs_signing = is_own and is_signature(flow.request.headers.get("Authorization", ""))
+        if needs_signing and not self._may_sign(flow):
             text = (
                 f"ModelTrack does not sign requests to Bedrock with its own AWS credentials for this client"
                 f" (BEDROCK_SIGN_FOR={self.core.settings.bedrock_sign_for}): use a Bedrock API key, or HTTPS_PROXY."

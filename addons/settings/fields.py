@@ -108,7 +108,7 @@ class Settings:
         "TEAMS",
         "",
         NAMES,
-        "Names of teams besides those of budgets.json and keys.json, for CALLERS=known; comma separated.",
+        "Teams besides those of budgets.json and keys.json, for CALLERS=known; comma separated.",
     )
     unknown_model_price: str = setting(
         "UNKNOWN_MODEL_PRICE",
