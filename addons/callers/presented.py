@@ -5,16 +5,15 @@ password of the base URL, which clients send as `Authorization: Basic`, or of th
 """
 
 import base64
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from addons.callers.attribution import KEY_HEADER, clean
 from addons.callers.keys import KEY, KEY_WITHIN, PREFIX, digest_of
 
 _PREFIX = PREFIX.encode()
-_OWN = KEY_HEADER.encode()
 _AUTHORIZATION = b"authorization"
-_PROVIDERS = frozenset({b"x-api-key", b"api-key"})
+_SLOTS = frozenset({b"x-api-key", b"api-key", KEY_HEADER.encode()})
 
 _MISPLACED = (
     "a ModelTrack key belongs into X-ModelTrack-Key, Authorization: Bearer, x-api-key or api-key, and nowhere else"
@@ -38,31 +37,30 @@ class Presented:
 NOTHING = Presented()
 
 
-def presented(fields: Iterable[tuple[bytes, bytes]], path: str = "", *, is_tunnelled: bool = False) -> Presented:
+def presented(fields: Sequence[tuple[bytes, bytes]], path: str = "", *, is_tunnelled: bool = False) -> Presented:
     """Return what the raw header fields of a request show.
 
     `path` is looked at for a key that must not be there. Basic credentials in a tunnel are the provider's host's own.
     Raises ValueError for two different keys, and for a key in a place where it would reach the provider.
     """
+    values = b" ".join([value for _, value in fields])  # one look through all tells that most requests have neither
+    has_key, has_user = _PREFIX in values, b"asic " in values and not is_tunnelled
     digest: bytes | None = None
     team = app = ""
     shown_in: list[bytes] = []
-    for name, value in fields:
-        if _PREFIX in value:
-            key = _key_in(name.lower(), value)
-            if key is None:
-                continue
-        elif value[:6] in (b"Basic ", b"basic ") and not is_tunnelled and name.lower() == _AUTHORIZATION:
-            team, app = url_user(value.decode("latin-1"))
-            key = app or team
-            if not KEY.fullmatch(key):
+    if has_key:
+        for name, value in fields:
+            if _PREFIX in value and (key := _key_in(name.lower(), value.decode("latin-1").strip())):
+                digest = _same(digest, digest_of(key))
+                shown_in.append(name.lower())
+    if has_user:
+        for name, value in fields:
+            if value[:6].lower() == b"basic " and name.lower() == _AUTHORIZATION:
                 shown_in.append(_AUTHORIZATION)
-                continue
-            team = app = ""  # beside a key, the user name only fills a place
-        else:
-            continue
-        digest = _same(digest, digest_of(key))
-        shown_in.append(name.lower())
+                team, app = url_user(value.decode("latin-1"))
+                if KEY.fullmatch(key := app or team):
+                    team = app = ""  # beside a key, the user name only fills a place
+                    digest = _same(digest, digest_of(key))
     if PREFIX in path and KEY_WITHIN.search(path):
         raise ValueError(_MISPLACED)
     return Presented(digest, team, app, frozenset(shown_in)) if shown_in else NOTHING
@@ -91,19 +89,18 @@ def url_user(header: str) -> tuple[str, str]:
     return clean(user), clean(password)
 
 
-def _key_in(name: bytes, value: bytes) -> str | None:
-    """Return the key in a header's value, None if there is none. Raises ValueError for one in a wrong header."""
-    text = value.decode("latin-1").strip()
+def _key_in(name: bytes, value: str) -> str:
+    """Return the key in a header's value, "" if there is none. Raises ValueError for one in a wrong header."""
     if name == _AUTHORIZATION:
-        scheme, _, token = text.partition(" ")
+        scheme, _, token = value.partition(" ")
         key = token.strip() if scheme.lower() == "bearer" else ""
     else:
-        key = text if name in _PROVIDERS or name == _OWN else ""
+        key = value if name in _SLOTS else ""
     if KEY.fullmatch(key):
         return key
-    if KEY_WITHIN.search(text):
+    if KEY_WITHIN.search(value):
         raise ValueError(_MISPLACED)
-    return None
+    return ""
 
 
 def _same(earlier: bytes | None, digest: bytes) -> bytes:
