@@ -6,7 +6,7 @@ password of the base URL, which clients send as `Authorization: Basic`, or of th
 
 import base64
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from addons.callers.attribution import KEY_HEADER, clean
 from addons.callers.keys import KEY, KEY_WITHIN, PREFIX, digest_of
@@ -20,8 +20,7 @@ _MISPLACED = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Presented:
+class Presented(NamedTuple):
     """Says what a request, or the CONNECT that its tunnel began with, shows of who calls."""
 
     digest: bytes | None = None
