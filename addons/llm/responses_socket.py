@@ -13,7 +13,7 @@ from typing import Any
 
 from addons.llm.call import CallState, LLMCall
 from addons.llm.denial import Denial
-from addons.llm.providers.responses import CREATED, FINAL, ResponsesMeter
+from addons.llm.providers.responses import CREATED, FINAL, RESPONSES, ResponsesMeter
 from addons.llm.request import LLMRequest
 
 CREATE = "response.create"
@@ -93,15 +93,14 @@ def lane_of(event: Mapping[str, Any]) -> str:
 
 
 def error_event(denial: Denial, lane: str) -> dict[str, Any]:
-    """Return the error as an event in the form of the SDK's ResponseWsError."""
-    error = {
-        "type": denial.kind,
-        "code": denial.kind,
-        "message": denial.message,
-        "param": None,
-        "headers": denial.headers,
-    }
-    return {"type": "error", "status": denial.status, "error": error} | ({"stream_id": lane} if lane else {})
+    """Return the error as an event in the form of the SDK's ResponseWsError.
+
+    Codex looks for the headers beside the error, not in it.
+    """
+    headers = denial.headers_for(RESPONSES.family)
+    error = {**denial.openai_error(), "headers": headers}
+    event = {"type": "error", "status": denial.status, "error": error, "headers": headers}
+    return event | ({"stream_id": lane} if lane else {})
 
 
 def refused_steer(denial: Denial, event: Mapping[str, Any]) -> dict[str, Any]:

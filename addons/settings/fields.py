@@ -25,6 +25,7 @@ from addons.settings.kinds import (
     URL,
     Kind,
     Raw,
+    number_of,
     one_of,
     whole,
 )
@@ -128,6 +129,13 @@ class Settings:
         "closed",
         one_of("closed", "open"),
         "What happens to a request whose budget cannot be checked: closed refuses it, open lets it through.",
+    )
+    refusal_status: int = setting(
+        "REFUSAL_STATUS",
+        429,
+        number_of(429, 402),
+        "HTTP status of the answer where a budget is spent. Some clients try every 429 again without a word, and show a"
+        " 402 at once.",
     )
     stream_usage: str = setting(
         "STREAM_USAGE",
