@@ -101,7 +101,8 @@ class WebSockets:
         except Exception as error:
             logger.error("a message on a WebSocket could not be handled, so it is refused: %s", describe(error))
             denial = _FAILED
-        if event.get("type") == CREATE:
+        is_call = event.get("type") == CREATE
+        if is_call:
             if not denial:
                 socket.add(call, lane_of(event))
                 self.core.live[_key(flow, call)] = flow
@@ -110,7 +111,7 @@ class WebSockets:
             self._finish(flow, call, denial.status)
         if denial:
             message.drop()
-            _send(flow, refusal_event(denial, event))
+            _send(flow, refusal_event(denial, event, call if is_call else None))
 
     def _parse(self, message: WebSocketMessage) -> dict[str, Any] | Denial:
         """Return the event that the message is, or why it cannot be used."""

@@ -63,6 +63,7 @@ def _count_savings(core: Core, call: LLMCall) -> None:
 def _event(call: LLMCall, status: int, now: datetime) -> CostEvent:
     who, request, usage = call.attribution, call.request, call.usage
     return CostEvent(
+        event_id=call.event_id,
         timestamp=now,
         provider=call.provider.name,
         model=call.model,

@@ -28,6 +28,7 @@ def finish_unmetered(core: Core, flow: http.HTTPFlow, call: UntrackedCall, error
     who = call.attribution
     try:
         event = CostEvent(
+            event_id=call.event_id,
             timestamp=core.now(),
             provider=call.provider.name,
             model="",

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from addons.llm.call import CallState, LLMCall
+from addons.llm.call import CALL_HEADER, CallState, LLMCall
 from addons.llm.denial import Denial
 from addons.llm.providers.responses import CREATED, FINAL, RESPONSES, ResponsesMeter
 from addons.llm.request import LLMRequest
@@ -92,12 +92,12 @@ def lane_of(event: Mapping[str, Any]) -> str:
     return lane[:256] if isinstance(lane, str) else ""
 
 
-def error_event(denial: Denial, lane: str) -> dict[str, Any]:
-    """Return the error as an event in the form of the SDK's ResponseWsError.
+def error_event(denial: Denial, lane: str, call: LLMCall | None = None) -> dict[str, Any]:
+    """Return the error as an event in the form of the SDK's ResponseWsError; `call` is the one that is refused.
 
     Codex looks for the headers beside the error, not in it.
     """
-    headers = denial.headers_for(RESPONSES.family)
+    headers = denial.headers_for(RESPONSES.family) | ({CALL_HEADER: call.event_id} if call else {})
     error = {**denial.openai_error(), "headers": headers}
     event = {"type": "error", "status": denial.status, "error": error, "headers": headers}
     return event | ({"stream_id": lane} if lane else {})
@@ -113,8 +113,8 @@ def refused_steer(denial: Denial, event: Mapping[str, Any]) -> dict[str, Any]:
     return {"type": f"{_STEER}.failed", "sequence_number": 0, "error": error, "steer": steer}
 
 
-def refusal_event(denial: Denial, event: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the event that the client gets instead of an answer to `event`."""
+def refusal_event(denial: Denial, event: Mapping[str, Any], call: LLMCall | None = None) -> dict[str, Any]:
+    """Return the event that the client gets instead of an answer to `event`, which asks for `call` or for none."""
     if event.get("type") == _STEER:
         return refused_steer(denial, event)
-    return error_event(denial, lane_of(event))
+    return error_event(denial, lane_of(event), call)
