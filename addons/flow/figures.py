@@ -3,7 +3,7 @@
 from mitmproxy.http import Headers
 
 from addons.core import Core
-from addons.ledger.money import format_usd
+from addons.ledger.money import exact_usd
 from addons.llm.call import CALL_HEADER, LLMCall, UntrackedCall
 
 COST_HEADER = "X-ModelTrack-Cost"
@@ -22,9 +22,9 @@ def put_figures(core: Core, headers: Headers, call: LLMCall, is_whole: bool) -> 
     """
     own = [(_CALL, call.event_id.encode())]
     if is_whole and call.cost_nanos is not None:
-        own.append((_COST, format_usd(call.cost_nanos).encode()))
+        own.append((_COST, exact_usd(call.cost_nanos).encode()))
     if call.standings:
-        own.append((_REMAINING, format_usd(core.ledger.left(call.standings)).encode()))
+        own.append((_REMAINING, exact_usd(core.ledger.left(call.standings)).encode()))
     _put(headers, own)
 
 
