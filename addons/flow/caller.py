@@ -27,11 +27,12 @@ _UNKNOWN_TEAM = Denial(
 
 
 def find_caller(
-    core: Core, flow: http.HTTPFlow, tunnel: Tunnel | None, opt_out: str = ""
+    core: Core, flow: http.HTTPFlow, tunnel: Tunnel | None, opt_out: str = "", *, needs_key: bool = False
 ) -> tuple[Mapping[str, str], Caller] | Denial:
     """Return what the headers say to the proxy and who the request is from, or why it is refused.
 
-    `opt_out` is the name of the header that keeps the model.
+    `opt_out` is the name of the header that keeps the model. `needs_key` is for what only the holder of a key may have,
+    whatever CALLERS says.
     """
     try:
         headers = own_headers(flow.request.headers.fields, opt_out)
@@ -49,7 +50,7 @@ def find_caller(
                 core.keys.value,
                 core.now(),
                 settings.default_team,
-                needs_key=settings.callers == "keys" and not is_replay(flow),
+                needs_key=needs_key or (settings.callers == "keys" and not is_replay(flow)),
             )
     except UnknownKey:
         core.counts.unknown_callers += 1

@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 from mitmproxy import http
 
+from addons.ledger.money import to_decimal_text
 from addons.llm.call import LLMCall, UntrackedCall
 from addons.llm.denial import Denial
 from addons.llm.providers import WireFormat
@@ -20,6 +21,11 @@ def reply(flow: http.HTTPFlow, status: int, body: Any, headers: dict[str, str] |
     is_head = flow.request.method == "HEAD"
     flow.response = http.Response.make(status, b"" if is_head else content, {"Content-Type": JSON, **(headers or {})})
     flow.response.headers["Content-Length"] = str(len(content))
+
+
+def usd(nanos: int) -> orjson.Fragment:
+    """Return an amount as a JSON number of USD, exact."""
+    return orjson.Fragment(to_decimal_text(nanos))
 
 
 def refuse(
