@@ -85,11 +85,14 @@ class Chain:
         self.trigger("request", flow)
         return flow
 
-    def end(self, flow: http.HTTPFlow, content: Any = ANSWER, status: int = 200, **headers: str) -> http.Headers:
+    def end(self, flow: http.HTTPFlow, content: Any = ANSWER, status: int = 200, headers: Any = ()) -> http.Headers:
         """Answer as a provider does, where the proxy has not answered, and return the head that the client gets."""
         if flow.response is None:
             raw = content if isinstance(content, bytes) else orjson.dumps(content)
-            fields = [(b"content-type", b"application/json"), *((k.encode(), v.encode()) for k, v in headers.items())]
+            fields = [
+                (b"content-type", b"application/json"),
+                *((name.encode(), value.encode()) for name, value in dict(headers).items()),
+            ]
             flow.response = tutils.tresp(status_code=status, content=raw, headers=http.Headers(fields))
         self.trigger("responseheaders", flow)
         sent = flow.response.headers.copy()
@@ -235,7 +238,7 @@ async def test_what_cannot_be_metered_names_its_event(tmp_path: Path, setting: s
         flow = chain.begin(path="/v1/images/generations")
         assert (flow.response and flow.response.status_code) == status
         flow.request.stream = False
-        head = chain.end(flow, **{CALL.lower(): "other"})
+        head = chain.end(flow, headers={CALL.lower(): "other"})
         assert (head.get_all(CALL), of(head)) == ([chain.events()[0]["event_id"]], (None, None))
 
 
@@ -245,7 +248,7 @@ async def test_what_another_modeltrack_behind_this_one_says_is_replaced(chain: C
     found = ANSWER | {"model": model}
     others = {spell(CALL): "other", spell(COST): "$9", spell(LEFT): "$99", "X-ModelTrack-Else": "kept"}
     for team, left in (("t", ["$9.9955" if model == "claude-sonnet-4-6" else "$10.00"]), ("others", [])):
-        head = chain.end(chain.begin(ASKED | {"model": model}, team=team, No_Cache="1"), found, **others)
+        head = chain.end(chain.begin(ASKED | {"model": model}, team=team, No_Cache="1"), found, headers=others)
         cost = ["$0.0045"] if model == "claude-sonnet-4-6" else []
         assert (head.get_all(COST), head.get_all(LEFT)) == (cost, left)
         assert head.get_all(CALL) == [chain.events()[-1]["event_id"]] and head["X-ModelTrack-Else"] == "kept"
