@@ -15,7 +15,7 @@ from mitmproxy.proxy.layers.http._hooks import HttpErrorHook
 from addons.core import Core
 from addons.flow.attached import call_of, open_call, untracked_call
 from addons.flow.bodies.heavy import apart, is_heavy
-from addons.flow.figures import put_call_id, put_figures
+from addons.flow.figures.answers import put_call_id, put_figures
 from addons.flow.finish import CLIENT_GONE, finish
 from addons.flow.guard import guarded
 from addons.flow.measure import decoded_body, is_accepted

@@ -14,9 +14,9 @@ from addons.callers.bearer import shows_token
 from addons.core import Core
 from addons.flow.attached import status_page
 from addons.flow.caller import find_caller
+from addons.flow.figures.me import about
 from addons.flow.guard import guarded
 from addons.flow.headers import header
-from addons.flow.me import about
 from addons.flow.replies import refuse, reply, usd
 from addons.ledger.money import NANOS_PER_USD
 from addons.llm.denial import Denial, unauthenticated
