@@ -16,6 +16,7 @@ CHUNKS = (
 JSON_ERRORS = (
     known("mitmproxy.proxy.layers.http._http1:make_error_response", "03ce75ab62e8e78b"),
     known("mitmproxy.proxy.layers.http._http1:Http1Server.send", "cc218a1337c0f5cf"),
+    known("mitmproxy.proxy.layers.http:HttpStream.handle_protocol_error", "59fc3b2eeeabf63a"),
     known("mitmproxy.proxy.layers.http._http2:format_error", "26271a67770fbaf1"),
     Function(
         "mitmproxy.proxy.layers.http._http2:Http2Connection._handle_event",

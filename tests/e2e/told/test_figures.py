@@ -1,7 +1,10 @@
 """Test what answers of a running proxy say of their call and budgets, and what the holder of a key can read."""
 
+import socket
 from collections.abc import Callable
+from contextlib import nullcontext
 from decimal import Decimal
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -10,7 +13,7 @@ import requests
 from addons.callers.keys import new_key, sha256
 from demo.fake_provider.server import FakeProvider
 from tests.e2e.calls import OPENAI, post
-from tests.e2e.conftest import Proxy, until
+from tests.e2e.conftest import Proxy, free_port, until
 
 BUDGETS = {
     "budgets": [
@@ -59,6 +62,20 @@ def test_hits_refusals_and_errors_name_their_events(told: Proxy) -> None:
         assert event["status_code"] == answer.status_code
     free = requests.get(told.url + "/v1/models", timeout=60)
     assert free.ok and CALL not in free.headers
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("tells", ["reset", "closed"])
+def test_a_502_names_its_event(make_proxy: Callable[..., Proxy], tells: str, stream: bool) -> None:
+    port = free_port()
+    proxy = make_proxy(ANTHROPIC_BASE_URL=f"http://127.0.0.1:{port}")
+    with socket.create_server(("127.0.0.1", port)) if tells == "reset" else nullcontext() as server:
+        if server:
+            Thread(target=lambda: server.accept()[0].close(), daemon=True).start()
+        answer = post(proxy, "t", stream=stream)
+    [event] = proxy.events(event_id=answer.headers[CALL])
+    kind = "upstream_disconnected" if server else "upstream_unreachable"
+    assert (answer.status_code, event["status_code"], event["error"]) == (502, 502, kind)
 
 
 def test_a_proxy_before_another_one_replaces_what_that_one_says(told: Proxy, make_proxy: Callable[..., Proxy]) -> None:
