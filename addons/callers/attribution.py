@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
@@ -19,9 +19,9 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _YES = frozenset({"true", "1", "yes", "on"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # frozen, it would take 2 us more to make
 class Attribution:
-    """Says who a call is for; a field is "" if that is not known."""
+    """Says who a call is for; a field is "" if that is not known. It is never changed."""
 
     team: str = ""
     app: str = ""
@@ -38,10 +38,8 @@ class Attribution:
     """Whether the team is that of MODELTRACK_DEFAULT_TEAM, which the body of the request may still replace."""
 
 
-_NOT_SAID = frozenset({"key_id", "by_default"})
-_HEADERS = {
-    HEADER_PREFIX + item.name.replace("_", "-"): item.name for item in fields(Attribution) if item.name not in _NOT_SAID
-}
+_LABELS = tuple(item.name for item in fields(Attribution) if item.name != "by_default")
+_HEADERS = {HEADER_PREFIX + label.replace("_", "-"): label for label in _LABELS if label != "key_id"}
 _OWN = {name.encode(): name for name in (*_HEADERS, KEY_HEADER, NO_CACHE_HEADER.lower())}
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 _SENT_ANYWAY = "sent anyway: "
@@ -90,10 +88,14 @@ def _sent_anyway(sent: Iterable[tuple[HeaderSources, str]]) -> dict[str, str]:
             continue
         if header.name not in texts:
             texts[header.name] = text
-            said += [(rank, _SENT_ANYWAY + source.label, clean(source.read(text))) for rank, source in header.sources]
+            said += header.read(text)
         elif header.must_agree:
             _put(texts, header.name, text)
-    return {name: value for _, name, value in sorted(said, reverse=True) if value}  # so the first comes last, and stays
+    found: dict[str, str] = {}
+    for _, label, text in sorted(said):
+        if text and (value := clean(text)):
+            found.setdefault(_SENT_ANYWAY + label, value)
+    return found
 
 
 def _text(value: bytes) -> str:
@@ -122,9 +124,11 @@ def attribute(
     send anyway in headers; for what they send in the body see `from_body`.
     """
     values = {**said_by(headers), **fixed}
-    for label, value in zip(("team", "app"), url_user, strict=True):
-        if value:
-            values.setdefault(label, value)
+    team, app = url_user
+    if team:
+        values.setdefault("team", team)
+    if app:
+        values.setdefault("app", app)
     for name, value in headers.items():
         if name.startswith(_SENT_ANYWAY):
             values.setdefault(name.removeprefix(_SENT_ANYWAY), value)
@@ -150,7 +154,8 @@ def from_body(body: Mapping[str, Any], family: str, who: Attribution, sources: S
             found.setdefault(label, value)
     if not found:
         return who
-    return replace(who, **found, by_default=who.by_default and "team" not in found)  # type: ignore[arg-type]
+    known = {label: value for label in _LABELS if (value := getattr(who, label))}
+    return Attribution(**{**known, **found}, by_default=who.by_default and "team" not in found)
 
 
 def headers_of(who: Attribution) -> dict[str, str]:

@@ -53,8 +53,12 @@ class Source:
 
     def read(self, text: str) -> str:
         """Return what the text says, as it stands there; "" for nothing."""
-        if self.json:
-            return _text(_member(_parsed(text), self.json.split(".")))
+        return self.read_member(_parsed(text)) if self.json else self.read_text(text)
+
+    def read_member(self, document: object) -> str:
+        return _text(_member(document, self.json.split(".")))
+
+    def read_text(self, text: str) -> str:
         if self.tag:
             return _tagged(text, self.tag)
         return self.form(text) if self.form else text
@@ -66,6 +70,14 @@ class HeaderSources:
 
     name: str
     sources: tuple[tuple[int, Source], ...]
+
+    def read(self, text: str) -> list[tuple[int, str, str]]:
+        """Return what the header says: place in the order, label, and value as it stands there."""
+        document = _parsed(text) if any(source.json for _, source in self.sources) else None
+        return [
+            (rank, source.label, source.read_member(document) if source.json else source.read_text(text))
+            for rank, source in self.sources
+        ]
 
     @property
     def must_agree(self) -> bool:
@@ -119,17 +131,12 @@ def _text(value: object) -> str:
 
 
 def _member(value: object, path: Iterable[str]) -> object:
-    """Return what a path leads to, None where it leads nowhere. Names differ neither by case nor by `-` for `_`."""
+    """Return what a path leads to, None where it leads nowhere."""
     for name in path:
         if not isinstance(value, dict):
             return None
-        value = value[name] if name in value else _alike(value, name)
+        value = value.get(name)
     return value
-
-
-def _alike(value: Mapping[str, object], name: str) -> object:
-    wanted = _folded(name)
-    return next((item for key, item in value.items() if _folded(key) == wanted), None)
 
 
 def _folded(name: str) -> str:
@@ -137,13 +144,17 @@ def _folded(name: str) -> str:
 
 
 def _parsed(text: str) -> object:
-    """Return the value of a JSON text, None for one that is too long, too deep, or none."""
+    """Return the value of a JSON text, None for one that is too long, too deep, or none.
+
+    Its members can be found in lower case and with `_` for `-` as well: people write Team, and customer-tier.
+    """
     if len(text) > MOST_JSON:
         return None
     try:
-        return orjson.loads(text)
+        found = orjson.loads(text)
     except orjson.JSONDecodeError:
         return None
+    return {**{_folded(name): value for name, value in found.items()}, **found} if isinstance(found, dict) else found
 
 
 def _tagged(text: str, name: str) -> str:

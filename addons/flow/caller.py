@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from mitmproxy import http
 
-from addons.callers.attribution import own_headers
+from addons.callers.attribution import own_headers, team_is_open
 from addons.callers.caller import Caller, Contradiction, UnknownKey, caller, of_key
 from addons.callers.keys import Key
 from addons.callers.presented import NOTHING
@@ -18,7 +18,7 @@ _NO_KEY = unauthenticated(
     "This request has no valid ModelTrack key: it is missing, unknown, disabled, or past its end. Send one as"
     " Authorization: Bearer, x-api-key, api-key or X-ModelTrack-Key."
 )
-_UNKNOWN_TEAM = Denial(
+UNKNOWN_TEAM = Denial(
     403,
     "unknown_team",
     "This request is for no team that is known here, and CALLERS=known lets no other call: name one of budgets.json,"
@@ -27,14 +27,15 @@ _UNKNOWN_TEAM = Denial(
 
 
 def find_caller(
-    core: Core, flow: http.HTTPFlow, tunnel: Tunnel | None, opt_out: str = ""
+    core: Core, flow: http.HTTPFlow, tunnel: Tunnel | None, opt_out: str = "", family: str | None = None
 ) -> tuple[Mapping[str, str], Caller] | Denial:
     """Return what the headers say to the proxy and who the request is from, or why it is refused.
 
-    `opt_out` is the name of the header that keeps the model.
+    `opt_out` is the name of the header that keeps the model. `family` is that of the body's format, None for a body that
+    is not read: one that may still name the team is waited for.
     """
     try:
-        headers = own_headers(flow.request.headers.fields, opt_out)
+        headers = own_headers(flow.request.headers.fields, opt_out, core.sources)
     except ValueError as error:
         return invalid(error)
     settings = core.settings
@@ -58,9 +59,10 @@ def find_caller(
         core.counts.unknown_callers += 1
         return forbidden(str(error))
     who = core.known.spelled(found.who)
-    if settings.callers == "known" and not core.known.has(who.team):
+    may_follow = family is not None and team_is_open(who, family, core.sources)
+    if settings.callers == "known" and not may_follow and not core.known.has(who.team):
         core.counts.unknown_callers += 1
-        return _UNKNOWN_TEAM
+        return UNKNOWN_TEAM
     return headers, found._replace(who=who)
 
 
