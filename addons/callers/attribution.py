@@ -132,9 +132,10 @@ def attribute(
     for name, value in headers.items():
         if name.startswith(_SENT_ANYWAY):
             values.setdefault(name.removeprefix(_SENT_ANYWAY), value)
-    if default_team and "team" not in values:
-        return Attribution(**values, team=default_team, by_default=True)
-    return Attribution(**values)
+    by_default = default_team != "" and "team" not in values
+    if by_default:
+        values["team"] = default_team
+    return Attribution(**values, by_default=by_default)
 
 
 def team_is_open(who: Attribution, family: str, sources: Sources) -> bool:
