@@ -1,7 +1,7 @@
 """Routing: find out by its path what a request is and where it goes; read who it is for and what its body asks."""
 
 import time
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable
 
 from mitmproxy import http
 
@@ -12,7 +12,7 @@ from addons.callers.signatures import is_signature
 from addons.core import Core, Tunnel
 from addons.flow.attached import asks_for_websocket, attach, call_of, open_call, untracked_call
 from addons.flow.bodies.reading import read_body
-from addons.flow.caller import find_caller, provider_denial
+from addons.flow.caller import find_caller
 from addons.flow.credentials import put_in, signs_for
 from addons.flow.guard import guarded
 from addons.flow.labels import read_labels
@@ -122,7 +122,7 @@ class Routing:
             refuse(flow, None, denial, wire=route.wire, headers={"Allow": "POST"})
             return
         opt_out = self.core.routing.value.opt_out_header.lower()
-        found = self._caller(flow, route.provider, tunnel, opt_out, route.wire.family)
+        found = find_caller(self.core, flow, route.provider, tunnel, opt_out, route.wire.family)
         if isinstance(found, Denial):
             refuse(flow, None, found, wire=route.wire)
             return
@@ -165,18 +165,6 @@ class Routing:
     def _put_in(self, flow: http.HTTPFlow, call: LLMCall) -> Denial | None:
         return put_in(self.core, flow, call.key, call.provider, call.route.path, call.base_url)
 
-    def _caller(
-        self,
-        flow: http.HTTPFlow,
-        provider: Provider,
-        tunnel: Tunnel | None,
-        opt_out: str = "",
-        family: str | None = None,
-    ) -> tuple[Mapping[str, str], Caller] | Denial:
-        """Return what the headers say to the proxy and who the request is from, or why it is refused."""
-        found = find_caller(self.core, flow, tunnel, opt_out, family)
-        return found if isinstance(found, Denial) else provider_denial(found[1].key, provider) or found
-
     def _pass_through(self, flow: http.HTTPFlow, route: PassedThrough) -> None:
         provider = passed_to(route, flow.request.headers.fields)
         call = self._untracked(flow, provider, provider.others.class_of(flow.request.method, route.path))
@@ -198,7 +186,7 @@ class Routing:
         self, flow: http.HTTPFlow, provider: Provider, kind: PathClass, tunnel: Tunnel | None = None
     ) -> UntrackedCall | None:
         """Attach to the flow what it is, or refuse it. One that opens a WebSocket may cost money, even by a GET."""
-        found = self._caller(flow, provider, tunnel)
+        found = find_caller(self.core, flow, provider, tunnel)
         if isinstance(found, Denial):
             refuse(flow, None, found)
             return None

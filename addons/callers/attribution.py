@@ -69,7 +69,15 @@ def own_headers(fields: Iterable[tuple[bytes, bytes]], opt_out: str = "", source
 
 def _put(found: dict[str, str], name: str, value: str) -> None:
     if compared(found.setdefault(name, value)) != compared(value):
-        raise ValueError(f"the header {name} comes twice, with two different values")
+        raise _twice(name)
+
+
+def _twice(name: str) -> ValueError:
+    return ValueError(f"the header {name} comes twice, with two different values")
+
+
+def _differ(one: str, two: str) -> bool:
+    return compared(one) != compared(two) or (max(len(one), len(two)) > LONGEST and one != two)
 
 
 @lru_cache(maxsize=4)
@@ -89,8 +97,8 @@ def _sent_anyway(sent: Iterable[tuple[HeaderSources, str]]) -> dict[str, str]:
         if header.name not in texts:
             texts[header.name] = text
             said += header.read(text)
-        elif header.must_agree:
-            _put(texts, header.name, text)
+        elif header.must_agree and _differ(text, texts[header.name]):
+            raise _twice(header.name)
     found: dict[str, str] = {}
     for _, label, text in sorted(said):
         if text and (value := clean(text)):

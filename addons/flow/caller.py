@@ -27,12 +27,17 @@ UNKNOWN_TEAM = Denial(
 
 
 def find_caller(
-    core: Core, flow: http.HTTPFlow, tunnel: Tunnel | None, opt_out: str = "", family: str | None = None
+    core: Core,
+    flow: http.HTTPFlow,
+    provider: Provider,
+    tunnel: Tunnel | None,
+    opt_out: str = "",
+    family: str | None = None,
 ) -> tuple[Mapping[str, str], Caller] | Denial:
-    """Return what the headers say to the proxy and who the request is from, or why it is refused.
+    """Return what the headers say to the proxy and who the request to the provider is from, or why it is refused.
 
-    `opt_out` is the name of the header that keeps the model. `family` is that of the body's format, None for a body that
-    is not read: one that may still name the team is waited for.
+    `opt_out` is the name of the header that keeps the model. `family` is that of the body's format, None for a body
+    that is not read: one that may still name the team is waited for.
     """
     try:
         headers = own_headers(flow.request.headers.fields, opt_out, core.sources)
@@ -63,10 +68,10 @@ def find_caller(
     if settings.callers == "known" and not may_follow and not core.known.has(who.team):
         core.counts.unknown_callers += 1
         return UNKNOWN_TEAM
-    return headers, found._replace(who=who)
+    return _provider_denial(found.key, provider) or (headers, found._replace(who=who))
 
 
-def provider_denial(key: Key | None, provider: Provider) -> Denial | None:
+def _provider_denial(key: Key | None, provider: Provider) -> Denial | None:
     """Refuse a call of a provider that the caller's key is not for."""
     if key is None or key.may_call(provider.name):
         return None
