@@ -9,9 +9,9 @@ from addons.flow.admission import Admission
 from addons.flow.attached import call_of, open_call, untracked_call
 from addons.flow.bodies.bounds import announced
 from addons.flow.bodies.heavy import HEAVY
+from addons.flow.caller import may_name_team
 from addons.flow.guard import guarded
 from addons.flow.headers import put
-from addons.flow.labels import may_name_team
 from addons.flow.replies import refuse
 
 WARNING_HEADER = "X-ModelTrack-Budget-Warning"

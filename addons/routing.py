@@ -12,10 +12,9 @@ from addons.callers.signatures import is_signature
 from addons.core import Core, Tunnel
 from addons.flow.attached import asks_for_websocket, attach, call_of, open_call, untracked_call
 from addons.flow.bodies.reading import read_body
-from addons.flow.caller import find_caller
+from addons.flow.caller import find_caller, read_labels
 from addons.flow.credentials import put_in, signs_for
 from addons.flow.guard import guarded
-from addons.flow.labels import read_labels
 from addons.flow.measure import has_failed
 from addons.flow.replays import KEY_ID_HEADER, begin_again, is_replay, keep_record, record_of, was_sent
 from addons.flow.replies import refuse

@@ -16,10 +16,10 @@ from addons.core import Core
 from addons.flow.admission import Admission
 from addons.flow.attached import socket_of, untracked_call
 from addons.flow.bodies.heavy import apart, is_heavy
+from addons.flow.caller import read_labels
 from addons.flow.downgrade import apply_rules, learn
 from addons.flow.finish import CLIENT_GONE, finish
 from addons.flow.guard import describe, guarded
-from addons.flow.labels import read_labels
 from addons.flow.wordings import CLIENT_DISCONNECTED, PROXY_STOPPED, UPSTREAM_DISCONNECTED
 from addons.llm.call import CallState, LLMCall
 from addons.llm.denial import Denial, invalid, too_heavy, too_large, unauthenticated

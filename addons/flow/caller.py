@@ -1,16 +1,17 @@
-"""Find out who a request is from."""
+"""Find out who a request is from: by its head, and then by what its body says of what is still open."""
 
 from collections.abc import Mapping
 
 from mitmproxy import http
 
-from addons.callers.attribution import own_headers, team_is_open
+from addons.callers.attribution import from_body, own_headers, team_is_open
 from addons.callers.caller import Caller, Contradiction, UnknownKey, caller, of_key
 from addons.callers.keys import Key
 from addons.callers.presented import NOTHING
 from addons.core import Core, Tunnel
 from addons.flow.attached import shown_by
 from addons.flow.replays import KEY_ID_HEADER, is_replay
+from addons.llm.call import LLMCall
 from addons.llm.denial import Denial, forbidden, invalid, unauthenticated
 from addons.llm.providers import Provider
 
@@ -18,7 +19,7 @@ _NO_KEY = unauthenticated(
     "This request has no valid ModelTrack key: it is missing, unknown, disabled, or past its end. Send one as"
     " Authorization: Bearer, x-api-key, api-key or X-ModelTrack-Key."
 )
-UNKNOWN_TEAM = Denial(
+_UNKNOWN_TEAM = Denial(
     403,
     "unknown_team",
     "This request is for no team that is known here, and CALLERS=known lets no other call: name one of budgets.json,"
@@ -67,8 +68,24 @@ def find_caller(
     may_follow = family is not None and team_is_open(who, family, core.sources)
     if settings.callers == "known" and not may_follow and not core.known.has(who.team):
         core.counts.unknown_callers += 1
-        return UNKNOWN_TEAM
+        return _UNKNOWN_TEAM
     return _provider_denial(found.key, provider) or (headers, found._replace(who=who))
+
+
+def may_name_team(core: Core, call: LLMCall) -> bool:
+    """Tell whether the call's body, which is not there yet, may still say which team the call is for."""
+    return team_is_open(call.attribution, call.wire.family, core.sources)
+
+
+def read_labels(core: Core, call: LLMCall) -> Denial | None:
+    """Fill what is still open of who the call is for. Return why it is refused where its team is not known."""
+    who = from_body(call.body, call.wire.family, call.attribution, core.sources)
+    if who is not call.attribution:
+        call.attribution = core.known.spelled(who)
+    if core.settings.callers == "known" and not core.known.has(call.attribution.team):
+        core.counts.unknown_callers += 1
+        return _UNKNOWN_TEAM
+    return None
 
 
 def _provider_denial(key: Key | None, provider: Provider) -> Denial | None:
