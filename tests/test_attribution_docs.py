@@ -1,7 +1,11 @@
 """Check that docs/attribution.md says what the code reads."""
 
+from typing import get_args
+
+from addons.callers.attribution_file import AttributionFile, Entry
 from addons.callers.sent_anyway import GATEWAYS, TABLE
-from tests.documents import rows, section
+from addons.callers.sources import Label
+from tests.documents import names, rows, section
 
 
 def test_what_is_read_of_what_clients_send_anyway_is_listed_with_its_source() -> None:
@@ -22,3 +26,14 @@ def test_what_is_read_of_what_clients_send_anyway_is_listed_with_its_source() ->
 def test_the_headers_that_stay_here_are_named() -> None:
     text = " ".join(section("attribution.md", "What goes to the provider").split())
     assert [prefix for prefix in GATEWAYS.values() if f"`{prefix}*`" not in text] == []
+
+
+def test_every_key_of_the_file_is_explained() -> None:
+    shown = {names(row[0])[0]: row[2] for row in rows(section("attribution.md", "attribution.json"))}
+    keys = {info.alias or name: info for name, info in (AttributionFile.model_fields | Entry.model_fields).items()}
+    assert set(shown) == set(keys)
+    assert [name for name, info in keys.items() if info.is_required() != (shown[name] == "yes")] == []
+
+
+def test_every_label_is_named_at_the_top() -> None:
+    assert set(get_args(Label)) <= set(names(section("attribution.md", "Attribution").partition("\n## ")[0]))

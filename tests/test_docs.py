@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from addons.callers.attribution_file import AttributionFile, Entry
 from addons.ledger.budgets import Budget
 from addons.ledger.events import CostEvent, InfraEvent
 from addons.llm.model_rules import RoutingFile, Rule
@@ -31,12 +30,7 @@ from tests import ROOT
 from tests.documents import PAGES, Block, all_blocks, blocks, names, prose, rows, section
 
 BY_NAME = {page.name: page for page in PAGES}
-FILE_OF_KEY = {
-    "budgets": "budgets.json",
-    "rules": "routing.json",
-    "models": "pricing.json",
-    "sources": "attribution.json",
-}
+FILE_OF_KEY = dict(budgets="budgets.json", rules="routing.json", models="pricing.json", sources="attribution.json")
 JSON_BLOCKS = [block for block in all_blocks() if block.language == "json"]
 NOW = datetime(2026, 11, 10, tzinfo=UTC)
 
@@ -204,17 +198,15 @@ def test_the_options_of_mitm_conf_are_in_the_configuration() -> None:
         ("budgets-and-rules.md", "budgets.json", Budget),
         ("budgets-and-rules.md", "routing.json", Rule),
         ("prices.md", "pricing.json", ModelPrice),
-        ("attribution.md", "attribution.json", Entry),
     ],
-    ids=["budgets", "rules", "prices", "attribution"],
+    ids=["budgets", "rules", "prices"],
 )
 def test_every_key_of_a_file_is_explained(page: str, heading: str, model: type[BaseModel]) -> None:
     shown = {names(row[0])[0]: row for row in rows(section(page, heading)) if len(row) == 4 and row[2][:2] in YES_NO}
-    keys = {info.alias or name: info for name, info in model.model_fields.items()}
-    assert set(shown) >= set(keys)
-    extra = set({Rule: RoutingFile, Entry: AttributionFile}[model].model_fields) if model in (Rule, Entry) else set()
-    assert set(shown) <= set(keys) | extra
-    for name, info in keys.items():
+    assert set(shown) >= set(model.model_fields)
+    extra = set(RoutingFile.model_fields) if model is Rule else set()
+    assert set(shown) <= set(model.model_fields) | extra
+    for name, info in model.model_fields.items():
         if info.is_required():
             assert shown[name][2].startswith("yes"), name
 
