@@ -17,10 +17,13 @@ from typing import Any, NamedTuple
 from mitmproxy import http
 
 from addons import gc_tuning
+from addons.callers.attribution_file import AttributionFile
 from addons.callers.credentials import Credentials
 from addons.callers.keys import KeysFile
 from addons.callers.known import NOBODY, known
 from addons.callers.presented import Presented
+from addons.callers.sent_anyway import SOURCES
+from addons.callers.withheld import WITHHELD
 from addons.ledger.budgets import BudgetsFile
 from addons.ledger.counts import ConnectionCounts, Counts
 from addons.ledger.event_log import EventLog
@@ -67,6 +70,8 @@ class Core:
         self.experience = Experience()
         self.counts = Counts()
         self.known = NOBODY  # the teams and apps that budgets.json and TEAMS name
+        self.sources = SOURCES  # what clients send anyway that says who a call is for
+        self.withheld = WITHHELD  # the headers that do not go to the provider
         self.connections = ConnectionCounts()
         self.refused_downgrades = RefusedDowngrades()
         self.speeds = Speeds()
@@ -109,7 +114,16 @@ class Core:
         self.keys = WatchedFile(
             folder / "keys.json", partial(parse_model, KeysFile), lambda: KeysFile(), max_bytes=_MOST_KEYS_BYTES
         )
-        self.files: tuple[WatchedFile[Any], ...] = (self.budgets, self.routing, self.pricing, self.keys)
+        self.attribution = WatchedFile(
+            folder / "attribution.json", partial(parse_model, AttributionFile), lambda: AttributionFile()
+        )
+        self.files: tuple[WatchedFile[Any], ...] = (
+            self.budgets,
+            self.routing,
+            self.pricing,
+            self.keys,
+            self.attribution,
+        )
         for file in self.files:
             file.load()
         self.credentials = Credentials(os.environ)
@@ -125,6 +139,7 @@ class Core:
         self.ledger.budgets = self.budgets.value
         self.known = known(self.budgets.value, self.keys.value, self.settings.teams)
         self.credentials.refer_to(self.keys.value)
+        self.sources, self.withheld = self.attribution.value.table, self.attribution.value.withheld
         self.prices.override(self.pricing.value)
 
     def open(self) -> None:

@@ -1,7 +1,7 @@
 """Routing: find out by its path what a request is and where it goes; read who it is for and what its body asks."""
 
 import time
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable
 
 from mitmproxy import http
 
@@ -12,7 +12,7 @@ from addons.callers.signatures import is_signature
 from addons.core import Core, Tunnel
 from addons.flow.attached import asks_for_websocket, attach, call_of, open_call, untracked_call
 from addons.flow.bodies.reading import read_body
-from addons.flow.caller import find_caller, provider_denial
+from addons.flow.caller import find_caller, read_labels
 from addons.flow.credentials import put_in, signs_for
 from addons.flow.guard import guarded
 from addons.flow.measure import has_failed
@@ -121,7 +121,7 @@ class Routing:
             refuse(flow, None, denial, wire=route.wire, headers={"Allow": "POST"})
             return
         opt_out = self.core.routing.value.opt_out_header.lower()
-        found = self._caller(flow, route.provider, tunnel, opt_out)
+        found = find_caller(self.core, flow, route.provider, tunnel, opt_out, route.wire.family)
         if isinstance(found, Denial):
             refuse(flow, None, found, wire=route.wire)
             return
@@ -149,7 +149,7 @@ class Routing:
         flow.request.headers.pop("Sec-WebSocket-Extensions", None)
         attach(flow, ResponsesSocket(call))
         try:
-            aim(flow, call, self.core.settings.endpoints)
+            aim(flow, call, self.core.settings.endpoints, self.core.withheld)
         except NotConfigured as error:
             refuse(flow, None, Denial(503, "not_configured", str(error)), wire=call.wire)
             return
@@ -163,13 +163,6 @@ class Routing:
 
     def _put_in(self, flow: http.HTTPFlow, call: LLMCall) -> Denial | None:
         return put_in(self.core, flow, call.key, call.provider, call.route.path, call.base_url)
-
-    def _caller(
-        self, flow: http.HTTPFlow, provider: Provider, tunnel: Tunnel | None, opt_out: str = ""
-    ) -> tuple[Mapping[str, str], Caller] | Denial:
-        """Return what the headers say to the proxy and who the request is from, or why it is refused."""
-        found = find_caller(self.core, flow, tunnel, opt_out)
-        return found if isinstance(found, Denial) else provider_denial(found[1].key, provider) or found
 
     def _pass_through(self, flow: http.HTTPFlow, route: PassedThrough) -> None:
         provider = passed_to(route, flow.request.headers.fields)
@@ -192,7 +185,7 @@ class Routing:
         self, flow: http.HTTPFlow, provider: Provider, kind: PathClass, tunnel: Tunnel | None = None
     ) -> UntrackedCall | None:
         """Attach to the flow what it is, or refuse it. One that opens a WebSocket may cost money, even by a GET."""
-        found = self._caller(flow, provider, tunnel)
+        found = find_caller(self.core, flow, provider, tunnel)
         if isinstance(found, Denial):
             refuse(flow, None, found)
             return None
@@ -222,7 +215,7 @@ class Routing:
         query = flow.request.path.partition("?")[2]
         separator = "&" if "?" in url else "?"
         is_signed = tunnel is not None and flow.request.headers.get("authorization", "").startswith(SIGV4)
-        send_to(flow, f"{url}{separator}{query}" if query else url, keep=is_signed)
+        send_to(flow, f"{url}{separator}{query}" if query else url, self.core.withheld, keep=is_signed)
         if not call.sign_for:
             path = url.partition("://")[2].partition("/")[2]
             refuse(flow, call, put_in(self.core, flow, call.key, call.provider, "/" + path, url if tunnel else ""))
@@ -263,11 +256,11 @@ class Routing:
             self._aim(flow, call, denial)
 
     def _aim(self, flow: http.HTTPFlow, call: LLMCall, denial: Denial | None) -> None:
-        if denial:
+        if denial := denial or read_labels(self.core, call):
             refuse(flow, call, denial)
             return
         try:
-            aim(flow, call, self.core.settings.endpoints)
+            aim(flow, call, self.core.settings.endpoints, self.core.withheld)
             keep_record(flow, call.provider, call.base_url, self._own_headers(call))
             if call.key and not call.signs:
                 refuse(flow, call, self._put_in(flow, call))

@@ -83,7 +83,7 @@ class StatusPages:
             reply(flow, 200, self._pages[page.path](), _NO_STORE)
 
     def _about_caller(self, flow: http.HTTPFlow) -> dict[str, Any] | Denial:
-        found = find_caller(self.core, flow, None, needs_key=True)
+        found = find_caller(self.core, flow, None, None, needs_key=True)
         if isinstance(found, Denial):
             return found
         if not self.core.ready.is_set():

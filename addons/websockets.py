@@ -16,6 +16,7 @@ from addons.core import Core
 from addons.flow.admission import Admission
 from addons.flow.attached import socket_of, untracked_call
 from addons.flow.bodies.heavy import apart, is_heavy
+from addons.flow.caller import read_labels
 from addons.flow.downgrade import apply_rules, learn
 from addons.flow.finish import CLIENT_GONE, finish
 from addons.flow.guard import describe, guarded
@@ -140,7 +141,7 @@ class WebSockets:
         if digest and not self.core.keys.value.find(digest, self.core.now()):
             return REVOKED
         if event.get("type") != CREATE:
-            who = call.attribution
+            who = socket.who
             return await self._admission.decide(lambda: self._admission.check_spent(who.team, who.app))
         if len(socket.turns) >= _MOST_TURNS:
             text = f"{_MOST_TURNS} responses are waited for on this connection: wait for one of them."
@@ -149,6 +150,8 @@ class WebSockets:
             socket.ask(call, event)
         except ValueError as error:
             return invalid(error)
+        if denial := read_labels(self.core, call):
+            return denial
         denial = await self._admission.decide(lambda: self._admission.admit(call, _key(flow, call)))
         return denial or self._apply_rules(call, message)
 

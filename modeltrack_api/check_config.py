@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from addons.callers.attribution_file import AttributionFile
 from addons.ledger.budgets import BudgetsFile
 from addons.ledger.validation import InvalidFile, parse_model
 from addons.llm.model_rules import RoutingFile
@@ -22,6 +23,7 @@ FILES: dict[str, type[BaseModel]] = {
     "budgets.json": BudgetsFile,
     "routing.json": RoutingFile,
     "pricing.json": PricingFile,
+    "attribution.json": AttributionFile,
     "namespace_map.json": NamespaceMap,
 }
 

@@ -30,7 +30,7 @@ from tests import ROOT
 from tests.documents import PAGES, Block, all_blocks, blocks, names, prose, rows, section
 
 BY_NAME = {page.name: page for page in PAGES}
-FILE_OF_KEY = {"budgets": "budgets.json", "rules": "routing.json", "models": "pricing.json"}
+FILE_OF_KEY = dict(budgets="budgets.json", rules="routing.json", models="pricing.json", sources="attribution.json")
 JSON_BLOCKS = [block for block in all_blocks() if block.language == "json"]
 NOW = datetime(2026, 11, 10, tzinfo=UTC)
 

@@ -20,6 +20,7 @@ MEMORIES = {
     "addons/bootstrap.py _secrets": "settings that are secrets",
     "addons/cache.py _entries": "hashes; CACHE_MAX_BYTES and CACHE_MAX_ENTRIES",
     "addons/cache.py _in_flight": "hashes; one for each call under way",
+    "addons/callers/attribution.py _read": "4 versions of attribution.json, and of the opt_out_header of routing.json",
     "addons/callers/origins.py own_names": "one; it takes no arguments",
     "addons/callers/credentials.py _files": "files that keys.json and the environment name",
     "addons/callers/credentials.py _references": "providers",

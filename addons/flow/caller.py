@@ -1,16 +1,17 @@
-"""Find out who a request is from."""
+"""Find out who a request is from: by its head, and then by what its body says of what is still open."""
 
 from collections.abc import Mapping
 
 from mitmproxy import http
 
-from addons.callers.attribution import own_headers
+from addons.callers.attribution import from_body, own_headers, team_is_open
 from addons.callers.caller import Caller, Contradiction, UnknownKey, caller, of_key
 from addons.callers.keys import Key
 from addons.callers.presented import NOTHING
 from addons.core import Core, Tunnel
 from addons.flow.attached import shown_by
 from addons.flow.replays import KEY_ID_HEADER, is_replay
+from addons.llm.call import LLMCall
 from addons.llm.denial import Denial, forbidden, invalid, unauthenticated
 from addons.llm.providers import Provider
 
@@ -27,15 +28,23 @@ _UNKNOWN_TEAM = Denial(
 
 
 def find_caller(
-    core: Core, flow: http.HTTPFlow, tunnel: Tunnel | None, opt_out: str = "", *, needs_key: bool = False
+    core: Core,
+    flow: http.HTTPFlow,
+    provider: Provider | None,
+    tunnel: Tunnel | None,
+    opt_out: str = "",
+    family: str | None = None,
+    *,
+    needs_key: bool = False,
 ) -> tuple[Mapping[str, str], Caller] | Denial:
-    """Return what the headers say to the proxy and who the request is from, or why it is refused.
+    """Return what the headers say to the proxy and who the request to the provider is from, or why it is refused.
 
-    `opt_out` is the name of the header that keeps the model. `needs_key` is for what only the holder of a key may have,
-    whatever CALLERS says.
+    `provider` is None for the proxy itself. `opt_out` is the name of the header that keeps the model. `family` is that of
+    the body's format, None for a body that is not read: one that may still name the team is waited for. `needs_key` is
+    for what only the holder of a key may have, whatever CALLERS says.
     """
     try:
-        headers = own_headers(flow.request.headers.fields, opt_out)
+        headers = own_headers(flow.request.headers.fields, opt_out, core.sources)
     except ValueError as error:
         return invalid(error)
     settings = core.settings
@@ -59,15 +68,32 @@ def find_caller(
         core.counts.unknown_callers += 1
         return forbidden(str(error))
     who = core.known.spelled(found.who)
-    if settings.callers == "known" and not core.known.has(who.team):
+    may_follow = family is not None and team_is_open(who, family, core.sources)
+    if settings.callers == "known" and not may_follow and not core.known.has(who.team):
         core.counts.unknown_callers += 1
         return _UNKNOWN_TEAM
-    return headers, found._replace(who=who)
+    return _provider_denial(found.key, provider) or (headers, found._replace(who=who))
 
 
-def provider_denial(key: Key | None, provider: Provider) -> Denial | None:
+def may_name_team(core: Core, call: LLMCall) -> bool:
+    """Tell whether the call's body, which is not there yet, may still say which team the call is for."""
+    return team_is_open(call.attribution, call.wire.family, core.sources)
+
+
+def read_labels(core: Core, call: LLMCall) -> Denial | None:
+    """Fill what is still open of who the call is for. Return why it is refused where its team is not known."""
+    who = from_body(call.body, call.wire.family, call.attribution, core.sources)
+    if who is not call.attribution:
+        call.attribution = core.known.spelled(who)
+    if core.settings.callers == "known" and not core.known.has(call.attribution.team):
+        core.counts.unknown_callers += 1
+        return _UNKNOWN_TEAM
+    return None
+
+
+def _provider_denial(key: Key | None, provider: Provider | None) -> Denial | None:
     """Refuse a call of a provider that the caller's key is not for."""
-    if key is None or key.may_call(provider.name):
+    if key is None or provider is None or key.may_call(provider.name):
         return None
     return forbidden(f"The key {key.id!r} is not for the provider {provider.name}: keys.json lists its providers.")
 

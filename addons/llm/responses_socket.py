@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from addons.callers.attribution import Attribution
 from addons.llm.call import CALL_HEADER, CallState, LLMCall
 from addons.llm.denial import Denial
 from addons.llm.providers.responses import CREATED, FINAL, RESPONSES, ResponsesMeter
@@ -41,6 +42,11 @@ class ResponsesSocket:
         """The turns that are not over, in the order in which they were asked for."""
         self._last: LLMCall | None = None
 
+    @property
+    def who(self) -> Attribution:
+        """Return who the last call was for; the one who opened the socket if there was none."""
+        return self._last.attribution if self._last else self.upgrade.attribution
+
     def new_call(self, started: float) -> LLMCall:
         """Make a call for a turn; `started` is in seconds of the monotonic clock."""
         up = self.upgrade
@@ -67,6 +73,7 @@ class ResponsesSocket:
         call = self.new_call(started)
         call.request = self._last.request if self._last else _UNASKED
         call.model = self._last.model if self._last else ""
+        call.attribution = self.who
         return call
 
     def turn_of(self, kind: str, event: Mapping[str, Any]) -> Turn | None:
