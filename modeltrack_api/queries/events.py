@@ -2,10 +2,10 @@
 
 import re
 import sqlite3
-from typing import Any
+from typing import Any, NamedTuple
 
-from modeltrack_api.queries.rows import COLUMNS, cost_event
-from modeltrack_api.store.sums import ANY, Filters
+from modeltrack_api.queries.rows import COLUMNS, JOINED, cost_event
+from modeltrack_api.store.sums import Filters, caller_where, wanted_labels
 from modeltrack_api.utc import DAY, HOUR
 from modeltrack_api.web.handler import ApiError, Ask
 
@@ -22,19 +22,15 @@ def events(ask: Ask) -> dict[str, Any]:
     limit = ask.args["limit"]
     before, number = _position(ask.args["cursor"]) or (ask.window.end, 0)
     before = min(before, ask.window.end)
-    wanted: list[str] = []
-    since, where = ask.window.start, ""
-    index = "events_by_time"
-    if ask.filters != ANY:
-        series, wanted = _series(ask.filters)
-        since = max(since, _since(ask.db, series, wanted, before, limit + 1))
-        where, index = f" AND {series}", "events_by_series"
+    since, asked = ask.window.start, _conditions(ask.filters)
+    if asked.where:
+        since = max(since, _since(ask.db, asked, before, limit + 1))
     rows = ask.db.execute(
         f"SELECT {COLUMNS} FROM ("
-        f" SELECT id FROM events INDEXED BY {index} WHERE ts >= ? AND ts <= ? AND (ts, id) < (?, ?){where}"
+        f" SELECT id FROM events INDEXED BY {asked.index} WHERE ts >= ? AND ts <= ? AND (ts, id) < (?, ?){asked.where}"
         f" ORDER BY ts DESC, id DESC LIMIT ?"
-        f") JOIN events e USING (id) JOIN series s ON s.id = e.series ORDER BY e.ts DESC, e.id DESC",
-        [since, before, before, number, *wanted, limit + 1],
+        f") JOIN events e USING (id) {JOINED} ORDER BY e.ts DESC, e.id DESC",
+        [since, before, before, number, *asked.wanted, limit + 1],
     ).fetchall()
     page = rows[:limit]
     return {
@@ -52,25 +48,42 @@ def _position(cursor: str | None) -> tuple[int, int] | None:
     return int(found[1]), int(found[2])
 
 
-def _series(filters: Filters) -> tuple[str, list[str]]:
-    wanted = {name: value for name, value in filters._asdict().items() if value is not None}
-    conditions = " AND ".join(f"{name} = ?" for name in wanted)
-    return f"series IN (SELECT id FROM series WHERE {conditions})", list(wanted.values())
+class _Conditions(NamedTuple):
+    where: str
+    """Conditions on `series` and `caller`, each after an AND; "" where all events will do."""
+    wanted: list[str]
+    """The parameters."""
+    index: str
+    """The index to read events by."""
+    of_callers: bool
 
 
-def _since(db: sqlite3.Connection, series: str, wanted: list[str], before: int, count: int) -> int:
+def _conditions(filters: Filters) -> _Conditions:
+    labels = wanted_labels(filters, of_caller=False)
+    caller, names = caller_where(filters)
+    series = f"series IN (SELECT id FROM series WHERE {' AND '.join(f'{name} = ?' for name in labels)})"
+    where = "".join(f" AND {condition}" for condition in (series if labels else "", caller) if condition)
+    # Calls without a user or key may be most of all.
+    index = "caller" if any(names) or not labels else "series"
+    return _Conditions(where, [*labels.values(), *names], f"events_by_{index if where else 'time'}", bool(caller))
+
+
+def _since(db: sqlite3.Connection, asked: _Conditions, before: int, count: int) -> int:
     """Return a time from which there are at least `count` such events up to `before`, and not many more.
 
     Returns 0 if there are fewer in all. It uses the sums by hour and day. Without it, a filter that few events pass
     would make the database read all other events too.
     """
     hour, day = before // HOUR * HOUR, (before - _HOURS_LOOKED_AT) // DAY * DAY
+    tables = [("hourly", day, hour), ("daily", 0, day)]
+    if asked.of_callers:
+        tables = [("callers_daily", 0, before // DAY * DAY)]
     found = 0
-    for table, start, end in (("hourly", day, hour), ("daily", 0, day)):
+    for table, start, end in tables:
         sums = db.execute(
-            f"SELECT start, sum(requests) FROM {table} WHERE start >= ? AND start < ? AND {series}"
+            f"SELECT start, sum(requests) FROM {table} WHERE start >= ? AND start < ?{asked.where}"
             " GROUP BY start ORDER BY start DESC",
-            [start, end, *wanted],
+            [start, end, *asked.wanted],
         )
         for bucket, requests in sums:
             found += requests

@@ -17,7 +17,7 @@ class TestSessions:
             *calls(
                 ("2026-04-01", USD, {"session_id": "long", "model": "b", "team": "t", "app_id": "x"}),
                 ("2026-04-02", USD, {"session_id": "short", "model": "b"}),
-                ("2026-04-03", USD, {"session_id": "long", "model": "a", "team": "t", "trace_id": "t1"}),
+                ("2026-04-03", USD, {"session_id": "long", "model": "a", "team": "t", "trace_id": "t1", "user": "ann"}),
             )
         )
         long, short = ask("sessions")
@@ -29,6 +29,7 @@ class TestSessions:
             "duration_seconds": 2 * 24 * 3600,
             "team": "t",
             "app_id": "x",
+            "user": "ann",
             "first_seen": "2026-04-01T12:00:00.000000Z",
             "last_seen": "2026-04-03T12:00:00.000000Z",
             **ALL_PRICED,
