@@ -113,11 +113,27 @@ class TestEvents:
             database()("events", cursor=cursor)
         assert caught.value.status == 400
 
-    @pytest.mark.parametrize("filters", [Filters(team="rare"), Filters(team="rare", model="m"), Filters(team="nobody")])
+    @pytest.mark.parametrize(
+        "filters",
+        [
+            Filters(team="rare"),
+            Filters(team="rare", model="m"),
+            Filters(team="nobody"),
+            Filters(user="rare"),
+            Filters(key_id="rare"),
+            Filters(user="rare", team="rare", key_id="rare"),
+            Filters(user="many", team="rare"),
+            Filters(user="", team="rare"),
+            Filters(user="nobody"),
+        ],
+        ids=lambda filters: ", ".join(f"{name} {value!r}" for name, value in filters._asdict().items() if value),
+    )
     def test_a_filter_that_few_events_pass_does_not_read_the_others(self, database: Database, filters: Filters) -> None:
         start = at("2026-04-01", "00:00")
-        many = [line(start + timedelta(seconds=n), n, 0, team="many", model="m") for n in range(9000)]
-        ask = database(line(at("2026-03-01"), 10**6, 0, team="rare", model="m"), *many)
+        rare, common = ({name: label for name in ("team", "user", "key_id")} for label in ("rare", "many"))
+        many = [line(start + timedelta(seconds=n), n, 0, model="m", **common) for n in range(9000)]
+        without = line(at("2026-03-02"), 10**6 + 1, 0, team="rare")
+        ask = database(line(at("2026-03-01"), 10**6, 0, model="m", **rare), without, *many)
         assert steps(ask, "events", filters) < 2000 < 9000 < steps(ask, "events", Filters(team="many"), limit=1000)
 
 
