@@ -65,7 +65,7 @@ MEMORIES = {
     "modeltrack_api/collector/once.py _until": "the collector's sources",
     "modeltrack_api/collector/once.py _written": "ids of the days that are asked for",
     "modeltrack_api/prices/catalogue.py _models": "models that have a price",
-    "modeltrack_api/store/event_rows.py _series": "16 million characters of labels",
+    "modeltrack_api/store/event_rows.py _known": "16 million characters of labels, for series and for callers",
     "modeltrack_api/web/dispatch.py _exact": "the API's own paths",
     "modeltrack_api/web/dispatch.py _patterns": "the API's own paths",
     "modeltrack_api/web/slots.py _open": "open connections, of which there are 100 at most",

@@ -1,0 +1,58 @@
+"""Answer GET /api/users and /api/keys: sums by who called, dearest first."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from modeltrack_api.queries.common import (
+    COST_AND_TOKENS,
+    dearest,
+    left_out,
+    spent,
+    spent_each,
+    summed_by,
+    tokens_by_kind,
+)
+from modeltrack_api.store.measures import CALLER
+from modeltrack_api.store.sums import Row
+from modeltrack_api.web.handler import Ask
+
+MOST_CALLERS = 1000
+"""Only so many users and keys are listed, the most expensive ones: there may be as many as people."""
+
+
+def users(ask: Ask) -> list[dict[str, Any]]:
+    """Return the sums of each user, with the model, team and key on which, and by which, most was spent."""
+    return _sums(ask, "user", {"primary_model": "model", "primary_team": "team", "primary_key": "key_id"})
+
+
+def keys(ask: Ask) -> list[dict[str, Any]]:
+    """Return the sums of each key, with the model, team and user on which, and by which, most was spent."""
+    return _sums(ask, "key_id", {"primary_model": "model", "primary_team": "team", "primary_user": "user"})
+
+
+def by_caller(ask: Ask) -> list[list[dict[str, Any]]]:
+    """Return the sums by user and those by key, dearest first, from one question."""
+    callers = dearest(ask, *CALLER)
+    return [summed_by(callers, label) for label in CALLER]
+
+
+def _sums(ask: Ask, label: str, primaries: dict[str, str]) -> list[dict[str, Any]]:
+    parts = dearest(ask, label, *primaries.values())
+    found = {name: _primary(parts, label, other) for name, other in primaries.items()}
+    return [
+        {
+            label: row[label],
+            "total_cost": spent(row),
+            "request_count": row["requests"],
+            "avg_cost_per_request": spent_each(row),
+            **tokens_by_kind(row),
+            **left_out(row),
+            **{name: values[row[label]] for name, values in found.items()},
+        }
+        for row in dearest(ask, label, measures=COST_AND_TOKENS)[:MOST_CALLERS]
+    ]
+
+
+def _primary(rows: Sequence[Row], label: str, other: str) -> dict[str, str]:
+    # Reversed, since the last row of a label wins in the dict, and the dearest row comes first.
+    return {row[label]: row[other] for row in reversed(summed_by(rows, label, other))}
