@@ -39,9 +39,9 @@ def find_caller(
 ) -> tuple[Mapping[str, str], Caller] | Denial:
     """Return what the headers say to the proxy and who the request to the provider is from, or why it is refused.
 
-    `provider` is None for the proxy itself. `opt_out` is the name of the header that keeps the model. `family` is that of
-    the body's format, None for a body that is not read: one that may still name the team is waited for. `needs_key` is
-    for what only the holder of a key may have, whatever CALLERS says.
+    `provider` is None for the proxy itself. `opt_out` is the name of the header that keeps the model. `family` is that
+    of the body's format, None for a body that is not read: one that may still name the team is waited for. `needs_key`
+    is for what only the holder of a key may have, whatever CALLERS says.
     """
     try:
         headers = own_headers(flow.request.headers.fields, opt_out, core.sources)
