@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from mitmproxy import http
 
-from addons.callers.attribution import from_body, own_headers, team_is_open
+from addons.callers.attribution import Attribution, from_body, own_headers, team_is_open
 from addons.callers.caller import Caller, Contradiction, UnknownKey, caller, of_key
 from addons.callers.keys import Key
 from addons.callers.presented import NOTHING
@@ -68,8 +68,7 @@ def find_caller(
         core.counts.unknown_callers += 1
         return forbidden(str(error))
     who = core.known.spelled(found.who)
-    may_follow = family is not None and team_is_open(who, family, core.sources)
-    if settings.callers == "known" and not may_follow and not core.known.has(who.team):
+    if settings.callers == "known" and not core.known.has(who.team) and not _may_follow(core, who, family):
         core.counts.unknown_callers += 1
         return _UNKNOWN_TEAM
     return _provider_denial(found.key, provider) or (headers, found._replace(who=who))
@@ -77,7 +76,11 @@ def find_caller(
 
 def may_name_team(core: Core, call: LLMCall) -> bool:
     """Tell whether the call's body, which is not there yet, may still say which team the call is for."""
-    return team_is_open(call.attribution, call.wire.family, core.sources)
+    return _may_follow(core, call.attribution, call.wire.family)
+
+
+def _may_follow(core: Core, who: Attribution, family: str | None) -> bool:
+    return family is not None and team_is_open(who, family, core.sources)
 
 
 def read_labels(core: Core, call: LLMCall) -> Denial | None:
