@@ -1,6 +1,7 @@
 """Answer GET /api/users and /api/keys: sums by who called, dearest first."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable
 from typing import Any
 
 from modeltrack_api.queries.common import (
@@ -13,7 +14,7 @@ from modeltrack_api.queries.common import (
     tokens_by_kind,
 )
 from modeltrack_api.store.measures import CALLER
-from modeltrack_api.store.sums import Row
+from modeltrack_api.store.sums import Among, Row, totals
 from modeltrack_api.web.handler import Ask
 
 MOST_CALLERS = 1000
@@ -37,7 +38,9 @@ def by_caller(ask: Ask) -> list[list[dict[str, Any]]]:
 
 
 def _sums(ask: Ask, label: str, primaries: dict[str, str]) -> list[dict[str, Any]]:
-    parts = dearest(ask, label, *primaries.values())
+    rows = dearest(ask, label, measures=COST_AND_TOKENS)[:MOST_CALLERS]
+    among = Among(label, [row[label] for row in rows])
+    parts = totals(ask.db, ask.window, ask.filters, by=(label, *primaries.values()), among=among)
     found = {name: _primary(parts, label, other) for name, other in primaries.items()}
     return [
         {
@@ -49,10 +52,16 @@ def _sums(ask: Ask, label: str, primaries: dict[str, str]) -> list[dict[str, Any
             **left_out(row),
             **{name: values[row[label]] for name, values in found.items()},
         }
-        for row in dearest(ask, label, measures=COST_AND_TOKENS)[:MOST_CALLERS]
+        for row in rows
     ]
 
 
-def _primary(rows: Sequence[Row], label: str, other: str) -> dict[str, str]:
-    # Reversed, since the last row of a label wins in the dict, and the dearest row comes first.
-    return {row[label]: row[other] for row in reversed(summed_by(rows, label, other))}
+def _primary(rows: Iterable[Row], label: str, other: str) -> dict[str, str]:
+    """Return for each value of the label the value of the other that is first in the order of `dearest`."""
+    sums: defaultdict[tuple[str, str], tuple[int, int]] = defaultdict(lambda: (0, 0))
+    for row in rows:
+        key = row[label], row[other]
+        nanos, requests = sums[key]
+        sums[key] = nanos - row["cost_nanos"], requests - row["requests"]
+    # The last one of a label wins in the dict.
+    return {name: value for _, (name, value) in sorted(zip(sums.values(), sums, strict=True), reverse=True)}

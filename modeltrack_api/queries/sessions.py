@@ -31,11 +31,14 @@ def sessions(ask: Ask) -> list[dict[str, Any]]:
     if ask.filters != ANY:
         where, wanted = series_where(ask.filters)
         caller, names = caller_where(ask.filters)
+        series = f"series IN (SELECT id FROM series WHERE {where})"
+        # Many sessions have a call of the team that is asked for; those of a caller are few, and have an index.
         conditions.append(
-            "EXISTS (SELECT 1 FROM session_series x WHERE x.session_id = sessions.session_id"
-            f" AND series IN (SELECT id FROM series WHERE {where}){f' AND {caller}' if caller else ''})"
+            f"session_id IN (SELECT session_id FROM session_series WHERE {caller} AND {series})"
+            if caller
+            else f"EXISTS (SELECT 1 FROM session_series x WHERE x.session_id = sessions.session_id AND {series})"
         )
-        parameters += [*wanted, *names]
+        parameters += [*names, *wanted]
     if ask.args["trace_id"] is not None:
         conditions.append("session_id IN (SELECT session_id FROM events WHERE trace_id = ? AND trace_id != '')")
         parameters.append(ask.args["trace_id"])

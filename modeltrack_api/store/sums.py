@@ -11,6 +11,8 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+import orjson
+
 from addons.ledger.events import LLM_CALL
 from modeltrack_api.store.measures import CALLER
 from modeltrack_api.utc import DAY, HOUR, Window
@@ -33,6 +35,14 @@ class Filters(NamedTuple):
 
 ANY = Filters()
 
+
+class Among(NamedTuple):
+    """Names of a label of callers, out of which a sum is asked for."""
+
+    label: str
+    names: Sequence[str]
+
+
 Row = sqlite3.Row
 
 
@@ -49,11 +59,13 @@ def series_where(filters: Filters, event_type: str | None = LLM) -> tuple[str, l
     return " AND ".join([kind, *(f"{name} = ?" for name in wanted)]), [event_type or LLM, *wanted.values()]
 
 
-def caller_where(filters: Filters) -> tuple[str, list[str]]:
+def caller_where(filters: Filters, among: Among | None = None) -> tuple[str, list[str]]:
     """Return a condition on the column `caller` and its parameters; "" where any caller will do."""
-    wanted = wanted_labels(filters, of_caller=True)
-    names = " AND ".join(f"{name} = ?" for name in wanted)
-    return f"caller IN (SELECT id FROM callers WHERE {names})" if wanted else "", list(wanted.values())
+    wanted = {f"{name} = ?": value for name, value in wanted_labels(filters, of_caller=True).items()}
+    if among:
+        wanted[f"{among.label} IN (SELECT value FROM json_each(?))"] = orjson.dumps(among.names).decode()
+    where = f"caller IN (SELECT id FROM callers WHERE {' AND '.join(wanted)})" if wanted else ""
+    return where, list(wanted.values())
 
 
 def totals(
@@ -66,30 +78,34 @@ def totals(
     bucket: int = 0,
     event_type: str | None = LLM,
     order: str = "",
+    among: Among | None = None,
 ) -> list[Row]:
     """Return one row for each combination of the labels in `by`, and of the bucket of time if there is one.
 
     `bucket` is HOUR or DAY; rows then begin with `start`, in microseconds. Without `by` and `bucket` there is one row,
     in which sums of nothing are None.
     """
-    caller, names = caller_where(filters)
-    by_caller = bool(caller) or not set(CALLER).isdisjoint(by)
-    parts, parameters = _parts(_cover(window, bucket == HOUR, by_caller), caller, names)
-    numbers = ["series", "caller"] if by_caller else ["series"]
-    columns = ", ".join([*numbers, *measures])
-    union = " UNION ALL ".join(f"SELECT start, {columns} FROM {part}" for part in parts)
+    caller, names = caller_where(filters, among)
+    by_caller = not set(CALLER).isdisjoint(by)
+    by_series = not set(CALLER).issuperset(by)
+    parts, parameters = _parts(_cover(window, bucket == HOUR, by_caller or bool(caller)), caller, names)
+    columns = ", ".join([*(["caller"] if by_caller else []), *measures])
+    union = " UNION ALL ".join(f"SELECT start, series, {columns} FROM {part}" for part in parts)
     sums = ", ".join(f"sum({name}) AS {name}" for name in measures)
     start = f"start / {bucket} * {bucket} AS start, " if bucket else ""
     where, wanted = series_where(filters, event_type)
+    of_series = f"series IN (SELECT id FROM series WHERE {where})"
     keys = [*(["start"] if bucket else []), *by]
     if by:
-        # Summed by number first, so that the labels are looked up once for each series and caller.
-        inner = f"SELECT {start}{', '.join(numbers)}, {sums} FROM ({union})"
-        inner += f" GROUP BY {'1, ' if bucket else ''}{', '.join(numbers)}"
-        joins = "JOIN series ON series.id = series" + (" JOIN callers ON callers.id = caller" if by_caller else "")
-        sql = f"SELECT {', '.join([*keys, sums])} FROM ({inner}) {joins} WHERE {where}"
+        # Summed by number first, so that the labels are looked up once for each caller and series.
+        numbers = ", ".join([*(["caller"] if by_caller else []), *(["series"] if by_series else [])])
+        inner = f"SELECT {start}{numbers}, {sums} FROM ({union}){'' if by_series else f' WHERE {of_series}'}"
+        inner += f" GROUP BY {'1, ' if bucket else ''}{numbers}"
+        sql = f"SELECT {', '.join([*keys, sums])} FROM ({inner}) AS sums"
+        sql += " JOIN callers ON callers.id = caller" if by_caller else ""
+        sql += f" JOIN series ON series.id = series WHERE {where}" if by_series else ""
     else:
-        sql = f"SELECT {start}{sums} FROM ({union}) WHERE series IN (SELECT id FROM series WHERE {where})"
+        sql = f"SELECT {start}{sums} FROM ({union}) WHERE {of_series}"
     if keys:
         sql += f" GROUP BY {', '.join(map(str, range(1, len(keys) + 1)))} ORDER BY {order or ', '.join(keys)}"
     return db.execute(sql, [*parameters, *wanted]).fetchall()

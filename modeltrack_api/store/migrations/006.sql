@@ -42,6 +42,7 @@ CREATE VIEW facts AS SELECT
     e.unpriced_usage != '' AND e.cache_hit = 0 AS unpriced_usage
 FROM events e;
 
+-- The key begins with the caller, because callers are grouped by it: the table is then in the right order already.
 CREATE TABLE callers_daily (
     start INTEGER, caller INTEGER, series INTEGER,
     requests INTEGER NOT NULL, cost_nanos INTEGER NOT NULL,
@@ -54,9 +55,8 @@ CREATE TABLE callers_daily (
     unsaved_hits INTEGER NOT NULL, unsaved_routed INTEGER NOT NULL,
     blocked INTEGER NOT NULL, blocked_by_rule INTEGER NOT NULL, errors INTEGER NOT NULL,
     unpriced INTEGER NOT NULL, unpriced_usage INTEGER NOT NULL,
-    PRIMARY KEY (start, caller, series)
+    PRIMARY KEY (caller, series, start)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX callers_daily_by_caller ON callers_daily (caller, start);
 INSERT INTO callers_daily (
     start, caller, series, requests, cost_nanos, input_tokens, cache_read_tokens, cache_write_tokens,
     cache_write_1h_tokens, output_tokens, reasoning_tokens, audio_input_tokens, audio_output_tokens, image_input_tokens,
@@ -92,3 +92,4 @@ CREATE TABLE callers_of_sessions (
 INSERT INTO callers_of_sessions (session_id, series, caller) SELECT session_id, series, 1 FROM session_series;
 DROP TABLE session_series;
 ALTER TABLE callers_of_sessions RENAME TO session_series;
+CREATE INDEX session_series_by_caller ON session_series (caller);
