@@ -22,6 +22,7 @@ from addons.engine.fixes.continues import Continues  # noqa: E402
 from addons.engine.fixes.credentials import Credentials  # noqa: E402
 from addons.engine.fixes.heads import Heads  # noqa: E402
 from addons.engine.fixes.json_errors import JsonErrors  # noqa: E402
+from addons.engine.fixes.named_errors import NamedErrors  # noqa: E402
 from addons.engine.fixes.script_errors import ScriptErrors  # noqa: E402
 from addons.engine.fixes.unquoted import Unquoted  # noqa: E402
 from addons.engine.fixes.upstreams import Upstreams  # noqa: E402
@@ -69,6 +70,7 @@ addons = [
     Continues(core),  # after those that build on what it replaces: each looks for mitmproxy's own
     Unquoted(core),
     BoundedBodies(core),
+    NamedErrors(core),  # after those that build on what it replaces, too
     Inspector(core, status.all_stats, cache.clear),
     FastDispatch(),
 ]

@@ -11,25 +11,22 @@ from mitmproxy import version
 from mitmproxy.http import Headers, Response
 from mitmproxy.net.http import http1
 from mitmproxy.proxy import layer
-from mitmproxy.proxy.layers.http import HttpStream, _http1, _http2
-from mitmproxy.proxy.layers.http._events import RequestProtocolError, ResponseProtocolError
+from mitmproxy.proxy.layers.http import _http1, _http2
 from mitmproxy.proxy.layers.tls import ServerTLSLayer
 from mitmproxy.proxy.tunnel import TunnelLayer
 
 from addons.engine.replacing import Fix, Replacement
 from addons.engine.touchpoints.for_fixes import JSON_ERRORS
-from addons.flow.attached import call_of
 from addons.flow.replies import JSON
 from addons.flow.wordings import text_for_client
 from addons.llm.call import CALL_HEADER
 from addons.llm.denial import Denial
 
 _handshake_finished: Any = TunnelLayer._handshake_finished
-_handle_protocol_error: Any = HttpStream.handle_protocol_error
 
 
-class _OfCall(str):
-    """A message of mitmproxy's that knows the id of the call which it ends."""
+class OfCall(str):
+    """A message of mitmproxy's that knows the id of the call which it ends: see addons/engine/fixes/named_errors.py."""
 
     call_id = ""
 
@@ -56,17 +53,6 @@ def make_error_response(status_code: int, message: str = "") -> bytes:
     return assembled(status_code, *text_for_client(status_code, message), getattr(message, "call_id", ""))
 
 
-def handle_protocol_error(
-    stream: HttpStream, event: RequestProtocolError | ResponseProtocolError
-) -> layer.CommandGenerator[None]:
-    """Handle the end of a call as mitmproxy does, but let the answer that is made of it name the call."""
-    flow = getattr(stream, "flow", None)  # there is none before the request's head has been read
-    if flow and (call := call_of(flow)):
-        event.message = _OfCall(event.message)
-        event.message.call_id = call.event_id
-    yield from _handle_protocol_error(stream, event)
-
-
 def handshake_finished(tls: Any, err: str | None) -> layer.CommandGenerator[None]:
     """Say of an error that it is one of TLS: mitmproxy words it as OpenSSL does, or as the end of a connection."""
     yield from _handshake_finished(tls, err and f"TLS handshake failed: {err}")
@@ -80,7 +66,6 @@ class JsonErrors(Fix):
     relies_on = JSON_ERRORS
     replacements = (
         Replacement(_http1, "make_error_response", make_error_response),
-        Replacement(HttpStream, "handle_protocol_error", handle_protocol_error),
         Replacement(_http2, "format_error", format_error),
         Replacement(_tls, "_handshake_finished", handshake_finished),
     )

@@ -16,7 +16,6 @@ CHUNKS = (
 JSON_ERRORS = (
     known("mitmproxy.proxy.layers.http._http1:make_error_response", "03ce75ab62e8e78b"),
     known("mitmproxy.proxy.layers.http._http1:Http1Server.send", "cc218a1337c0f5cf"),
-    known("mitmproxy.proxy.layers.http:HttpStream.handle_protocol_error", "59fc3b2eeeabf63a"),
     known("mitmproxy.proxy.layers.http._http2:format_error", "26271a67770fbaf1"),
     Function(
         "mitmproxy.proxy.layers.http._http2:Http2Connection._handle_event",
@@ -25,6 +24,7 @@ JSON_ERRORS = (
     known("mitmproxy.net.http.http1:assemble_response", "9755d0fe9526ce96"),
     known("mitmproxy.proxy.tunnel:TunnelLayer._handshake_finished", "586a787f8895d9dd"),
 )
+NAMED_ERRORS = (known("mitmproxy.proxy.layers.http:HttpStream.handle_protocol_error", "59fc3b2eeeabf63a"),)
 WEBSOCKET_LAYER = (
     known(
         "mitmproxy.proxy.layers.websocket:WebsocketConnection", "mitmproxy.proxy.layers.websocket.WebsocketConnection"

@@ -163,10 +163,11 @@ NAMES = {
         Name("mitmproxy.proxy.layers.http._events:RequestHeaders"),
         Name("mitmproxy.proxy.layers.http._http1:Http1Client"),
     ),
-    "addons/engine/fixes/json_errors.py": (
+    "addons/engine/fixes/json_errors.py": (Name("mitmproxy.version:MITMPROXY"),),
+    "addons/engine/fixes/named_errors.py": (
+        Name("mitmproxy.proxy.layers.http:HttpStream.flow"),
         Name("mitmproxy.proxy.layers.http._events:RequestProtocolError"),
         Name("mitmproxy.proxy.layers.http._events:ResponseProtocolError"),
-        Name("mitmproxy.version:MITMPROXY"),
     ),
     "addons/engine/fixes/upstreams.py": (
         Name("mitmproxy.addons.proxyserver:Proxyserver.connections"),

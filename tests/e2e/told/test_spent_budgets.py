@@ -111,9 +111,12 @@ def test_boto3_is_told_too(spent: tuple[Proxy, int]) -> None:
         aws_secret_access_key=KEY,
         config=Config(retries={"total_max_attempts": 1}),
     )
-    client.meta.events.register(
-        "before-sign.bedrock-runtime.*", lambda request, **_: request.headers.update(headers_of("boto"))
-    )
+
+    def name_the_team(request: Any, **_: Any) -> None:
+        for name, value in headers_of("boto").items():
+            request.headers[name] = value
+
+    client.meta.events.register("before-sign.bedrock-runtime.*", name_the_team)
     with pytest.raises(botocore.exceptions.ClientError, match="has exceeded monthly budget") as error:
         client.converse(modelId="anthropic.claude-3-haiku", messages=[{"role": "user", "content": [{"text": PROMPT}]}])
     found = error.value.response

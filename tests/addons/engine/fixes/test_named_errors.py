@@ -12,6 +12,7 @@ from mitmproxy.test import tflow
 
 from addons.callers.attribution import Attribution
 from addons.engine.fixes.json_errors import JsonErrors
+from addons.engine.fixes.named_errors import NamedErrors
 from addons.flow.attached import attach
 from addons.llm.call import LLMCall
 from addons.llm.routes import Tracked, resolve
@@ -21,7 +22,7 @@ from .layers import in_force, new_context
 
 @pytest.fixture(autouse=True)
 def json_errors() -> Iterator[None]:
-    with in_force(JsonErrors):
+    with in_force(JsonErrors, NamedErrors):
         yield
 
 
