@@ -13,7 +13,7 @@ from modeltrack_api.queries.common import (
     summed_by,
     tokens_by_kind,
 )
-from modeltrack_api.store.measures import CALLER
+from modeltrack_api.store.measures import CALLER, COST
 from modeltrack_api.store.sums import Among, Row, totals
 from modeltrack_api.web.handler import Ask
 
@@ -23,12 +23,12 @@ MOST_CALLERS = 1000
 
 def users(ask: Ask) -> list[dict[str, Any]]:
     """Return the sums of each user, with the model, team and key on which, and by which, most was spent."""
-    return _sums(ask, "user", {"primary_model": "model", "primary_team": "team", "primary_key": "key_id"})
+    return _sums(ask, "user", "primary_key", "key_id")
 
 
 def keys(ask: Ask) -> list[dict[str, Any]]:
     """Return the sums of each key, with the model, team and user on which, and by which, most was spent."""
-    return _sums(ask, "key_id", {"primary_model": "model", "primary_team": "team", "primary_user": "user"})
+    return _sums(ask, "key_id", "primary_user", "user")
 
 
 def by_caller(ask: Ask) -> list[list[dict[str, Any]]]:
@@ -37,11 +37,19 @@ def by_caller(ask: Ask) -> list[list[dict[str, Any]]]:
     return [summed_by(callers, label) for label in CALLER]
 
 
-def _sums(ask: Ask, label: str, primaries: dict[str, str]) -> list[dict[str, Any]]:
+def _sums(ask: Ask, label: str, primary: str, other: str) -> list[dict[str, Any]]:
     rows = dearest(ask, label, measures=COST_AND_TOKENS)[:MOST_CALLERS]
     among = Among(label, [row[label] for row in rows])
-    parts = totals(ask.db, ask.window, ask.filters, by=(label, *primaries.values()), among=among)
-    found = {name: _primary(parts, label, other) for name, other in primaries.items()}
+    # Asked for apart: what they are together may be as many as all calls.
+    calls, callers = (
+        totals(ask.db, ask.window, ask.filters, by=by, measures=COST, among=among)
+        for by in ((label, "model", "team"), CALLER)
+    )
+    found = {
+        "primary_model": _primary(calls, label, "model"),
+        "primary_team": _primary(calls, label, "team"),
+        primary: _primary(callers, label, other),
+    }
     return [
         {
             label: row[label],

@@ -2,6 +2,7 @@
 
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import orjson
 from mitmproxy.test import tflow
@@ -78,7 +79,7 @@ RENAMED = {"app": "app_id", "prompt_template": "prompt_template_id"}
 
 
 def test_the_event_of_a_call_has_every_label_of_its_caller_whether_it_is_metered_or_not(tmp_path: Path) -> None:
-    labels = {item.name: f"the {item.name}" for item in fields(Attribution)}
+    labels: dict[str, Any] = {item.name: f"the {item.name}" for item in fields(Attribution) if item.type is str}
     core = made(tmp_path)
     core.log.open()
     metered = measured(core, Usage(1, 1))
