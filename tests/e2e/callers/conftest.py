@@ -44,9 +44,20 @@ def start(folders: Callable[[], Path], fake: FakeProvider) -> Iterator[Callable[
         assert not [trace for trace in traces() if trace in content], f"{path} holds a key"
 
 
+class Modes(dict[str, Proxy]):
+    """The proxies by their mode; each is started when it is first asked for."""
+
+    def __init__(self, start: Callable[..., Proxy]) -> None:
+        self._start = start
+
+    def __missing__(self, mode: str) -> Proxy:
+        self[mode] = self._start(CALLERS=mode)
+        return self[mode]
+
+
 @pytest.fixture(scope="package")
 def proxies(start: Callable[..., Proxy]) -> dict[str, Proxy]:
-    return {mode: start(CALLERS=mode) for mode in MODES}
+    return Modes(start)
 
 
 @pytest.fixture(scope="package")
@@ -55,8 +66,8 @@ def keys_only(proxies: dict[str, Proxy]) -> Proxy:
 
 
 @pytest.fixture(scope="package")
-def bundle(proxies: dict[str, Proxy], tmp_path_factory: pytest.TempPathFactory) -> str:
+def bundle(keys_only: Proxy, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The path of a file with the CA of all proxies."""
     path = tmp_path_factory.mktemp("ca") / "ca-bundle.pem"
-    write_bundle(path, proxies["open"].confdir)
+    write_bundle(path, keys_only.confdir)
     return str(path)
