@@ -59,7 +59,6 @@ addons = [
     status,
     ScriptErrors(core),
     Connections(core),
-    JsonErrors(core),
     Heads(core),
     Credentials(core),
     Chunks(core),
@@ -69,6 +68,7 @@ addons = [
     Continues(core),  # after those that build on what it replaces: each looks for mitmproxy's own
     Unquoted(core),
     BoundedBodies(core),
+    JsonErrors(core),  # after all that build on it, too
     Inspector(core, status.all_stats, cache.clear),
     FastDispatch(),
 ]

@@ -13,7 +13,7 @@ from mitmproxy import http
 from mitmproxy.test import taddons, tflow
 
 from addons import identity
-from addons.callers.keys import digest_of, new_key, sha256
+from addons.callers.keys import digest_of, sha256
 from addons.callers.presented import NOTHING, Presented
 from addons.core import Core, Tunnel
 from addons.flow.attached import shown_by
@@ -21,7 +21,7 @@ from addons.identity import Identity
 
 from .cores import answer, made, started
 
-KEY = new_key()
+KEY, OTHER = f"mt-{'k' * 43}", f"mt-{'o' * 43}"  # the names of tests have them
 ENCODED = b64encode(KEY.encode()).decode()
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 ENTRY: dict[str, Any] = {"id": "one", "sha256": sha256(KEY), "team": "t"}
@@ -86,8 +86,8 @@ def test_a_request_without_a_key_is_left_alone(addon: Identity) -> None:
         ([("X-Foo", KEY), ("X-Bar", f"x {KEY}")], "/v1/messages"),
         ([("x-api-key", KEY)], f"/v1/messages?key={KEY}&again={KEY}"),
         ([], f"/v1/messages?key={KEY.replace('-', '%2D', 1)}"),
-        ([("Authorization", f"Bearer {KEY}"), ("X-ModelTrack-Key", new_key())], "/v1/messages"),
-        ([("Authorization", f"Basic {ENCODED}"), ("X-ModelTrack-Key", new_key())], "/v1/messages"),
+        ([("Authorization", f"Bearer {KEY}"), ("X-ModelTrack-Key", OTHER)], "/v1/messages"),
+        ([("Authorization", f"Basic {ENCODED}"), ("X-ModelTrack-Key", OTHER)], "/v1/messages"),
         ([("X-Foo", KEY), ("x-api-key", KEY + "x")], "/v1/messages"),
     ],
 )

@@ -13,10 +13,10 @@ from addons.callers.keys import Key, digest_of, sha256
 from addons.callers.presented import Presented
 from addons.core import Core, Tunnel
 from addons.flow.attached import attach_shown
-from addons.flow.caller import find_caller, model_denial, provider_denial
+from addons.flow.caller import find_caller, model_denial
 from addons.flow.replays import KEY_ID_HEADER
 from addons.llm.denial import Denial
-from addons.llm.providers import ANTHROPIC, OPENAI, PROVIDERS
+from addons.llm.providers import OPENAI, PROVIDERS, Provider
 from tests.addons.cores import made, started
 
 ENDED = (datetime.now(UTC) - timedelta(seconds=1)).isoformat()
@@ -43,14 +43,14 @@ def with_key(id: str, **headers: str) -> http.HTTPFlow:
 
 
 def found(core: Core, flow: http.HTTPFlow, tunnel: Tunnel | None = None) -> Caller:
-    result = find_caller(core, flow, tunnel)
+    result = find_caller(core, flow, OPENAI, tunnel)
     assert not isinstance(result, Denial), result
     assert core.counts.unknown_callers == 0
     return result[1]
 
 
 def denied(core: Core, flow: http.HTTPFlow, tunnel: Tunnel | None = None) -> tuple[int, str]:
-    result = find_caller(core, flow, tunnel)
+    result = find_caller(core, flow, OPENAI, tunnel)
     assert isinstance(result, Denial)
     assert core.counts.unknown_callers == 1 and result.retry_after is None
     return result.status, result.kind
@@ -99,7 +99,7 @@ def test_others_are_let_through_by_open_only(core: Core, headers: dict[str, str]
 
 
 def test_a_header_against_the_key_is_refused_in_every_mode(core: Core) -> None:
-    result = find_caller(core, with_key("chatbot", team="Research"), None)
+    result = find_caller(core, with_key("chatbot", team="Research"), OPENAI, None)
     assert isinstance(result, Denial) and (result.status, result.kind) == (403, "permission_error")
     assert "'chatbot'" in result.message and "'Product'" in result.message and "'Research'" in result.message
 
@@ -107,14 +107,14 @@ def test_a_header_against_the_key_is_refused_in_every_mode(core: Core) -> None:
 def test_two_headers_that_differ_are_refused_before_the_key_is_looked_at(core: Core) -> None:
     flow = with_key("unknown", team="a")
     flow.request.headers.add("X-ModelTrack-Team", "b")
-    result = find_caller(core, flow, None)
+    result = find_caller(core, flow, OPENAI, None)
     assert isinstance(result, Denial) and result.status == 400
 
 
 def replayed(core: Core, **headers: str) -> Caller | Denial:
     flow = made(**headers)
     flow.is_replay = "request"
-    result = find_caller(core, flow, None)
+    result = find_caller(core, flow, OPENAI, None)
     return result if isinstance(result, Denial) else result[1]
 
 
@@ -128,7 +128,7 @@ def test_a_replay_is_the_operators_and_for_the_caller_of_its_record(core: Core) 
 def test_a_client_cannot_name_a_key_by_its_id(core: Core) -> None:
     flow = made(team="Research")
     flow.request.headers[KEY_ID_HEADER] = "chatbot"
-    result = find_caller(core, flow, None)
+    result = find_caller(core, flow, OPENAI, None)
     if core.settings.callers == "keys":
         assert isinstance(result, Denial)
     else:
@@ -149,13 +149,25 @@ def key(**values: Any) -> Key:
     return Key.model_validate({"id": "limited", "team": "t", "sha256": sha256("limited")} | values)
 
 
-def test_a_key_is_for_the_providers_of_its_list() -> None:
-    limited = key(providers=["openai"])
-    assert provider_denial(limited, OPENAI) is None
-    denial = provider_denial(limited, ANTHROPIC)
-    assert denial and (denial.status, denial.kind) == (403, "permission_error")
-    assert "'limited'" in denial.message and "anthropic" in denial.message
-    assert [provider_denial(None, provider) or provider_denial(key(), provider) for provider in PROVIDERS] == [None] * 4
+@pytest.mark.parametrize("provider", [*PROVIDERS, None], ids=lambda provider: provider.name if provider else "ours")
+@pytest.mark.parametrize("providers", [[], ["openai"], ["openai", "azure"]])
+def test_a_key_is_for_the_providers_of_its_list(
+    tmp_path: Path, providers: list[str], provider: Provider | None
+) -> None:
+    """The proxy's own pages are for every key."""
+    entry = {"id": "limited", "team": "t", "sha256": sha256("limited"), "providers": providers}
+    with started(tmp_path, {"keys.json": {"keys": [entry]}}) as core:
+        result = find_caller(core, with_key("limited"), provider, None)
+    if provider is None or not providers or provider.name in providers:
+        assert not isinstance(result, Denial)
+    else:
+        assert isinstance(result, Denial) and (result.status, result.kind) == (403, "permission_error")
+        assert "'limited'" in result.message and provider.name in result.message
+
+
+def test_what_needs_a_key_needs_one_in_every_mode(core: Core) -> None:
+    result = find_caller(core, made(team="Research"), None, None, needs_key=True)
+    assert isinstance(result, Denial) and (result.status, result.kind) == UNAUTHENTICATED
 
 
 @pytest.mark.parametrize(

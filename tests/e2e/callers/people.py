@@ -4,11 +4,12 @@ Keys are made when the tests run: none is in the repository.
 """
 
 import base64
+import hashlib
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from addons.callers.keys import new_key, sha256
+from addons.callers.keys import PREFIX, sha256
 from demo.fake_provider.messages import ReceivedRequest
 from demo.fake_provider.server import FakeProvider
 from tests.e2e.conftest import SECRET
@@ -24,7 +25,14 @@ ENTRIES: dict[str, dict[str, Any]] = {
     "disabled": {"team": "product", "disabled": True},
     "ended": {"team": "product", "expires": _ENDED},
 }
-KEYS = {id: new_key() for id in (*ENTRIES, "unknown")}
+
+
+def _key(id: str) -> str:
+    """Return a key that is the same in every run, as the names of tests have to be, and in no file."""
+    return PREFIX + base64.urlsafe_b64encode(hashlib.sha256(f"{id} {SECRET}".encode()).digest()).decode()[:43]
+
+
+KEYS = {id: _key(id) for id in (*ENTRIES, "unknown")}
 
 OWN = f"own-{SECRET}"
 """The credential that a caller has himself."""

@@ -71,6 +71,7 @@ def test_who_is_billed_and_what_the_provider_gets(
     names = ("Product", "chatbot") if source != SOURCES["nothing"] else ("", "")
     assert (event.get("team", ""), event.get("app_id", "")) == names
     assert event["provider"] == way.provider and event["cost_usd"] > 0
+    assert event.get("key_id") == ("chatbot" if source.has_key else None)
     assert KEY not in str(event)
     for request in fake.requests:
         assert_no_key(request)
