@@ -18,8 +18,7 @@ from addons.callers.presented import NOTHING, Presented
 from addons.core import Core, Tunnel
 from addons.flow.attached import shown_by
 from addons.identity import Identity
-
-from .cores import answer, made, started
+from tests.addons.cores import answer, made, started
 
 KEY, OTHER = f"mt-{'k' * 43}", f"mt-{'o' * 43}"  # the names of tests have them
 ENCODED = b64encode(KEY.encode()).decode()
