@@ -65,10 +65,10 @@ addons = [
     Upstreams(core),
     WebSocketLayer(core),
     AbsentClients(core),
-    Continues(core),  # after those that build on what it replaces: each looks for mitmproxy's own
+    JsonErrors(core),  # this and the next after those that build on what they replace: each looks for mitmproxy's own
+    Continues(core),
     Unquoted(core),
     BoundedBodies(core),
-    JsonErrors(core),  # after all that build on it, too
     Inspector(core, status.all_stats, cache.clear),
     FastDispatch(),
 ]
