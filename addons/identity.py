@@ -6,11 +6,12 @@ Who the caller is decides addons/flow/caller.py, once routing knows what a reque
 import asyncio
 import logging
 from collections.abc import Callable
+from urllib.parse import unquote
 
 from mitmproxy import connection, ctx, http
 
 from addons.callers.keys import KEY_WITHIN
-from addons.callers.presented import NOTHING, presented
+from addons.callers.presented import NOTHING, SLOTS, presented
 from addons.core import Core
 from addons.engine.connections.client import ClientConnection
 from addons.flow.attached import attach_shown
@@ -76,7 +77,11 @@ def _close(client_id: str) -> None:
 
 
 def _mask(request: http.Request) -> None:
-    """Take every key out of a request that is refused since it has one in a wrong place."""
-    fields = request.headers.fields
-    request.headers.fields = tuple(field for field in fields if not KEY_WITHIN.search(field[1].decode("latin-1")))
-    request.path = KEY_WITHIN.sub(_MASKED, request.path)
+    """Take out of a request that is refused every key, and each header that may have one in another form."""
+    request.headers.fields = tuple(
+        (name, value)
+        for name, value in request.headers.fields
+        if name.lower() not in SLOTS and not KEY_WITHIN.search(value.decode("latin-1"))
+    )
+    path = KEY_WITHIN.sub(_MASKED, request.path)
+    request.path = f"/{_MASKED}" if KEY_WITHIN.search(unquote(path)) else path

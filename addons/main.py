@@ -60,14 +60,14 @@ addons = [
     status,
     ScriptErrors(core),
     Connections(core),
-    JsonErrors(core),
     Heads(core),
     Credentials(core),
     Chunks(core),
     Upstreams(core),
     WebSocketLayer(core),
     AbsentClients(core),
-    Continues(core),  # after those that build on what it replaces: each looks for mitmproxy's own
+    JsonErrors(core),  # this and the next after those that build on what they replace: each looks for mitmproxy's own
+    Continues(core),
     Unquoted(core),
     BoundedBodies(core),
     NamedErrors(core),  # after those that build on what it replaces, too

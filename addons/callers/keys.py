@@ -20,6 +20,8 @@ from addons.ledger.budgets import Name, visible
 PREFIX = "mt-"
 KEY = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{43}}")
 """The form of a key: the prefix, and what `secrets.token_urlsafe(32)` returns."""
+LIKE_KEY = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{40,46}}")
+"""The form of a key, and of one that was copied with a few characters too many or too few."""
 KEY_WITHIN = re.compile(rf"(?<![A-Za-z0-9_-]){KEY.pattern}(?![A-Za-z0-9_-])")
 """Finds a key in a text; longer words that happen to contain its form, such as keys of providers, are none."""
 

@@ -7,13 +7,16 @@ password of the base URL, which clients send as `Authorization: Basic`, or of th
 import base64
 from collections.abc import Sequence
 from typing import NamedTuple
+from urllib.parse import unquote
 
 from addons.callers.attribution import KEY_HEADER, clean
-from addons.callers.keys import KEY, KEY_WITHIN, PREFIX, digest_of
+from addons.callers.keys import KEY_WITHIN, LIKE_KEY, PREFIX, digest_of
 
 _PREFIX = PREFIX.encode()
 _AUTHORIZATION = b"authorization"
-_SLOTS = frozenset({b"x-api-key", b"api-key", KEY_HEADER.encode()})
+_BARE = frozenset({b"x-api-key", b"api-key", KEY_HEADER.encode()})
+SLOTS = _BARE | {_AUTHORIZATION}
+"""The headers, by lower-case name, that may have a key."""
 
 _MISPLACED = (
     "a ModelTrack key belongs into X-ModelTrack-Key, Authorization: Bearer, x-api-key or api-key, and nowhere else"
@@ -43,7 +46,7 @@ def presented(fields: Sequence[tuple[bytes, bytes]], path: str = "", *, is_tunne
     Raises ValueError for two different keys, and for a key in a place where it would reach the provider.
     """
     values = b" ".join([value for _, value in fields])  # one look through all tells that most requests have neither
-    has_key, has_user = _PREFIX in values, b"asic " in values and not is_tunnelled
+    has_key, has_user = _PREFIX in values, b"asic" in values or b"ASIC" in values
     digest: bytes | None = None
     team = app = ""
     shown_in: list[bytes] = []
@@ -54,13 +57,16 @@ def presented(fields: Sequence[tuple[bytes, bytes]], path: str = "", *, is_tunne
                 shown_in.append(name.lower())
     if has_user:
         for name, value in fields:
-            if value[:6].lower() == b"basic " and name.lower() == _AUTHORIZATION:
-                shown_in.append(_AUTHORIZATION)
-                team, app = url_user(value.decode("latin-1"))
-                if KEY.fullmatch(key := app or team):
-                    team = app = ""  # beside a key, the user name only fills a place
+            if value[:5].lower() == b"basic" and name.lower() == _AUTHORIZATION:
+                user = url_user(value.decode("latin-1"))
+                if key := _key_of(user):  # beside which the user name only fills a place
                     digest = _same(digest, digest_of(key))
-    if PREFIX in path and KEY_WITHIN.search(path):
+                elif is_tunnelled:
+                    continue
+                else:
+                    team, app = user
+                shown_in.append(_AUTHORIZATION)
+    if (PREFIX in path or "%" in path) and KEY_WITHIN.search(unquote(path)):
         raise ValueError(_MISPLACED)
     return Presented(digest, team, app, frozenset(shown_in)) if shown_in else NOTHING
 
@@ -68,24 +74,31 @@ def presented(fields: Sequence[tuple[bytes, bytes]], path: str = "", *, is_tunne
 def of_proxy(header: str) -> Presented:
     """Return what the Proxy-Authorization header of a CONNECT shows."""
     scheme, _, token = header.partition(" ")
-    if scheme.lower() == "bearer" and KEY.fullmatch(token.strip()):
+    if scheme.lower() == "bearer" and LIKE_KEY.fullmatch(token.strip()):
         return Presented(digest_of(token.strip()))
-    team, app = url_user(header)
-    if KEY.fullmatch(key := app or team):
-        return Presented(digest_of(key))
-    return Presented(None, team, app)
+    user = url_user(header)
+    key = _key_of(user)
+    return Presented(digest_of(key)) if key else Presented(None, *user)
 
 
 def url_user(header: str) -> tuple[str, str]:
     """Return the user name and password of Basic credentials, as clients send those of a URL; "" for anything else."""
-    scheme, _, value = header.partition(" ")
+    scheme, value = (*header.split(None, 1), "", "")[:2]
     if scheme.lower() != "basic":
         return "", ""
     try:
-        user, _, password = base64.b64decode(value, validate=True).decode().partition(":")
+        user, _, password = base64.b64decode(value.strip(), validate=True).decode().partition(":")
     except ValueError:  # of base64 and of UTF-8
         return "", ""
     return clean(user), clean(password)
+
+
+def _key_of(user: tuple[str, str]) -> str:
+    """Return the key that a URL has as its password, or as its user name; "" where there is none.
+
+    A name with a key in it counts as a key, a wrong one: names are written down.
+    """
+    return next((part for part in reversed(user) if LIKE_KEY.fullmatch(part) or KEY_WITHIN.search(part)), "")
 
 
 def _key_in(name: bytes, value: str) -> str:
@@ -94,8 +107,8 @@ def _key_in(name: bytes, value: str) -> str:
         scheme, _, token = value.partition(" ")
         key = token.strip() if scheme.lower() == "bearer" else ""
     else:
-        key = value if name in _SLOTS else ""
-    if KEY.fullmatch(key):
+        key = value if name in _BARE else ""
+    if LIKE_KEY.fullmatch(key):
         return key
     if KEY_WITHIN.search(value):
         raise ValueError(_MISPLACED)

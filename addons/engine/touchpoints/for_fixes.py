@@ -70,7 +70,6 @@ BODIES = (
     known("mitmproxy.proxy.layers.http:HttpStream.send_response", "d581bc106152e369"),
     known("mitmproxy.proxy.layers.http:HttpStream.start_response_stream", "b0de9e9a5ee27276"),
     known("mitmproxy.proxy.layers.http:HttpStream.flow_done", "ad9969744785c572"),
-    known("mitmproxy.proxy.layers.http:HttpStream.handle_protocol_error", "59fc3b2eeeabf63a"),
     known("mitmproxy.proxy.layers.http:HttpLayer.event_to_child", "1095f6e1581d1780"),
 )
 CLIENT_CONNECTIONS = (

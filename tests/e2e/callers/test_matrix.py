@@ -1,0 +1,79 @@
+"""Each way in, with each source of identity, in each mode: who is billed, what the provider gets, who is refused."""
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from demo.fake_provider.server import FakeProvider
+from tests.e2e.callers.conftest import MODES
+from tests.e2e.callers.people import KEYS, PUT_IN, assert_no_key, credentials_in
+from tests.e2e.callers.ways import WAYS, Way
+from tests.e2e.conftest import Proxy, until
+
+KEY = KEYS["chatbot"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a request shows of who calls."""
+
+    headers: dict[str, str] = field(default_factory=dict)
+    user: str = ""
+    has_key: bool = False
+    has_own: bool = True
+    """Whether the caller's own credential comes as well, in the provider's header."""
+
+
+NAMES = {"X-ModelTrack-Team": "PRODUCT", "X-ModelTrack-App": "chatbot"}
+SOURCES: dict[str, Source] = {
+    "nothing": Source(),
+    "headers": Source(NAMES),
+    "user": Source(user="product:chatbot"),
+    "bearer": Source({"Authorization": f"Bearer {KEY}"}, has_key=True, has_own=False),
+    "x-api-key": Source({"x-api-key": KEY}, has_key=True, has_own=False),
+    "api-key": Source({"api-key": KEY}, has_key=True, has_own=False),
+    "own header": Source({"X-ModelTrack-Key": KEY}, has_key=True, has_own=False),
+    "beside own": Source({"X-ModelTrack-Key": KEY}, has_key=True),
+    "and headers": Source({"X-ModelTrack-Key": KEY, **NAMES}, has_key=True, has_own=False),
+    "password": Source(user=f"anybody:{KEY}", has_key=True, has_own=False),
+}
+
+
+def expected_status(mode: str, source: Source) -> int:
+    if source.has_key:
+        return 200
+    if mode == "keys":
+        return 401
+    return 403 if mode == "known" and not source.headers and not source.user else 200
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_who_is_billed_and_what_the_provider_gets(
+    proxies: dict[str, Proxy], fake: FakeProvider, bundle: str, way: Way, source: Source, mode: str
+) -> None:
+    proxy = proxies[mode]
+    own = way.own if source.has_own else {}
+    if source.user and not way.host:  # of the base URL: clients send it in the place of a Bearer token
+        own = {name: value for name, value in own.items() if name != "authorization"}
+    before = len(proxy.events())
+    answer = way.call(proxy, {**own, **source.headers}, source.user, bundle)
+    status = expected_status(mode, source)
+    assert answer.status == status, answer.body
+    if status != 200:
+        kind = "authentication_error" if status == 401 else "unknown_team"
+        assert kind in str(answer.body) or "invalid_api_key" in str(answer.body)
+        assert fake.requests == [] and KEY not in str(answer.body)
+        assert len(proxy.events()) == before
+        return
+    [event] = until(lambda: proxy.events()[before:])
+    names = ("Product", "chatbot") if source != SOURCES["nothing"] else ("", "")
+    assert (event.get("team", ""), event.get("app_id", "")) == names
+    assert event["provider"] == way.provider and event["cost_usd"] > 0
+    assert event.get("key_id") == ("chatbot" if source.has_key else None)
+    assert KEY not in str(event)
+    for request in fake.requests:
+        assert_no_key(request)
+        if request.method != "MESSAGE":
+            assert credentials_in(request) == (own or (PUT_IN[way.provider] if source.has_key else {}))
