@@ -25,6 +25,7 @@ from addons.callers.presented import Presented
 from addons.callers.sent_anyway import SOURCES
 from addons.callers.withheld import WITHHELD
 from addons.ledger.budgets import BudgetsFile
+from addons.ledger.config_events.log import ConfigLog
 from addons.ledger.counts import ConnectionCounts, Counts
 from addons.ledger.event_log import EventLog
 from addons.ledger.events import LOG_NAME, CostEvent
@@ -124,6 +125,7 @@ class Core:
             self.keys,
             self.attribution,
         )
+        self._config_log = ConfigLog(folder, self.files)
         for file in self.files:
             file.load()
         self.credentials = Credentials(os.environ)
@@ -146,7 +148,7 @@ class Core:
         """Open the event log and begin to rebuild the ledger. Raises OSError if the log cannot be opened."""
         self.log.open()
         self._loop = asyncio.get_running_loop()
-        self._watcher = Watcher(self.files, self._on_change)
+        self._watcher = Watcher(self.files, self._on_change, after=self._config_log.tick)
         self._watcher.start()
         self._tasks = [asyncio.create_task(self._rebuild()), asyncio.create_task(self._tick())]
 
