@@ -44,7 +44,7 @@ def open_for_folder(path: Path, flags: int) -> int:
 
 
 def give(fd: int, wanted: os.stat_result) -> bool:
-    """Give an open file the owner and the group of another one, as far as this user may; tell whether it has the owner."""
+    """Give an open file the owner and group of another one, as far as this user may. Return whether the owner fits."""
     now = os.fstat(fd)
     for uid, gid in ((wanted.st_uid, wanted.st_gid), (-1, wanted.st_gid)):
         if (uid, gid) != (now.st_uid, now.st_gid):

@@ -55,7 +55,7 @@ class WatchedFile[T]:
 
     @property
     def good(self) -> bytes | None:
-        """Return the bytes of the version in force; None where there was no file. Each version has an object of its own."""
+        """Return the bytes of the version in force; None where there was no file. They are another object for each."""
         return self._good
 
     def load(self) -> T:
@@ -140,8 +140,8 @@ class WatchedFile[T]:
 class Watcher(WatchingThread):
     """Checks several files in a background thread: every `interval` seconds, and when their directories change.
 
-    It calls `on_change` after each check that returned True, and `after` when all files have been checked; neither holds
-    up the thread.
+    It calls `on_change` after each check that returned True, and `after` when all files have been checked. Neither may
+    hold up the thread or raise.
     """
 
     def __init__(

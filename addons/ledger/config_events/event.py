@@ -15,8 +15,8 @@ MOST_BYTES = 32 * 1024
 """The size of a line; the changes that it has no room for are only counted."""
 
 Kind = Literal["first", "found", "change"]
-"""How a version was noticed: it is the first that the log has of the file, it was there when a proxy started, or it took
-the place of another one that ModelTrack knew. Only of the last is known what changed."""
+"""How a version was noticed: it is the first that the log has of the file, it was found at the start in place of the
+last one that the log has, or it came while ModelTrack watched. Only then is known what changed."""
 
 _ROOM_FOR_CHANGES = MOST_BYTES - 2048
 _LONGEST_NUMBER = 40

@@ -17,7 +17,7 @@ _BLOCK = 2**20
 
 
 class ConfigLines:
-    """One reader and writer of the log. The file is opened each time, because NFS shows then what others have written."""
+    """Reads and writes the log, which is opened each time, because NFS then shows what others have written."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / LOG_NAME

@@ -31,7 +31,7 @@ def unnoted(
         else:
             found, rest = _at_start(event, rest, since)
             wanted += found
-    return wanted, rest
+    return wanted, [] if wanted else rest  # a line of theirs that stands before ours says nothing of what comes
 
 
 def _at_start(event: ConfigEvent, lines: list[Noted], since: datetime) -> tuple[list[ConfigEvent], list[Noted]]:
