@@ -5,7 +5,7 @@ get into the log because somebody forgot to leave it out.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -63,10 +63,10 @@ def _of_list(part: str, entries: Entries, old: Iterable[BaseModel], new: Iterabl
     before, after = _by_name(entries, old), _by_name(entries, new)
     for name, entry in before.items():
         if name not in after:
-            yield Change(part, "removed", _shown_name(entries, entry), old=_shown(entries, entry, entries.shown))
+            yield Change(part, "removed", _shown_name(entries, entry), old=_set_values(entries, entry))
     for name, entry in after.items():
         if name not in before:
-            yield Change(part, "added", _shown_name(entries, entry), new=_shown(entries, entry, entries.shown))
+            yield Change(part, "added", _shown_name(entries, entry), new=_set_values(entries, entry))
         elif before[name] != entry:
             yield _of_entry(part, entries, before[name], entry)
     if [name for name in before if name in after] != [name for name in after if name in before]:
@@ -77,9 +77,7 @@ def _of_entry(part: str, entries: Entries, old: BaseModel, new: BaseModel) -> Ch
     fields = [name for name in type(new).model_fields if getattr(old, name) != getattr(new, name)]
     shown = entries.shown & set(fields)
     names = tuple(inner for name in fields for inner in _field_names(name, getattr(old, name), getattr(new, name)))
-    return Change(
-        part, "changed", _shown_name(entries, new), names, _shown(entries, old, shown), _shown(entries, new, shown)
-    )
+    return Change(part, "changed", _shown_name(entries, new), names, _shown(old, shown), _shown(new, shown))
 
 
 def _field_names(name: str, old: Any, new: Any) -> list[str]:
@@ -114,10 +112,15 @@ def _shown_name(entries: Entries, entry: BaseModel) -> dict[str, str]:
     return {name: _text(value) for name in entries.named_by if (value := getattr(entry, name))}
 
 
-def _shown(entries: Entries, entry: BaseModel, names: Iterable[str]) -> dict[str, Any]:
-    """Return the values of some fields, in the order of the file; what is not set is left out."""
-    wanted = set(names)
-    values = {name: getattr(entry, name) for name in type(entry).model_fields if name in wanted}
+def _set_values(entries: Entries, entry: BaseModel) -> dict[str, Any]:
+    """Return the values of the fields that are shown, without those that an entry has that does not name them."""
+    infos = type(entry).model_fields
+    return _shown(entry, {name for name in entries.shown if getattr(entry, name) != infos[name].default})
+
+
+def _shown(entry: BaseModel, names: Collection[str]) -> dict[str, Any]:
+    """Return the values of some fields, in the order of the model."""
+    values = {name: getattr(entry, name) for name in type(entry).model_fields if name in names}
     return {name: _text(value) if isinstance(value, str) else value for name, value in values.items()}
 
 
