@@ -19,7 +19,7 @@ from mitmproxy import http
 from addons import gc_tuning
 from addons.callers.attribution_file import AttributionFile
 from addons.callers.credentials import Credentials
-from addons.callers.keys import KeysFile
+from addons.callers.keys import MOST_BYTES, KeysFile
 from addons.callers.known import NOBODY, known
 from addons.callers.presented import Presented
 from addons.callers.sent_anyway import SOURCES
@@ -50,7 +50,6 @@ logger = logging.getLogger(__name__)
 _TICK_SECONDS = 0.5
 _RETRY_SECONDS = 5.0
 _FSYNC_SECONDS = 10.0
-_MOST_KEYS_BYTES = 32 * 2**20  # some 100,000 keys
 _MOST_REPORTED = 1000
 """Models without a price that are logged; clients may send any number of names."""
 
@@ -113,7 +112,7 @@ class Core:
         self.routing = WatchedFile(folder / "routing.json", partial(parse_model, RoutingFile), lambda: RoutingFile())
         self.pricing = WatchedFile(folder / "pricing.json", partial(parse_model, PricingFile), lambda: PricingFile())
         self.keys = WatchedFile(
-            folder / "keys.json", partial(parse_model, KeysFile), lambda: KeysFile(), max_bytes=_MOST_KEYS_BYTES
+            folder / "keys.json", partial(parse_model, KeysFile), lambda: KeysFile(), max_bytes=MOST_BYTES
         )
         self.attribution = WatchedFile(
             folder / "attribution.json", partial(parse_model, AttributionFile), lambda: AttributionFile()

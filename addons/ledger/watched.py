@@ -15,9 +15,6 @@ from addons.ledger.watching import WatchingThread
 
 logger = logging.getLogger(__name__)
 
-MOST_BYTES = 4 * 2**20
-"""The size of a file."""
-
 _STAYS = "; the last good version stays in force"
 # "modified" is left out, because the event log in the same directory would set it off at every event.
 _EVENTS: list[type[FileSystemEvent]] = [FileClosedEvent, FileCreatedEvent, FileDeletedEvent, FileMovedEvent]
@@ -43,7 +40,7 @@ class WatchedFile[T]:
         parse: Callable[[bytes], T],
         missing: Callable[[], T] | None = None,
         *,
-        max_bytes: int = MOST_BYTES,
+        max_bytes: int = 4 * 2**20,
     ) -> None:
         self.path = path
         self.error: str | None = None

@@ -12,14 +12,13 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
-from addons.callers.keys import KeysFile
+from addons.callers.keys import MOST_BYTES, KeysFile
 from addons.ledger.config_events.lines import LOCK_NAME
 from addons.ledger.config_events.log import note_command
 from addons.ledger.config_events.versions import Version
 from addons.ledger.locking import Locked, locked
 from addons.ledger.private_files import give, is_link
 from addons.ledger.validation import InvalidFile, parse_model
-from addons.ledger.watched import MOST_BYTES
 from modeltrack_api.cli.commands import CannotDo, complain
 from modeltrack_api.cli.edits import Content
 

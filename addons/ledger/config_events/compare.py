@@ -26,14 +26,15 @@ LISTS: Mapping[str, Entries] = {
     "rules": Entries(("name",), frozenset({"threshold", "to_model", "action", "enabled"})),
     "models": Entries(("provider", "model"), frozenset({"input", "output", "same_as"})),
     "keys": Entries(("id",), frozenset({"expires", "disabled"})),
+    "sources": Entries(("label", "header", "body", "json_path", "tag"), frozenset({"pass_on"})),
 }
-"""The lists of all files, by name. Of a list that is not here only its name is shown."""
+"""The lists of entries of all files, by name. Of a list that is not here only its name is shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
     part: str
-    """The list, or the other key at the top of the file."""
+    """The list, or the other key at the top of the file; "" where the file is one object of names."""
     kind: Literal["added", "removed", "changed", "reordered"]
     entry: Mapping[str, str] = field(default_factory=dict)
     """What names the entry of a list, or the key of an object; empty where the part as a whole is meant."""
@@ -52,10 +53,10 @@ def _of_part(part: str, old: BaseModel, new: BaseModel) -> Iterable[Change]:
     before, after = getattr(old, part, None), getattr(new, part, None)
     if before == after:
         return []
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        return _of_object("" if part == "root" else part, before, after)
     if part in LISTS:
         return _of_list(part, LISTS[part], before or (), after or ())
-    if isinstance(before, Mapping) and isinstance(after, Mapping):
-        return _of_object(part, before, after)
     return [Change(part, "changed")]
 
 

@@ -45,7 +45,9 @@ class ConfigLines:
             ):  # a line was cut short, by a full disk or by the end of its process
                 data = b"\n" + data
             while data:
-                data = data[os.write(fd, data) :]
+                if not (written := os.write(fd, data)):
+                    raise OSError(errno.EIO, "nothing was written", str(self.path))
+                data = data[written:]
             self._position = os.fstat(fd).st_size
         finally:
             os.close(fd)

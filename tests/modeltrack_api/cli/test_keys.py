@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from addons.callers.keys import KEY, KeysFile
+from addons.callers.keys import KEY, KeysFile, digest_of
 from addons.ledger.validation import parse_model
 from modeltrack_api.check_config import problems
 
@@ -27,7 +27,7 @@ def test_a_new_key_opens_what_its_entry_says(keys: Keys) -> None:
             "app": "chatbot",
         }
     ]
-    found = parse_model(KeysFile, keys.path.read_bytes()).find(key, NOW)
+    found = parse_model(KeysFile, keys.path.read_bytes()).find(digest_of(key), NOW)
     assert found and found.id == "product-chatbot-1"
     assert problems(keys.folder) == []
 
@@ -178,7 +178,7 @@ def test_a_key_that_is_disabled_opens_nothing_and_stays_in_the_file(keys: Keys) 
     key = keys.make("new", "--team", "t")
     assert keys.run("disable", "T-1").code == 0
     assert [entry["disabled"] for entry in keys.entries()] == [True]
-    assert parse_model(KeysFile, keys.path.read_bytes()).find(key, NOW) is None
+    assert parse_model(KeysFile, keys.path.read_bytes()).find(digest_of(key), NOW) is None
     before = keys.path.stat().st_ino
     assert "already" in keys.run("disable", "t-1").out
     assert keys.path.stat().st_ino == before and len(keys.events()) == 2

@@ -167,10 +167,12 @@ def test_what_fails_on_the_way_leaves_the_old_file(
 
 def test_what_a_process_that_was_killed_has_left_is_in_nobodys_way(keys: Keys, tmp_path: Path) -> None:
     keys.make(*NEW)
-    for make in (lambda path: path.write_text("{"), lambda path: path.symlink_to(tmp_path / "elsewhere")):
-        make(keys.folder / ".keys.json.new")
-        keys.make(*NEW)
-        assert names(keys.folder) == MADE
+    left = keys.folder / ".keys.json.new"
+    left.write_text("{")
+    keys.make(*NEW)
+    left.symlink_to(tmp_path / "elsewhere")
+    keys.make(*NEW)
+    assert names(keys.folder) == MADE
     assert len(keys.ids()) == 3
 
 
@@ -204,12 +206,13 @@ def test_a_folder_that_may_not_be_written_is_an_error(keys: Keys, monkeypatch: p
 def test_what_others_save_meanwhile_without_the_lock_is_not_lost(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
     keys.make(*NEW)
     by_hand = {"keys": [*keys.entries(), {"id": "by-hand", "sha256": "b" * 64, "team": "t"}]}
-    real, done = os.fsync, []
+    real, is_saved = os.fsync, False
 
     def save_once(fd: int) -> None:
+        nonlocal is_saved
         real(fd)
-        if not done:
-            done.append(True)
+        if not is_saved:
+            is_saved = True
             keys.path.write_text(json.dumps(by_hand))
 
     monkeypatch.setattr(os, "fsync", save_once)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from addons.callers.keys import KeysFile
+from addons.callers.keys import KeysFile, digest_of
 from addons.ledger.validation import parse_model
 
 from .running import NOW, Keys
@@ -14,7 +14,7 @@ SECOND = timedelta(seconds=1)
 
 
 def is_valid(keys: Keys, key: str, when: datetime) -> bool:
-    return parse_model(KeysFile, keys.path.read_bytes()).find(key, when) is not None
+    return parse_model(KeysFile, keys.path.read_bytes()).find(digest_of(key), when) is not None
 
 
 @pytest.mark.parametrize(

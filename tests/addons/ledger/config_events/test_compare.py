@@ -3,7 +3,7 @@
 import hashlib
 import json
 from decimal import Decimal
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import pytest
 from pydantic import BaseModel
@@ -14,10 +14,11 @@ from addons.ledger.config_events.compare import LISTS, Change, compare
 from addons.ledger.validation import parse_model
 from addons.llm.model_rules import RoutingFile
 from addons.llm.prices.pricing_file import PricingFile
+from modeltrack_api.check_config import FILES
+from modeltrack_api.collector.teams import NamespaceMap
 
 RULE = {"trigger": "budget_percent_above", "threshold": 70, "from_models": ["a"], "to_model": "b"}
 HASHES = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(3)]
-FILES: tuple[type[BaseModel], ...] = (BudgetsFile, RoutingFile, PricingFile, KeysFile)
 
 
 def budget(team: str, limit: float, app: str = "", action: str = "block") -> dict[str, Any]:
@@ -134,13 +135,20 @@ def test_a_file_that_nobody_has_described_shows_names_alone() -> None:
     ]
 
 
-@pytest.mark.parametrize("model", FILES, ids=lambda model: model.__name__)
-def test_each_list_of_a_file_is_described_with_fields_that_it_has(model: type[BaseModel]) -> None:
-    lists = {name: info for name, info in model.model_fields.items() if str(info.annotation).startswith("list[")}
-    assert lists.keys() <= LISTS.keys()
-    for name, info in lists.items():
-        [entry] = info.annotation.__args__  # type: ignore[union-attr]
-        assert {*LISTS[name].named_by, *LISTS[name].shown} <= set(entry.model_fields)
+def test_namespaces_are_named() -> None:
+    old, new = {"a": "x", "b": "x"}, {"a": "y"}
+    assert differences(NamespaceMap, old, new) == [
+        Change("", "changed", {"key": "a"}),
+        Change("", "removed", {"key": "b"}),
+    ]
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_each_list_of_entries_of_a_file_is_described_with_fields_that_they_have(file: str) -> None:
+    for name, info in FILES[file].model_fields.items():
+        for entry in get_args(info.annotation):
+            if get_origin(info.annotation) is list and isinstance(entry, type) and issubclass(entry, BaseModel):
+                assert {*LISTS[name].named_by, *LISTS[name].shown} <= set(entry.model_fields)
 
 
 def test_no_field_that_is_shown_could_hold_a_secret() -> None:

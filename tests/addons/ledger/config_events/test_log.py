@@ -6,6 +6,7 @@ import logging
 import os
 import stat
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -220,12 +221,19 @@ def test_the_log_is_for_its_owner_and_group_at_most(tmp_path: Path) -> None:
         assert stat.S_IMODE((tmp_path / name).stat().st_mode) & ~0o640 == 0
 
 
-@pytest.mark.parametrize("what", ["folder", "link", "fifo"])
+MAKE: dict[str, Callable[[Path], None]] = {
+    "folder": Path.mkdir,
+    "link": lambda path: path.symlink_to(path.with_name("elsewhere")),
+    "fifo": os.mkfifo,
+}
+
+
+@pytest.mark.parametrize("what", MAKE)
 def test_a_log_that_cannot_be_written_is_said_once_and_written_later(
     tmp_path: Path, what: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     log = tmp_path / LOG_NAME
-    {"folder": log.mkdir, "link": lambda: log.symlink_to(tmp_path / "x"), "fifo": lambda: os.mkfifo(log)}[what]()
+    MAKE[what](log)
     save(tmp_path, 1)
     proxy = Watching(tmp_path)
     for limit in (1, 2, 3):
@@ -235,13 +243,16 @@ def test_a_log_that_cannot_be_written_is_said_once_and_written_later(
     assert [record.levelno for record in caplog.records if record.name.endswith("config_events.log")] == [
         logging.WARNING
     ]
-    assert not (tmp_path / "x").exists()
+    assert not (tmp_path / "elsewhere").exists()
     log.rmdir() if what == "folder" else log.unlink()
     proxy.tick()
     assert noted(tmp_path) == [("first", None), ("change", 2), ("change", 3)]
 
 
-def test_a_write_that_fails_half_way_leaves_each_change_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("what", ["error", "nothing"])
+def test_a_write_that_fails_half_way_leaves_each_change_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
     save(tmp_path, 1)
     (proxy := Watching(tmp_path)).tick()
     (other := Watching(tmp_path)).tick()
@@ -249,6 +260,8 @@ def test_a_write_that_fails_half_way_leaves_each_change_once(tmp_path: Path, mon
 
     def full(fd: int, data: bytes) -> int:
         if len(data) < 50:
+            if what == "nothing":
+                return 0
             raise OSError(28, "No space left on device")
         return real(fd, data[:-40])
 
