@@ -14,9 +14,9 @@ from pathlib import Path
 
 from addons.callers.keys import MOST_BYTES, KeysFile
 from addons.ledger.config_events.lines import LOCK_NAME
+from addons.ledger.config_events.locking import Locked, locked
 from addons.ledger.config_events.log import note_command
 from addons.ledger.config_events.versions import Version
-from addons.ledger.locking import Locked, locked
 from addons.ledger.private_files import give, is_link
 from addons.ledger.validation import InvalidFile, parse_model
 from modeltrack_api.cli.commands import CannotDo, complain

@@ -9,9 +9,9 @@ from typing import Any
 
 from addons.ledger.config_events.event import ConfigEvent, Noted
 from addons.ledger.config_events.lines import LOCK_NAME, ConfigLines
+from addons.ledger.config_events.locking import Locked, locked
 from addons.ledger.config_events.unnoted import unnoted
 from addons.ledger.config_events.versions import Version, changed, found
-from addons.ledger.locking import Locked, locked
 from addons.ledger.watched import WatchedFile
 
 logger = logging.getLogger(__name__)

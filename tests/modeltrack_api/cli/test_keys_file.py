@@ -12,8 +12,8 @@ import pytest
 
 from addons.callers.keys import KEY
 from addons.ledger.config_events.lines import LOCK_NAME
+from addons.ledger.config_events.locking import locked
 from addons.ledger.config_events.whom import this_user
-from addons.ledger.locking import locked
 from modeltrack_api.cli import keys_file
 
 from .running import Keys

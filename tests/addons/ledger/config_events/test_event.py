@@ -8,6 +8,7 @@ import pytest
 
 from addons.ledger.config_events.compare import Change
 from addons.ledger.config_events.event import MOST_BYTES, ConfigEvent, Noted, read_line
+from tests.documents import names, rows, section
 
 NOON = datetime(2026, 11, 10, 12, tzinfo=UTC)
 
@@ -81,3 +82,13 @@ def test_a_line_has_a_largest_size_and_says_how_much_is_left_out(number: int, na
 
 def test_a_name_that_is_no_unicode_breaks_no_line() -> None:
     assert json.loads(event(by="al\udce4ce").line())["by"] == "al?ce"
+
+
+def test_every_field_of_a_change_of_a_file_is_explained() -> None:
+    change = Change("budgets", "changed", {"team": "t"}, ("action",), {"action": "warn"}, {"action": "block"})
+    line = ConfigEvent(
+        timestamp=NOON, file="budgets.json", kind="change", new_sha256="x", changes=(change,) * 1000
+    ).line()
+    written = json.loads(line)
+    shown = [name for row in rows(section("operations.md", "Changes of files")) for name in names(row[0])]
+    assert sorted(shown) == sorted([*written, *written["changes"][0]])

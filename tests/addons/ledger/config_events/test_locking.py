@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from addons.ledger.locking import Locked, locked
+from addons.ledger.config_events.locking import Locked, locked
 from tests import ROOT
 
 HOLD = """
 import sys
 from pathlib import Path
-from addons.ledger.locking import locked
+from addons.ledger.config_events.locking import locked
 with locked(Path(sys.argv[1])):
     print("taken", flush=True)
     sys.stdin.read()
