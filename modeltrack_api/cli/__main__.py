@@ -28,7 +28,8 @@ def main(arguments: Sequence[str] | None = None, now: Callable[[], datetime] = _
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python says so again at its end
         return FAILED
     except OSError as error:
-        complain(f"{error.filename or 'modeltrack'}: {error.strerror or type(error).__name__}")
+        hint = " (run it as the user of the proxy)" if isinstance(error, PermissionError) else ""
+        complain(f"{error.filename or 'modeltrack'}: {error.strerror or type(error).__name__}{hint}")
         return FAILED
     return 0
 

@@ -192,15 +192,22 @@ def test_a_lock_that_stays_taken_is_an_error(keys: Keys, monkeypatch: pytest.Mon
     assert not keys.path.exists()
 
 
-def test_a_folder_that_may_not_be_written_is_an_error(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("number", "says"),
+    [(30, "Read-only file system"), (13, "Permission denied (run it as the user of the proxy)")],
+    ids=["read-only", "another user's"],
+)
+def test_a_folder_that_may_not_be_written_is_an_error(
+    keys: Keys, monkeypatch: pytest.MonkeyPatch, number: int, says: str
+) -> None:
     def refused(*_: object, **__: object) -> int:
-        raise OSError(30, "Read-only file system", str(keys.folder / LOCK_NAME))
+        raise OSError(number, os.strerror(number), str(keys.folder / LOCK_NAME))
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "open", refused)
         done = keys.run(*NEW)
     assert (done.code, done.out) == (1, "")
-    assert done.err == f"modeltrack: {keys.folder / LOCK_NAME}: Read-only file system\n"
+    assert done.err == f"modeltrack: {keys.folder / LOCK_NAME}: {says}\n"
 
 
 def test_what_others_save_meanwhile_without_the_lock_is_not_lost(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
