@@ -19,12 +19,13 @@ from mitmproxy import http
 from addons import gc_tuning
 from addons.callers.attribution_file import AttributionFile
 from addons.callers.credentials import Credentials
-from addons.callers.keys import KeysFile
+from addons.callers.keys import MOST_BYTES, KeysFile
 from addons.callers.known import NOBODY, known
 from addons.callers.presented import Presented
 from addons.callers.sent_anyway import SOURCES
 from addons.callers.withheld import WITHHELD
 from addons.ledger.budgets import BudgetsFile
+from addons.ledger.config_events.log import ConfigLog
 from addons.ledger.counts import ConnectionCounts, Counts
 from addons.ledger.event_log import EventLog
 from addons.ledger.events import LOG_NAME, CostEvent
@@ -49,7 +50,6 @@ logger = logging.getLogger(__name__)
 _TICK_SECONDS = 0.5
 _RETRY_SECONDS = 5.0
 _FSYNC_SECONDS = 10.0
-_MOST_KEYS_BYTES = 32 * 2**20  # some 100,000 keys
 _MOST_REPORTED = 1000
 """Models without a price that are logged; clients may send any number of names."""
 
@@ -112,7 +112,7 @@ class Core:
         self.routing = WatchedFile(folder / "routing.json", partial(parse_model, RoutingFile), lambda: RoutingFile())
         self.pricing = WatchedFile(folder / "pricing.json", partial(parse_model, PricingFile), lambda: PricingFile())
         self.keys = WatchedFile(
-            folder / "keys.json", partial(parse_model, KeysFile), lambda: KeysFile(), max_bytes=_MOST_KEYS_BYTES
+            folder / "keys.json", partial(parse_model, KeysFile), lambda: KeysFile(), max_bytes=MOST_BYTES
         )
         self.attribution = WatchedFile(
             folder / "attribution.json", partial(parse_model, AttributionFile), lambda: AttributionFile()
@@ -124,6 +124,7 @@ class Core:
             self.keys,
             self.attribution,
         )
+        self._config_log = ConfigLog(folder, self.files)
         for file in self.files:
             file.load()
         self.credentials = Credentials(os.environ)
@@ -146,7 +147,7 @@ class Core:
         """Open the event log and begin to rebuild the ledger. Raises OSError if the log cannot be opened."""
         self.log.open()
         self._loop = asyncio.get_running_loop()
-        self._watcher = Watcher(self.files, self._on_change)
+        self._watcher = Watcher(self.files, self._on_change, after=self._config_log.tick)
         self._watcher.start()
         self._tasks = [asyncio.create_task(self._rebuild()), asyncio.create_task(self._tick())]
 

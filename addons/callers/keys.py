@@ -25,6 +25,9 @@ LIKE_KEY = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{40,46}}")
 KEY_WITHIN = re.compile(rf"(?<![A-Za-z0-9_-]){KEY.pattern}(?![A-Za-z0-9_-])")
 """Finds a key in a text; longer words that happen to contain its form, such as keys of providers, are none."""
 
+MOST_BYTES = 32 * 2**20
+"""The size of the file, which is some 100,000 keys."""
+
 Provider = Literal["anthropic", "openai", "bedrock", "azure"]
 Pattern = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Reference = Annotated[str, Field(max_length=4096, pattern=r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:[^\x00-\x1f\x7f]+)$")]
