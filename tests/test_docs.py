@@ -200,7 +200,7 @@ def test_the_options_of_mitm_conf_are_in_the_configuration() -> None:
         ("budgets-and-rules.md", "budgets.json", Budget),
         ("budgets-and-rules.md", "routing.json", Rule),
         ("prices.md", "pricing.json", ModelPrice),
-        ("keys.md", "keys.json", Key),
+        ("callers.md", "keys.json", Key),
     ],
     ids=["budgets", "rules", "prices", "keys"],
 )

@@ -50,6 +50,8 @@ MEMORIES = {
     "addons/ledger/spend.py _months": "names of teams and apps that have spent money, cut at 256 characters",
     "addons/ledger/spend.py _reserved": "names of teams and apps that have calls under way, cut at 256 characters",
     "addons/ledger/spend.py _tickets": "numbers; one for each call under way",
+    "addons/ledger/config_events/log.py _theirs": "files in DATA_DIR, with what others have noted of them",
+    "addons/ledger/config_events/log.py _versions": "files in DATA_DIR",
     "addons/llm/model_limits/memory.py _refused": "4,096 names of models, which have 256 characters at most",
     "addons/llm/prices/pricing.py _found": "4,096 names of models of 256 characters at most",
     "addons/llm/prices/pricing.py _lists": "providers",
