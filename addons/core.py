@@ -84,8 +84,8 @@ class Core:
         self.held = HeldBytes()  # the bodies in memory: see addons/flow/bodies/bounds.py
         self.tunnels: dict[str, Tunnel] = {}
         """Open tunnels by the id of the client's connection."""
-        self.opened_by: dict[str, bytes] = {}
-        """The digest of the key that opened a tunnel or a WebSocket, by the id of the client's connection."""
+        self.opened_by: dict[str, frozenset[bytes]] = {}
+        """The digests of the keys that opened a tunnel, or a WebSocket in it, by the id of the client's connection."""
         self.on_tick: list[Callable[[], None]] = []
         """Called twice a second, and after each change of a file in DATA_DIR."""
         self.on_record: Callable[[http.HTTPFlow, LLMCall, CostEvent], None] | None = None
@@ -226,6 +226,11 @@ class Core:
         with contextlib.suppress(AttributeError):  # `configure` failed or was never called
             self.log.close()
             self._follower.close()
+
+    def remember_opened(self, client_id: str, digest: bytes | None) -> None:
+        """Have a connection closed when the key that opened a tunnel or a WebSocket on it is valid no more."""
+        if digest:
+            self.opened_by[client_id] = self.opened_by.get(client_id, frozenset()) | {digest}
 
     def config_errors(self) -> list[str]:
         return [file.error for file in self.files if file.error]

@@ -58,8 +58,8 @@ class Identity:
         """Close the connections whose key has been disabled, or has ended."""
         try:
             keys, now = self.core.keys.value, self.core.now()
-            for client_id, digest in list(self.core.opened_by.items()):
-                if not keys.find(digest, now):
+            for client_id, digests in list(self.core.opened_by.items()):
+                if not all(keys.find(digest, now) for digest in digests):
                     del self.core.opened_by[client_id]
                     self._revoke(client_id)
                     asyncio.get_running_loop().call_later(_CLOSE_SECONDS, _close, client_id)

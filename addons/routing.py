@@ -10,7 +10,7 @@ from addons.callers.caller import Caller
 from addons.callers.presented import NOTHING
 from addons.callers.signatures import is_signature
 from addons.core import Core, Tunnel
-from addons.flow.attached import asks_for_websocket, attach, call_of, open_call, untracked_call
+from addons.flow.attached import asks_for_websocket, attach, call_of, open_call, shown_by, untracked_call
 from addons.flow.bodies.reading import read_body
 from addons.flow.caller import find_caller, read_labels
 from addons.flow.credentials import put_in, signs_for
@@ -28,8 +28,9 @@ from addons.llm.providers import NotConfigured, Provider
 from addons.llm.providers.bedrock import BEDROCK, signing_name
 from addons.llm.providers.responses import RESPONSES
 from addons.llm.responses_socket import ResponsesSocket
-from addons.llm.routes import PassedThrough, Status, Tracked, for_whom, passed_to, resolve
+from addons.llm.routes import Fields, PassedThrough, Status, Tracked, for_whom, passed_to, resolve
 
+_ANTHROPICS = (b"x-api-key", b"sk-ant-")
 _FAILED = Denial(500, "proxy_error", "ModelTrack could not handle the request; its log says why.", retry_after=1)
 
 
@@ -69,7 +70,7 @@ class Routing:
     def _route(self, flow: http.HTTPFlow, path: str) -> None:
         route = resolve(path)
         if isinstance(route, Tracked):
-            self._track(flow, for_whom(route, flow.request.headers.fields))
+            self._track(flow, for_whom(route, _as_it_came(flow)))
         elif isinstance(route, PassedThrough):
             self._pass_through(flow, route)
         elif isinstance(route, Status):
@@ -101,7 +102,7 @@ class Routing:
             refuse(flow, None, Denial(403, "tunnel_refused", "This connection was made to another host."))
         elif not path.startswith("/"):  # `OPTIONS *` asks about a server, and that is not the provider's here
             refuse(flow, None, _no_route(path))
-        elif (found := tracked_on(tunnel.hosts, path, flow.request.headers.fields)) and (
+        elif (found := tracked_on(tunnel.hosts, path, _as_it_came(flow))) and (
             flow.request.method == "POST" or _opens_socket(flow, found[1])
         ):
             host, route = found
@@ -154,18 +155,13 @@ class Routing:
             refuse(flow, None, Denial(503, "not_configured", str(error)), wire=call.wire)
             return
         refuse(flow, None, self._put_in(flow, call), wire=call.wire)
-        self._remember(flow, caller)
-
-    def _remember(self, flow: http.HTTPFlow, caller: Caller) -> None:
-        """Have the connection closed when the key that opened it is valid no more."""
-        if caller.digest:
-            self.core.opened_by[flow.client_conn.id] = caller.digest
+        self.core.remember_opened(flow.client_conn.id, caller.digest)
 
     def _put_in(self, flow: http.HTTPFlow, call: LLMCall) -> Denial | None:
         return put_in(self.core, flow, call.key, call.provider, call.route.path, call.base_url)
 
     def _pass_through(self, flow: http.HTTPFlow, route: PassedThrough) -> None:
-        provider = passed_to(route, flow.request.headers.fields)
+        provider = passed_to(route, _as_it_came(flow))
         call = self._untracked(flow, provider, provider.others.class_of(flow.request.method, route.path))
         if not call:
             return
@@ -200,7 +196,7 @@ class Routing:
         )
         attach(flow, call)
         if asks_for_websocket(flow.request):
-            self._remember(flow, caller)
+            self.core.remember_opened(flow.client_conn.id, caller.digest)
         self.core.counts.untracked += 1
         if call.may_cost:
             self.core.live[flow.id] = flow  # until its event is written
@@ -268,6 +264,12 @@ class Routing:
             refuse(flow, call, Denial(503, "not_configured", str(error)))
         except ValueError as error:
             refuse(flow, call, invalid(error))
+
+
+def _as_it_came(flow: http.HTTPFlow) -> Fields:
+    """Return the headers that tell whose a request is: a key of ours may have stood where one of Anthropic's would."""
+    fields = flow.request.headers.fields
+    return (*fields, _ANTHROPICS) if _ANTHROPICS[0] in shown_by(flow).shown_in else fields
 
 
 def _record(call: LLMCall | UntrackedCall) -> dict[str, str]:

@@ -94,8 +94,7 @@ class Tunnels:
             refuse(flow, None, Denial(403, "tunnel_refused", message))
             return
         self.core.tunnels[flow.client_conn.id] = Tunnel(hosts, opened)
-        if opened.digest:
-            self.core.opened_by[flow.client_conn.id] = opened.digest
+        self.core.remember_opened(flow.client_conn.id, opened.digest)
 
     def _may_tunnel(self, flow: http.HTTPFlow) -> bool:
         allowed = self.core.settings.tunnel_other_hosts

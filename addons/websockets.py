@@ -16,13 +16,13 @@ from addons.core import Core
 from addons.flow.admission import Admission
 from addons.flow.attached import socket_of, untracked_call
 from addons.flow.bodies.heavy import apart, is_heavy
-from addons.flow.caller import read_labels
+from addons.flow.caller import REVOKED, read_labels, revocation
 from addons.flow.downgrade import apply_rules, learn
 from addons.flow.finish import CLIENT_GONE, finish
 from addons.flow.guard import describe, guarded
 from addons.flow.wordings import CLIENT_DISCONNECTED, PROXY_STOPPED, UPSTREAM_DISCONNECTED
 from addons.llm.call import CallState, LLMCall
-from addons.llm.denial import Denial, invalid, too_heavy, too_large, unauthenticated
+from addons.llm.denial import Denial, invalid, too_heavy, too_large
 from addons.llm.parsing.json_edit import replace_member
 from addons.llm.parsing.long_strings import shortened
 from addons.llm.providers.responses import CREATED, error_name
@@ -34,7 +34,6 @@ logger = logging.getLogger(__name__)
 _MOST_TURNS = 256
 """Responses that one socket may wait for. OpenAI answers 16 at once and queues the rest."""
 
-REVOKED = unauthenticated("The ModelTrack key that opened this connection is disabled, or past its end.")
 _FAILED = Denial(500, "proxy_error", "ModelTrack could not handle this message; its log says why.", retry_after=1)
 
 
@@ -137,9 +136,8 @@ class WebSockets:
         message: WebSocketMessage,
     ) -> Denial | None:
         """Return why the event is refused, or None to pass it on."""
-        digest = self.core.opened_by.get(flow.client_conn.id)
-        if digest and not self.core.keys.value.find(digest, self.core.now()):
-            return REVOKED
+        if denial := revocation(self.core, call.key):
+            return denial
         if event.get("type") != CREATE:
             who = socket.who
             return await self._admission.decide(lambda: self._admission.check_spent(who.team, who.app))
@@ -213,7 +211,7 @@ class WebSockets:
     def revoke(self, client_id: str) -> None:
         """Tell the client of a socket, if its connection has one, that the key is valid no more."""
         if flow := self._open.get(client_id):
-            _send(flow, error_event(REVOKED, ""))
+            _send(flow, error_event(REVOKED, ""))  # no event that comes now passes: see `revocation`
 
     @guarded
     def websocket_end(self, flow: http.HTTPFlow) -> None:

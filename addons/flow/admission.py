@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable
 
 from addons.core import Core
-from addons.flow.caller import model_denial
+from addons.flow.caller import model_denial, revocation
 from addons.flow.guard import describe
 from addons.flow.reservation import highest_cost
 from addons.ledger.budgets import Standing
@@ -71,7 +71,7 @@ class Admission:
 
         Nothing is awaited here, so that no other call comes between the check and the reservation.
         """
-        if call.key and (denial := model_denial(call.key, call.model)):
+        if call.key and (denial := revocation(self.core, call.key) or model_denial(call.key, call.model)):
             return denial
         team, app = call.attribution.team, call.attribution.app
         ledger = self.core.ledger

@@ -19,6 +19,7 @@ _NO_KEY = unauthenticated(
     "This request has no valid ModelTrack key: it is missing, unknown, disabled, or past its end. Send one as"
     " Authorization: Bearer, x-api-key, api-key or X-ModelTrack-Key."
 )
+REVOKED = unauthenticated("The ModelTrack key of this request or connection is disabled, or past its end.")
 _UNKNOWN_TEAM = Denial(
     403,
     "unknown_team",
@@ -99,6 +100,14 @@ def _provider_denial(key: Key | None, provider: Provider | None) -> Denial | Non
     if key is None or provider is None or key.may_call(provider.name):
         return None
     return forbidden(f"The key {key.id!r} is not for the provider {provider.name}: keys.json lists its providers.")
+
+
+def revocation(core: Core, key: Key | None) -> Denial | None:
+    """Refuse what comes with a key that was valid when its request or connection began, and is not any more."""
+    if key is None:
+        return None
+    found = core.keys.value.by_id.get(key.id)
+    return None if found and found.sha256 == key.sha256 and found.is_valid(core.now()) else REVOKED
 
 
 def model_denial(key: Key | None, model: str) -> Denial | None:

@@ -153,7 +153,7 @@ async def look(core: Core) -> None:
 async def test_what_a_key_has_opened_is_closed_when_the_key_ends(
     addon: Identity, core: Core, closed: list[str], revoked: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    core.opened_by = {"a": digest_of(KEY), "b": digest_of(KEY)}
+    core.opened_by = {"a": frozenset({digest_of(KEY)}), "b": frozenset({digest_of(KEY)})}
     await look(core)
     assert (closed, revoked) == ([], [])
     monkeypatch.setattr(core, "now", lambda: NOW + timedelta(seconds=1))
@@ -166,7 +166,7 @@ async def test_what_a_key_has_opened_is_closed_when_the_key_ends(
 async def test_and_when_it_is_taken_out_of_the_file(
     addon: Identity, core: Core, closed: list[str], revoked: list[str], entries: list[Any]
 ) -> None:
-    core.opened_by = {"a": digest_of(KEY)}
+    core.opened_by = {"a": frozenset({digest_of(KEY)})}
     core.keys.value = core.keys.value.model_validate({"keys": entries})
     await look(core)
     assert closed == revoked == ["a"]
@@ -180,7 +180,7 @@ async def test_a_fault_in_one_look_is_logged_without_what_it_says(
 
     core.on_tick.clear()
     Identity(core, fail)
-    core.opened_by = {"a": digest_of("mt-unknown")}
+    core.opened_by = {"a": frozenset({digest_of("mt-unknown")})}
     caplog.set_level(logging.ERROR)
     await look(core)
     assert "connections of revoked keys could not be closed: RuntimeError" in caplog.text and KEY not in caplog.text
@@ -188,6 +188,6 @@ async def test_a_fault_in_one_look_is_logged_without_what_it_says(
 
 def test_a_connection_that_ends_is_forgotten(addon: Identity, core: Core) -> None:
     client = tflow.tclient_conn()
-    core.opened_by[client.id] = digest_of(KEY)
+    core.remember_opened(client.id, digest_of(KEY))
     addon.client_disconnected(client)
     assert core.opened_by == {}

@@ -8,15 +8,19 @@ from typing import Any
 import pytest
 from mitmproxy import http
 
+from addons.callers.attribution import Attribution
 from addons.callers.caller import Caller
-from addons.callers.keys import Key, digest_of, sha256
+from addons.callers.keys import Key, KeysFile, digest_of, sha256
 from addons.callers.presented import Presented
 from addons.core import Core, Tunnel
+from addons.flow.admission import Admission
 from addons.flow.attached import attach_shown
-from addons.flow.caller import find_caller, model_denial
+from addons.flow.caller import REVOKED, find_caller, model_denial, revocation
 from addons.flow.replays import KEY_ID_HEADER
+from addons.llm.call import LLMCall
 from addons.llm.denial import Denial
 from addons.llm.providers import OPENAI, PROVIDERS, Provider
+from addons.llm.routes import Tracked, resolve
 from tests.addons.cores import made, started
 
 ENDED = (datetime.now(UTC) - timedelta(seconds=1)).isoformat()
@@ -25,6 +29,8 @@ ENTRIES: list[dict[str, Any]] = [
     {"id": "disabled", "team": "product", "disabled": True},
     {"id": "ended", "team": "product", "expires": ENDED},
 ]
+TRACKED = resolve("/v1/messages")
+assert isinstance(TRACKED, Tracked)
 KEYS = {"keys": [entry | {"sha256": sha256(entry["id"])} for entry in ENTRIES]}
 BUDGETS = {"budgets": [{"team": "Research", "monthly_limit": 1, "action": "warn"}]}
 
@@ -190,3 +196,30 @@ def test_a_key_is_for_the_models_of_its_list(models: list[str], model: str, is_r
 def test_a_model_that_is_no_name_is_cut_in_the_refusal() -> None:
     denial = model_denial(key(models=["gpt-4o"]), "x" * 10_000)
     assert denial and len(denial.message) < 400
+
+
+def test_what_comes_later_with_a_key_that_was_valid_is_refused_once_it_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    soon = datetime.now(UTC) + timedelta(minutes=1)
+    entry = {"id": "one", "sha256": sha256("one"), "team": "t", "expires": soon.isoformat()}
+    with started(tmp_path, {"keys.json": {"keys": [entry]}}) as core:
+        key = core.keys.value.keys[0]
+        assert revocation(core, None) is None and revocation(core, key) is None
+        for changed in (entry | {"disabled": True}, entry | {"sha256": sha256("other")}, entry | {"id": "two"}):
+            with monkeypatch.context() as patch:
+                patch.setattr(core.keys, "value", KeysFile.model_validate({"keys": [changed]}))
+                assert revocation(core, key) is REVOKED
+        monkeypatch.setattr(core, "now", lambda: soon)
+        assert revocation(core, key) is REVOKED
+
+
+def test_a_key_that_ends_while_the_body_comes_admits_no_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    soon = datetime.now(UTC) + timedelta(minutes=1)
+    entry = {"id": "one", "sha256": sha256("one"), "team": "t", "expires": soon.isoformat()}
+    with started(tmp_path, {"keys.json": {"keys": [entry]}}) as core:
+        call = LLMCall(TRACKED, "", Attribution("t"), 0.0, key=core.keys.value.keys[0])
+        call.ask({"model": "claude-sonnet-4-6", "max_tokens": 1, "messages": []})
+        assert Admission(core).admit(call, "a") is None
+        monkeypatch.setattr(core, "now", lambda: soon)
+        assert Admission(core).admit(call, "b") is REVOKED
