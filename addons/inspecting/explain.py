@@ -19,6 +19,7 @@ SERVED = "served"
 
 SEPARATOR = " · "
 _DECIMALS = 4
+_LONGEST_USER = 24
 _TAGS = (
     *("team", "app_id", "feature", "customer_tier", "user", "key_id", "session_id", "trace_id", "prompt_template_id"),
     *("provider", "model", "routed_from", "routing_rule", "blocked_by", "error"),
@@ -49,6 +50,8 @@ def summary(call: LLMCall, event: CostEvent) -> str:
 
 
 def who(team: str, app: str, user: str) -> str:
+    """Return whom a call is for, in a few words: many users are the long ids of accounts and devices."""
+    user = user if len(user) <= _LONGEST_USER else f"{user[: _LONGEST_USER - 1]}…"
     return "/".join(filter(None, (team or "(no team)", app))) + (f" ({user})" if user else "")
 
 

@@ -78,6 +78,12 @@ OUTCOMES = {
         "product/chatbot (ann) · claude-haiku-4-5 · 1,000 in 200 out · $0.0020",
         "",
     ),
+    "of a user with a long id": (
+        lambda core: replace(served(core), attribution=replace(CALLER, user="0123456789" * 6)),
+        200,
+        "product/chatbot (01234567890123456789012…) · claude-haiku-4-5 · 1,000 in 200 out · $0.0020",
+        "",
+    ),
     "replayed": (
         lambda core: replace(served(core), replayed=True),
         200,

@@ -48,6 +48,7 @@ def test_a_hit_of_an_answer_in_passes_still_adds_up(core: Core, watch: Watch) ->
         ("refused by a rule", "rule    'no-opus' refused the model"),
         ("failed", "error   overloaded_error, status 529"),
         ("of a user with a key", "caller  user ann, key product-1"),
+        ("of a user with a long id", f"caller  user {'0123456789' * 6}, key product-1"),
         ("abandoned", "what is missing is estimated"),
     ],
 )
