@@ -15,9 +15,10 @@ from addons.llm.call import LLMCall
 from addons.llm.denial import Denial, forbidden, invalid, unauthenticated
 from addons.llm.providers import Provider
 
+# Claude Code shows a text of its own in place of one in which `x-api-key` is.
 _NO_KEY = unauthenticated(
-    "This request has no valid ModelTrack key: it is missing, unknown, disabled, or past its end. Send one as"
-    " Authorization: Bearer, x-api-key, api-key or X-ModelTrack-Key."
+    "This request has no valid ModelTrack key: it is missing, unknown, disabled, or past its end. Send one where the"
+    " provider's key would be, or in X-ModelTrack-Key."
 )
 REVOKED = unauthenticated("The ModelTrack key of this request or connection is disabled, or past its end.")
 _UNKNOWN_TEAM = Denial(
