@@ -10,7 +10,7 @@ from addons.callers.caller import Caller
 from addons.callers.presented import NOTHING
 from addons.callers.signatures import is_signature
 from addons.core import Core, Tunnel
-from addons.flow.attached import asks_for_websocket, attach, call_of, open_call, untracked_call
+from addons.flow.attached import asks_for_websocket, attach, call_of, open_call, shown_by, untracked_call
 from addons.flow.bodies.reading import read_body
 from addons.flow.caller import find_caller, read_labels
 from addons.flow.credentials import put_in, signs_for
@@ -165,7 +165,8 @@ class Routing:
         return put_in(self.core, flow, call.key, call.provider, call.route.path, call.base_url)
 
     def _pass_through(self, flow: http.HTTPFlow, route: PassedThrough) -> None:
-        provider = passed_to(route, flow.request.headers.fields)
+        taken_out = ((name, b"") for name in shown_by(flow).shown_in)  # a key stood where the provider's would
+        provider = passed_to(route, (*flow.request.headers.fields, *taken_out))
         call = self._untracked(flow, provider, provider.others.class_of(flow.request.method, route.path))
         if not call:
             return
