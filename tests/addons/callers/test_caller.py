@@ -24,7 +24,7 @@ USER = Presented(None, "url-team", "url-app")
 TUNNEL = Presented(None, "proxy-team", "proxy-app")
 
 
-def headers(**said: str) -> dict[str, str]:
+def headers(said: dict[str, str]) -> dict[str, str]:
     return {f"x-modeltrack-{name.replace('_', '-')}": value for name, value in said.items()}
 
 
@@ -32,8 +32,10 @@ def key(id: str) -> Presented:
     return Presented(digest_of(id))
 
 
-def ask(shown: Presented = NOTHING, opened: Presented = NOTHING, needs_key: bool = False, **said: str) -> Attribution:
-    return caller(shown, opened, headers(**said), KEYS, NOW, "default", needs_key=needs_key).who
+def ask(
+    shown: Presented = NOTHING, opened: Presented = NOTHING, said: dict[str, str] | None = None, needs_key: bool = False
+) -> Attribution:
+    return caller(shown, opened, headers(said or {}), KEYS, NOW, "default", needs_key=needs_key).who
 
 
 @pytest.mark.parametrize(
@@ -60,23 +62,24 @@ def ask(shown: Presented = NOTHING, opened: Presented = NOTHING, needs_key: bool
 def test_each_source_fills_what_those_before_it_left_open(
     shown: Presented, opened: Presented, said: dict[str, str], team: str, app: str
 ) -> None:
-    found = ask(shown, opened, **said)
+    found = ask(shown, opened, said)
     assert (found.team, found.app) == (team, app)
 
 
 def test_a_key_says_who_the_caller_is_and_headers_say_the_rest() -> None:
     said = {"session_id": "s", "trace_id": "r", "prompt_template": "p"}
-    assert ask(key("all"), **said) == Attribution(**ALL, **said, key_id="all")
+    who: dict[str, Any] = {**ALL, **said, "key_id": "all"}
+    assert ask(key("all"), said=said) == Attribution(**who)
 
 
 def test_no_header_says_the_id_of_a_key() -> None:
-    assert ask(key_id="all").key_id == "" and ask(key("other"), key_id="all").key_id == "other"
+    assert ask(said={"key_id": "all"}).key_id == "" and ask(key("other"), said={"key_id": "all"}).key_id == "other"
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_a_header_that_says_something_else_than_the_key_is_refused_by_a_text_that_names_both(name: str) -> None:
     with pytest.raises(Contradiction) as error:
-        ask(key("all"), **{name: "mine"})
+        ask(key("all"), said={name: "mine"})
     for named in ("'all'", name.replace("_", " "), repr(ALL[name]), "'mine'"):
         assert named in str(error.value)
 
@@ -84,7 +87,7 @@ def test_a_header_that_says_something_else_than_the_key_is_refused_by_a_text_tha
 @pytest.mark.parametrize("team", ["research", "pr\u043educt", "Product 2", "pro duct"])  # the o is a Cyrillic one
 def test_names_that_only_look_alike_are_others(team: str) -> None:
     with pytest.raises(Contradiction):
-        ask(key("all"), team=team)
+        ask(key("all"), said={"team": team})
 
 
 @pytest.mark.parametrize("id", ["disabled", "ended", "unknown"])
@@ -92,19 +95,19 @@ def test_names_that_only_look_alike_are_others(team: str) -> None:
 def test_a_key_that_is_not_valid_is_never_another_callers_name(id: str, needs_key: bool) -> None:
     for shown, opened in ((key(id), NOTHING), (NOTHING, key(id)), (key(id), key("all")), (key(id), TUNNEL)):
         with pytest.raises(UnknownKey):
-            ask(shown, opened, needs_key, team="product")
+            ask(shown, opened, {"team": "product"}, needs_key)
 
 
 @pytest.mark.parametrize(("shown", "opened"), [(NOTHING, NOTHING), (USER, NOTHING), (NOTHING, TUNNEL)])
 def test_where_a_key_is_needed_names_do_not_do(shown: Presented, opened: Presented) -> None:
     with pytest.raises(UnknownKey):
-        ask(shown, opened, True, team="product")
+        ask(shown, opened, {"team": "product"}, needs_key=True)
 
 
 @pytest.mark.parametrize("needs_key", [False, True])
 def test_what_is_no_key_in_the_header_for_keys_is_an_unknown_one(needs_key: bool) -> None:
     with pytest.raises(UnknownKey):
-        ask(needs_key=needs_key, key="sk-ant-mine")
+        ask(said={"key": "sk-ant-mine"}, needs_key=needs_key)
 
 
 def test_the_caller_of_a_key_has_its_digest_to_look_it_up_again() -> None:

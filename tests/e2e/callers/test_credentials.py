@@ -2,19 +2,21 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import requests
 from mitmproxy.io import FlowReader
 
 from demo.fake_provider.server import FakeProvider
+from demo.processes import api as running_api
 from tests.e2e.callers.people import (
     AWS,
     CREDENTIALS,
     KEYS,
     PUT_IN,
-    SECRET,
     assert_no_key,
     credentials_in,
     keys_file,
@@ -22,7 +24,7 @@ from tests.e2e.callers.people import (
     upstreams,
 )
 from tests.e2e.callers.ways import WAYS, Answer
-from tests.e2e.conftest import Proxy, replace, until
+from tests.e2e.conftest import SECRET, Proxy, replace, until
 from tests.e2e.live.web import Web
 from tests.e2e.providers.bedrock.clients import PROXYS
 from tests.e2e.providers.sigv4 import signer_of
@@ -64,14 +66,14 @@ def test_two_keys_use_two_accounts_of_one_provider(accounts: Accounts, fake: Fak
 
 @pytest.mark.parametrize("way", ["openai", "websocket"])
 def test_a_file_that_is_replaced_counts_without_a_restart(accounts: Accounts, fake: FakeProvider, way: str) -> None:
-    def sent() -> dict[str, str]:
+    def is_sent(credential: str) -> bool:
         fake.clear()
         assert call(accounts.proxy, "team-only", way).status == 200
-        return credentials_in(fake.requests[0])
+        return credentials_in(fake.requests[0]) == {"authorization": f"Bearer {credential}"}
 
     for name in (f"{way}-new", "file"):
         replace(accounts.file, f"{name}-{SECRET}")
-        until(lambda name=name: sent() == {"authorization": f"Bearer {name}-{SECRET}"})
+        until(partial(is_sent, f"{name}-{SECRET}"))
     assert "a new credential is in force" in accounts.proxy.log
 
 
@@ -101,6 +103,23 @@ def test_a_key_without_bedrocks_token_is_signed_for(accounts: Accounts, fake: Fa
     for request in fake.requests:
         assert_no_key(request)
         assert signer_of(request, PROXYS)[0] == "AKIAPROXY"
+
+
+PAGES = ("/stats", "/metrics", "/modeltrack/me")
+ANSWERS = ("/api/events", "/api/keys", "/api/teams", "/api/spend/summary", "/api/reports/executive", "/metrics")
+
+
+def test_the_proxys_pages_and_the_api_know_a_key_by_its_id(accounts: Accounts) -> None:
+    proxy = accounts.proxy
+    assert call(proxy, "evals").status == 200
+    shown = [requests.get(proxy.url + page, headers={"x-api-key": KEYS["evals"]}, timeout=60) for page in PAGES]
+    with running_api(proxy.data) as (url, _):
+        shown += [requests.get(url + path, timeout=60) for path in ANSWERS]
+    assert all(answer.ok for answer in shown)
+    content = b"".join(answer.content for answer in shown) + str([answer.headers for answer in shown]).encode()
+    assert b'"evals"' in content
+    assert not [trace for trace in traces() if trace in content] and SECRET.encode() not in content
+    assert not [entry["sha256"] for entry in keys_file()["keys"] if entry["sha256"].encode() in content]
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 import pytest
+import requests
 
 from demo.fake_provider.server import FakeProvider
 from tests.e2e.callers.conftest import MODES
@@ -77,3 +78,12 @@ def test_who_is_billed_and_what_the_provider_gets(
         assert_no_key(request)
         if request.method != "MESSAGE":
             assert credentials_in(request) == (own or (PUT_IN[way.provider] if source.has_key else {}))
+
+
+@pytest.mark.parametrize(("name", "provider"), [("x-api-key", "anthropic"), ("Authorization", "openai")])
+def test_where_the_path_does_not_tell_the_provider_the_header_of_the_key_does(
+    keys_only: Proxy, fake: FakeProvider, name: str, provider: str
+) -> None:
+    value = KEY if name == "x-api-key" else f"Bearer {KEY}"
+    assert requests.get(f"{keys_only.url}/v1/models", headers={name: value}, timeout=60).ok
+    assert credentials_in(fake.requests[0]) == PUT_IN[provider]

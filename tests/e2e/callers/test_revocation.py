@@ -56,13 +56,25 @@ def revoke(proxy: Proxy, content: dict[str, Any] = DISABLED) -> float:
     return time.monotonic()
 
 
+def refused(connection: http.client.HTTPConnection) -> tuple[int, Any]:
+    """Ask until the answer is another one than 200."""
+    answers: list[tuple[int, Any]] = []
+
+    def is_refused() -> bool:
+        answers.append(ask(connection))
+        return answers[-1][0] != 200
+
+    until(is_refused)
+    return answers[-1]
+
+
 @pytest.mark.parametrize("content", [DISABLED, DELETED], ids=["disabled", "deleted"])
 def test_the_next_request_on_an_open_connection_is_refused(one: Proxy, content: dict[str, Any]) -> None:
     connection = http.client.HTTPConnection(one.url[7:], timeout=60)
     assert ask(connection)[0] == 200
     kept = connection.sock
     began = revoke(one, content)
-    status, body = until(lambda: found if (found := ask(connection))[0] != 200 else None)
+    status, body = refused(connection)
     assert time.monotonic() - began < SECONDS
     assert status == 401 and "no valid ModelTrack key" in body["error"]["message"]
     assert connection.sock is kept
@@ -120,7 +132,7 @@ def test_a_key_in_the_requests_of_a_tunnel_is_refused_and_the_tunnel_stays(one: 
     connection = opened(one, bundle)
     assert ask(connection)[0] == 200
     began = revoke(one)
-    status, _ = until(lambda: found if (found := ask(connection))[0] != 200 else None)
+    status, _ = refused(connection)
     assert time.monotonic() - began < SECONDS and status == 401
     assert ask(connection, KEYS["evals"])[0] == 200
     connection.close()

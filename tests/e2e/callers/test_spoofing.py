@@ -10,9 +10,9 @@ import pytest
 
 from demo.fake_provider.server import FakeProvider
 from tests.e2e.callers.conftest import MODES
-from tests.e2e.callers.people import KEYS, OWN, PUT_IN, SECRET, assert_no_key, credentials_in, encoded
+from tests.e2e.callers.people import KEYS, OWN, PUT_IN, assert_no_key, credentials_in, encoded
 from tests.e2e.callers.ways import CHAT, MESSAGE, WAYS
-from tests.e2e.conftest import Proxy
+from tests.e2e.conftest import SECRET, Proxy
 
 CHATBOT, EVALS = KEYS["chatbot"], KEYS["evals"]
 Fields = list[tuple[str, str]]
