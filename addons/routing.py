@@ -28,9 +28,8 @@ from addons.llm.providers import NotConfigured, Provider
 from addons.llm.providers.bedrock import BEDROCK, signing_name
 from addons.llm.providers.responses import RESPONSES
 from addons.llm.responses_socket import ResponsesSocket
-from addons.llm.routes import Fields, PassedThrough, Status, Tracked, for_whom, passed_to, resolve
+from addons.llm.routes import PassedThrough, Status, Tracked, for_whom, passed_to, resolve
 
-_ANTHROPICS = (b"x-api-key", b"sk-ant-")
 _FAILED = Denial(500, "proxy_error", "ModelTrack could not handle the request; its log says why.", retry_after=1)
 
 
@@ -70,7 +69,7 @@ class Routing:
     def _route(self, flow: http.HTTPFlow, path: str) -> None:
         route = resolve(path)
         if isinstance(route, Tracked):
-            self._track(flow, for_whom(route, _as_it_came(flow)))
+            self._track(flow, for_whom(route, flow.request.headers.fields))
         elif isinstance(route, PassedThrough):
             self._pass_through(flow, route)
         elif isinstance(route, Status):
@@ -102,7 +101,7 @@ class Routing:
             refuse(flow, None, Denial(403, "tunnel_refused", "This connection was made to another host."))
         elif not path.startswith("/"):  # `OPTIONS *` asks about a server, and that is not the provider's here
             refuse(flow, None, _no_route(path))
-        elif (found := tracked_on(tunnel.hosts, path, _as_it_came(flow))) and (
+        elif (found := tracked_on(tunnel.hosts, path, flow.request.headers.fields)) and (
             flow.request.method == "POST" or _opens_socket(flow, found[1])
         ):
             host, route = found
@@ -161,7 +160,8 @@ class Routing:
         return put_in(self.core, flow, call.key, call.provider, call.route.path, call.base_url)
 
     def _pass_through(self, flow: http.HTTPFlow, route: PassedThrough) -> None:
-        provider = passed_to(route, _as_it_came(flow))
+        taken_out = ((name, b"") for name in shown_by(flow).shown_in)  # a key stood where the provider's would
+        provider = passed_to(route, (*flow.request.headers.fields, *taken_out))
         call = self._untracked(flow, provider, provider.others.class_of(flow.request.method, route.path))
         if not call:
             return
@@ -264,12 +264,6 @@ class Routing:
             refuse(flow, call, Denial(503, "not_configured", str(error)))
         except ValueError as error:
             refuse(flow, call, invalid(error))
-
-
-def _as_it_came(flow: http.HTTPFlow) -> Fields:
-    """Return the headers that tell whose a request is: a key of ours may have stood where one of Anthropic's would."""
-    fields = flow.request.headers.fields
-    return (*fields, _ANTHROPICS) if _ANTHROPICS[0] in shown_by(flow).shown_in else fields
 
 
 def _record(call: LLMCall | UntrackedCall) -> dict[str, str]:
