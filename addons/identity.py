@@ -51,7 +51,7 @@ class Identity:
             refuse(flow, None, invalid(error))
             return
         if shown is not NOTHING:
-            request.headers.fields = tuple(field for field in fields if field[0].lower() not in shown.shown_in)
+            request.headers.fields = tuple([field for field in fields if field[0].lower() not in shown.shown_in])
             attach_shown(flow, shown)
 
     def _look(self) -> None:

@@ -9,9 +9,6 @@ from addons.callers.keys import Key, KeysFile
 from addons.callers.presented import Presented
 from addons.ledger.names import compared
 
-OF_KEYS = ("team", "app", "user", "feature", "customer_tier")
-"""The fields of an attribution that a key may say."""
-
 
 class UnknownKey(Exception):
     """The request shows no key that is valid now, and needs one."""
@@ -58,11 +55,11 @@ def caller(
 
 def of_key(key: Key, headers: Mapping[str, str], digest: bytes | None = None) -> Caller:
     """Return who the key says that the caller is; the headers fill what it leaves open. Raises Contradiction."""
-    fixed = {name: value for name in OF_KEYS if (value := getattr(key, name))}
+    fixed = key.says
     for name, said in said_by(headers).items():
         if name in fixed and compared(said) != compared(fixed[name]):
             label = name.replace("_", " ")
             raise Contradiction(
                 f"The key {key.id!r} is for the {label} {fixed[name]!r}, and the request says {said!r}: leave that out."
             )
-    return Caller(attribute(headers, "", fixed=fixed | {"key_id": key.id}), key, digest)
+    return Caller(attribute(headers, "", fixed={**fixed, "key_id": key.id}), key, digest)

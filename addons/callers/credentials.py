@@ -68,11 +68,11 @@ class Credentials:
         reference = key.credentials.get(provider) or self._references[provider]  # type: ignore[call-overload]
         kind, _, name = reference.partition(":")
         if kind == "env":
-            value, where = self._environ.get(name, "").strip(), f"the variable {name}"
+            value = self._environ.get(name, "").strip()
         else:
-            file = self._files.get(name)
-            value, where = file.value if file else "", f"the file {name}"
+            value = self._files[name].value if name in self._files else ""
         if not _USABLE.fullmatch(value):
+            where = f"the variable {name}" if kind == "env" else f"the file {name}"
             own = VARIABLES[provider]
             shown = f"{where} or {own}_FILE" if reference == f"env:{own}" else where
             raise Missing(f"{shown} has no credential for {provider}")

@@ -95,6 +95,12 @@ class Key(BaseModel):
         """Return the time from which the key is valid no more; None where it does not end."""
         return _end_of(self.expires)
 
+    @cached_property
+    def says(self) -> Mapping[str, str]:
+        """Return what the key says of who calls, by the name of the label."""
+        labels = ("team", "app", "user", "feature", "customer_tier")
+        return {name: value for name in labels if (value := getattr(self, name))}
+
     def is_valid(self, now: datetime) -> bool:
         return not self.disabled and (self.end is None or now < self.end)
 

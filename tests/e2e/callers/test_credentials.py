@@ -124,9 +124,10 @@ def test_the_proxys_pages_and_the_api_know_a_key_by_its_id(accounts: Accounts) -
 
 @pytest.fixture(scope="module")
 def saving(start: Callable[..., Proxy], tmp_path_factory: pytest.TempPathFactory) -> tuple[Proxy, Path]:
-    """A proxy that saves its flows, and shows their headers in its log."""
+    """A proxy that saves its flows, and shows their headers in its log; it leaves to mitmproxy what it can."""
     path = tmp_path_factory.mktemp("flows") / "flows"
-    return start("-w", str(path), "--set", "flow_detail=2", CALLERS="keys", LOG_LEVEL="debug"), path
+    settings = {"CALLERS": "keys", "LOG_LEVEL": "debug", "MODELTRACK_FAST_DISPATCH": "false"}
+    return start("-w", str(path), "--set", "flow_detail=2", **settings), path
 
 
 def test_neither_key_nor_credential_is_in_a_saved_flow_or_in_the_log(

@@ -4,12 +4,15 @@ from dataclasses import dataclass, field
 
 import pytest
 import requests
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 from demo.fake_provider.server import FakeProvider
 from tests.e2e.callers.conftest import MODES
 from tests.e2e.callers.people import KEYS, PUT_IN, assert_no_key, credentials_in
 from tests.e2e.callers.ways import WAYS, Way
 from tests.e2e.conftest import Proxy, until
+from tests.e2e.providers.bedrock.clients import US
 
 KEY = KEYS["chatbot"]
 
@@ -87,3 +90,40 @@ def test_where_the_path_does_not_tell_the_provider_the_header_of_the_key_does(
     value = KEY if name == "x-api-key" else f"Bearer {KEY}"
     assert requests.get(f"{keys_only.url}/v1/models", headers={name: value}, timeout=60).ok
     assert credentials_in(fake.requests[0]) == PUT_IN[provider]
+
+
+UNTRACKED = [
+    ("GET", "/v1/models", "anthropic", {"anthropic-version": "2023-06-01"}),
+    ("POST", "/v1/files", "openai", {}),
+    ("DELETE", "/v1/files/file-1", "openai", {}),
+    ("POST", f"/bedrock/model/{US}/count-tokens", "bedrock", {}),
+    ("GET", "/azure/openai/v1/models", "azure", {}),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "provider", "headers"), UNTRACKED, ids=[path for _, path, *_ in UNTRACKED])
+def test_requests_that_are_not_metered_need_a_key_and_get_the_credential_too(
+    keys_only: Proxy, fake: FakeProvider, method: str, path: str, provider: str, headers: dict[str, str]
+) -> None:
+    def ask(**shown: str) -> int:
+        body = b"{}" if method == "POST" else None
+        return requests.request(
+            method, keys_only.url + path, data=body, headers=headers | shown, timeout=60
+        ).status_code
+
+    assert (ask(), ask(Authorization="Bearer mine"), fake.requests) == (401, 401, [])
+    assert ask(Authorization=f"Bearer {KEY}") in (200, 404)  # the fake provider has no files
+    [request] = fake.requests
+    assert_no_key(request)
+    assert credentials_in(request) == PUT_IN[provider]
+
+
+def test_so_does_a_websocket_that_is_only_passed_on(keys_only: Proxy, fake: FakeProvider) -> None:
+    url = keys_only.url.replace("http", "ws") + "/v1/realtime?model=gpt-realtime"
+    with connect(url, additional_headers={"Authorization": f"Bearer {KEY}"}, proxy=None):
+        [request] = fake.requests
+    assert_no_key(request)
+    assert credentials_in(request) == PUT_IN["openai"]
+    with pytest.raises(InvalidStatus, match="401"):
+        connect(url, proxy=None)
+    assert len(fake.requests) == 1
