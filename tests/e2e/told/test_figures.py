@@ -58,7 +58,8 @@ def test_hits_refusals_and_errors_name_their_events(told: Proxy) -> None:
     unmetered = post(told, path="/v1/images/generations")
     assert COST not in unmetered.headers and LEFT not in unmetered.headers
     for answer in (first, hit, refused, failed, unmetered):
-        [event] = told.events(event_id=answer.headers[CALL])
+        # What is passed on as a stream has its event once all of it has gone out.
+        [event] = until(lambda answer=answer: told.events(event_id=answer.headers[CALL]))  # type: ignore[misc]
         assert event["status_code"] == answer.status_code
     free = requests.get(told.url + "/v1/models", timeout=60)
     assert free.ok and CALL not in free.headers
