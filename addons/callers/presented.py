@@ -5,7 +5,7 @@ password of the base URL, which clients send as `Authorization: Basic`, or of th
 """
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -51,10 +51,17 @@ def presented(fields: Sequence[tuple[bytes, bytes]], path: str = "", *, is_tunne
     team = app = ""
     shown_in: list[bytes] = []
     if has_key:
+        seen = 0
         for name, value in fields:
-            if _PREFIX in value and (key := _key_in(name.lower(), value.decode("latin-1").strip())):
-                digest = _same(digest, digest_of(key))
-                shown_in.append(name.lower())
+            if (lower := name.lower()) in SLOTS and _PREFIX in value:
+                seen += value.count(_PREFIX)
+                if key := _key_in(lower, value.decode("latin-1").strip()):
+                    digest = _same(digest, digest_of(key))
+                    shown_in.append(lower)
+        if seen < values.count(_PREFIX) and any(
+            KEY_WITHIN.search(value.decode("latin-1")) for value in _others(fields)
+        ):
+            raise ValueError(_MISPLACED)
     if has_user:
         for name, value in fields:
             if value[:5].lower() == b"basic" and name.lower() == _AUTHORIZATION:
@@ -113,6 +120,11 @@ def _key_in(name: bytes, value: str) -> str:
     if KEY_WITHIN.search(value):
         raise ValueError(_MISPLACED)
     return ""
+
+
+def _others(fields: Sequence[tuple[bytes, bytes]]) -> Iterator[str]:
+    """Yield the values of the headers that are no place for a key."""
+    return (value.decode("latin-1") for name, value in fields if name.lower() not in SLOTS)
 
 
 def _same(earlier: bytes | None, digest: bytes) -> bytes:

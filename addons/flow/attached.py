@@ -4,6 +4,8 @@ It is kept in an attribute of the flow rather than in `flow.metadata`, which mus
 save that.
 """
 
+from collections.abc import Sequence
+
 from mitmproxy import http
 
 from addons.callers.presented import NOTHING, Presented
@@ -60,7 +62,7 @@ def shown_by(flow: http.HTTPFlow) -> Presented:
     return found
 
 
-def attach_credential(request: http.Request, fields: tuple[tuple[bytes, bytes], ...]) -> None:
+def attach_credential(request: http.Request, fields: Sequence[tuple[bytes, bytes]]) -> None:
     """Keep the headers with which the proxy's own credential goes to the provider, and nowhere else.
 
     They are no headers of the request: mitmweb and mitmproxy show those, and `-w` saves them.
@@ -68,6 +70,6 @@ def attach_credential(request: http.Request, fields: tuple[tuple[bytes, bytes], 
     request.__dict__[_CREDENTIAL] = fields
 
 
-def credential_of(request: http.Request) -> tuple[tuple[bytes, bytes], ...]:
-    found: tuple[tuple[bytes, bytes], ...] = request.__dict__.get(_CREDENTIAL, ())
+def credential_of(request: http.Request) -> Sequence[tuple[bytes, bytes]]:
+    found: Sequence[tuple[bytes, bytes]] = request.__dict__.get(_CREDENTIAL, ())
     return found

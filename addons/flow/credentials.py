@@ -52,7 +52,7 @@ def put_in(core: Core, flow: http.HTTPFlow, key: Key | None, provider: Provider,
         return Denial(503, "not_configured", f"The proxy cannot call this provider for you: {error}.")
     if url and not is_trusted(provider, url, core.settings.endpoints):
         return forbidden("The proxy does not put its credential into requests to this host: send one of your own.")
-    attach_credential(flow.request, tuple((name, form % value) for name, form in _form(provider, path)))
+    attach_credential(flow.request, tuple([(name, form % value) for name, form in _form(provider, path)]))
     return None
 
 

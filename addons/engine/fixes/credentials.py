@@ -5,6 +5,7 @@ head to the provider.
 """
 
 import copy
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -29,7 +30,7 @@ def send(self: Http1Client, event: HttpEvent) -> layer.CommandGenerator[None]:
     return sent
 
 
-def _with(request: http.Request, fields: tuple[tuple[bytes, bytes], ...]) -> http.Request:
+def _with(request: http.Request, fields: Sequence[tuple[bytes, bytes]]) -> http.Request:
     """Return a request that shares all with another one but its headers."""
     sent = copy.copy(request)
     sent.data = copy.copy(request.data)

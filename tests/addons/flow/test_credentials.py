@@ -8,7 +8,7 @@ import pytest
 from mitmproxy import http
 
 from addons.callers.credentials import VARIABLES
-from addons.callers.keys import Key, sha256
+from addons.callers.keys import Key, KeysFile, sha256
 from addons.core import Core
 from addons.engine.fixes.credentials import _with
 from addons.flow.attached import credential_of
@@ -106,8 +106,9 @@ def test_nothing_is_put_in_for_a_caller_without_a_key(core: Core) -> None:
 
 
 def test_the_key_may_name_another_account(start: Callable[..., Core]) -> None:
-    core, flow = start(OWN | {"RESEARCH": "other"}), made()
-    assert put_in(core, flow, key(openai="env:RESEARCH"), OPENAI, "/v1/responses", "") is None
+    core, flow, research = start(OWN | {"RESEARCH": "other"}), made(), key(openai="env:RESEARCH")
+    core.credentials.refer_to(KeysFile(keys=[research]))
+    assert put_in(core, flow, research, OPENAI, "/v1/responses", "") is None
     assert credential_of(flow.request) == ((b"Authorization", b"Bearer other"),)
 
 
