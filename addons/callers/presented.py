@@ -58,9 +58,7 @@ def presented(fields: Sequence[tuple[bytes, bytes]], path: str = "", *, is_tunne
                 if key := _key_in(lower, value.decode("latin-1").strip()):
                     digest = _same(digest, digest_of(key))
                     shown_in.append(lower)
-        if seen < values.count(_PREFIX) and any(
-            KEY_WITHIN.search(value.decode("latin-1")) for value in _others(fields)
-        ):
+        if seen < values.count(_PREFIX) and any(map(KEY_WITHIN.search, _others(fields))):
             raise ValueError(_MISPLACED)
     if has_user:
         for name, value in fields:
