@@ -217,5 +217,5 @@ def _key(flow: http.HTTPFlow, call: LLMCall) -> bytes | None:
     # A body whose strings were shortened has marks in them, which must not be taken for the text of another.
     name = call.provider.name + " shortened" * call.is_shortened
     if call.key:  # the proxy's own credential is in none of the headers: a team's answers are its own
-        name += f" {compared(call.attribution.team)}"
+        name += f" team {compared(call.attribution.team)}"
     return cache_key(name, url, body, headers, call.wire.filing)
