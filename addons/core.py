@@ -149,10 +149,11 @@ class Core:
         self._loop = asyncio.get_running_loop()
         self._watcher = Watcher(self.files, self._on_change, after=self._config_log.tick)
         self._watcher.start()
-        self._tasks = [asyncio.create_task(self._rebuild()), asyncio.create_task(self._tick())]
+        self._tasks = [asyncio.create_task(work()) for work in (self._rebuild, self._tick, self._refresh_credentials)]
 
     def _on_change(self, _: WatchedFile[Any]) -> None:
         """Have the event loop apply the changed files: the watcher calls this in a thread of its own."""
+        self.credentials.refer_to(self.keys.value)  # here, since it reads files
         self._loop.call_soon_threadsafe(self._apply_changed)
 
     def _apply_changed(self) -> None:
@@ -183,7 +184,6 @@ class Core:
             try:
                 for look in self.on_tick:
                     look()
-                await asyncio.to_thread(self.credentials.refresh)
                 await asyncio.to_thread(self.log.tick)
                 if self.ready.is_set():
                     self.count_others(follow=True)
@@ -192,6 +192,12 @@ class Core:
                 logger.warning(text, self.log.path, error.strerror)
             except Exception as error:
                 logger.error("%s: writing or following the log failed: %s", self.log.path, type(error).__name__)
+
+    async def _refresh_credentials(self) -> None:
+        """Read files of credentials again, apart from all else: they may be on a disk that hangs."""
+        while True:
+            await asyncio.sleep(_TICK_SECONDS)
+            await asyncio.to_thread(self.credentials.refresh)
 
     def count_others(self, follow: bool = False) -> None:
         """Count what other proxies on this DATA_DIR have spent by now. `follow` also notices that the log was rotated.

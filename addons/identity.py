@@ -40,7 +40,7 @@ class Identity:
 
     @guarded
     def requestheaders(self, flow: http.HTTPFlow) -> None:
-        if not flow.live or is_replay(flow) or self.core.failure:
+        if not flow.live:
             return
         request = flow.request
         fields = request.headers.fields
@@ -50,6 +50,8 @@ class Identity:
             _mask(request)
             refuse(flow, None, invalid(error))
             return
+        if is_replay(flow):
+            attach_shown(flow, shown)  # in place of what was shown the first time
         if shown is not NOTHING:
             request.headers.fields = tuple([field for field in fields if field[0].lower() not in shown.shown_in])
             attach_shown(flow, shown)

@@ -20,8 +20,8 @@ from addons.ledger.budgets import Name, visible
 PREFIX = "mt-"
 KEY = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{43}}")
 """The form of a key: the prefix, and what `secrets.token_urlsafe(32)` returns."""
-LIKE_KEY = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{40,46}}")
-"""The form of a key, and of one that was copied with a few characters too many or too few."""
+LIKE_KEY = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{40,}}")
+"""The form of a key, and of one that was copied with characters too many or a few too few."""
 KEY_WITHIN = re.compile(rf"(?<![A-Za-z0-9_-]){KEY.pattern}(?![A-Za-z0-9_-])")
 """Finds a key in a text; longer words that happen to contain its form, such as keys of providers, are none."""
 
@@ -100,6 +100,12 @@ class Key(BaseModel):
         """Return what the key says of who calls, by the name of the label."""
         labels = ("team", "app", "user", "feature", "customer_tier")
         return {name: value for name in labels if (value := getattr(self, name))}
+
+    @cached_property
+    def rights(self) -> tuple[object, ...]:
+        """Return what the key opens, and in whose name."""
+        who = (self.sha256, self.team, self.app, self.user, self.feature, self.customer_tier)
+        return (*who, self.models, self.providers, self.credentials)
 
     def is_valid(self, now: datetime) -> bool:
         return not self.disabled and (self.end is None or now < self.end)

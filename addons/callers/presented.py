@@ -14,6 +14,7 @@ from addons.callers.keys import KEY_WITHIN, LIKE_KEY, PREFIX, digest_of
 
 _PREFIX = PREFIX.encode()
 _AUTHORIZATION = b"authorization"
+_OF_PROXIES = b"proxy-authorization"
 _BARE = frozenset({b"x-api-key", b"api-key", KEY_HEADER.encode()})
 SLOTS = _BARE | {_AUTHORIZATION}
 """The headers, by lower-case name, that may have a key."""
@@ -62,12 +63,15 @@ def presented(fields: Sequence[tuple[bytes, bytes]], path: str = "", *, is_tunne
             raise ValueError(_MISPLACED)
     if has_user:
         for name, value in fields:
-            if value[:5].lower() == b"basic" and name.lower() == _AUTHORIZATION:
+            if value[:5].lower() == b"basic" and (lower := name.lower()) in (_AUTHORIZATION, _OF_PROXIES):
+                if lower == _OF_PROXIES:  # it is for a CONNECT, and taken out of other requests
+                    shown_in.append(lower)
+                    continue
                 user = url_user(value.decode("latin-1"))
                 if key := _key_of(user):  # beside which the user name only fills a place
                     digest = _same(digest, digest_of(key))
                 elif is_tunnelled:
-                    continue
+                    continue  # the provider's host's own
                 else:
                     team, app = user
                 shown_in.append(_AUTHORIZATION)

@@ -10,7 +10,7 @@ from addons.callers.keys import Key
 from addons.callers.presented import NOTHING
 from addons.core import Core, Tunnel
 from addons.flow.attached import shown_by
-from addons.flow.replays import KEY_ID_HEADER, is_replay
+from addons.flow.replays import KEY_ID_HEADER, is_replay, record_of
 from addons.llm.call import LLMCall
 from addons.llm.denial import Denial, forbidden, invalid, unauthenticated
 from addons.llm.providers import Provider
@@ -20,7 +20,9 @@ _NO_KEY = unauthenticated(
     "This request has no valid ModelTrack key: it is missing, unknown, disabled, or past its end. Send one where the"
     " provider's key would be, or in X-ModelTrack-Key."
 )
-REVOKED = unauthenticated("The ModelTrack key of this request or connection is disabled, or past its end.")
+REVOKED = unauthenticated(
+    "The ModelTrack key of this request or connection has been changed or disabled, or is past its end."
+)
 _UNKNOWN_TEAM = Denial(
     403,
     "unknown_team",
@@ -51,7 +53,7 @@ def find_caller(
         return invalid(error)
     settings = core.settings
     try:
-        if is_replay(flow) and (key := core.keys.value.by_id.get(flow.request.headers.get(KEY_ID_HEADER, ""))):
+        if key := _of_record(core, flow):
             found = of_key(key, headers)
         else:
             found = caller(
@@ -74,6 +76,12 @@ def find_caller(
         core.counts.unknown_callers += 1
         return _UNKNOWN_TEAM
     return _provider_denial(found.key, provider) or (headers, found._replace(who=who))
+
+
+def _of_record(core: Core, flow: http.HTTPFlow) -> Key | None:
+    """Return the key that a call which is replayed was made with, unless it shows another now."""
+    record = record_of(flow) if is_replay(flow) and not shown_by(flow).digest else None
+    return core.keys.value.by_id.get(record.headers.get(KEY_ID_HEADER, "")) if record else None
 
 
 def may_name_team(core: Core, call: LLMCall) -> bool:
@@ -104,11 +112,11 @@ def _provider_denial(key: Key | None, provider: Provider | None) -> Denial | Non
 
 
 def revocation(core: Core, key: Key | None) -> Denial | None:
-    """Refuse what comes with a key that was valid when its request or connection began, and is not any more."""
+    """Refuse what comes with a key that was valid when its request or connection began, and is so no more."""
     if key is None:
         return None
     found = core.keys.value.by_id.get(key.id)
-    return None if found and found.sha256 == key.sha256 and found.is_valid(core.now()) else REVOKED
+    return None if found and found.rights == key.rights and found.is_valid(core.now()) else REVOKED
 
 
 def model_denial(key: Key | None, model: str) -> Denial | None:

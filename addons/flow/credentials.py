@@ -39,16 +39,18 @@ def needs_credential(request: http.Request) -> bool:
 def put_in(core: Core, flow: http.HTTPFlow, key: Key | None, provider: Provider, path: str, url: str) -> Denial | None:
     """Have a request whose caller has nothing but a key sent with the proxy's credential; return why it cannot be.
 
-    `path` is the provider's, `url` what a tunnel leads to, "" outside of one. A request to Bedrock is signed where
-    there is no credential: see `signs_for`.
+    `path` is the provider's, `url` what a tunnel leads to, "" outside of one. A request that is signed needs none: see
+    `signs_for`.
     """
-    if key is None or not needs_credential(flow.request):
+    if key is None:
+        return None
+    if _is_signed_for_us(flow, provider, url) and provider.name in key.credentials:
+        del flow.request.headers["authorization"]  # AWS would not accept it, and the key names an account
+    elif not needs_credential(flow.request):
         return None
     try:
         value = core.credentials.of(provider.name, key).encode()
     except Missing as error:
-        if provider is BEDROCK:
-            return None
         return Denial(503, "not_configured", f"The proxy cannot call this provider for you: {error}.")
     if url and not is_trusted(provider, url, core.settings.endpoints):
         return forbidden("The proxy does not put its credential into requests to this host: send one of your own.")
@@ -57,16 +59,24 @@ def put_in(core: Core, flow: http.HTTPFlow, key: Key | None, provider: Provider,
 
 
 def signs_for(core: Core, flow: http.HTTPFlow, key: Key | None, provider: Provider, url: str) -> bool:
-    """Return whether the proxy signs a request to Bedrock because its caller has a key of ours and none of AWS's."""
-    if key is None or provider is not BEDROCK:
+    """Return whether the proxy signs a request to Bedrock because its caller has a key of ours and none of AWS's.
+
+    It does not where the key names an account of its own.
+    """
+    if key is None or provider is not BEDROCK or provider.name in key.credentials:
         return False
     if not needs_credential(flow.request):
-        return not url and is_signature(flow.request.headers.get("authorization", ""))
+        return _is_signed_for_us(flow, provider, url)
     try:
         core.credentials.of("bedrock", key)
     except Missing:
         return not url or is_trusted(provider, url, core.settings.endpoints)
     return False
+
+
+def _is_signed_for_us(flow: http.HTTPFlow, provider: Provider, url: str) -> bool:
+    """Tell whether a client has signed for the proxy's own address, as if that were AWS's."""
+    return provider is BEDROCK and not url and is_signature(flow.request.headers.get("authorization", ""))
 
 
 def _form(provider: Provider, path: str) -> tuple[tuple[bytes, bytes], ...]:

@@ -113,14 +113,28 @@ def test_credentials_of_the_providers_host_stay_in_a_tunnel(addon: Identity, cor
     assert "Authorization" not in other.request.headers
 
 
-@pytest.mark.parametrize("kind", ["replay", "read from a file", "not serving"])
-def test_what_no_client_sends_is_not_looked_at(addon: Identity, core: Core, kind: str) -> None:
+def test_what_is_read_from_a_file_is_not_looked_at(addon: Identity) -> None:
     flow = with_headers(("x-api-key", KEY))
-    flow.is_replay = "request" if kind == "replay" else None
-    flow.live = kind != "read from a file"
-    core.failure = "no folder" if kind == "not serving" else ""
+    flow.live = False
     addon.requestheaders(flow)
     assert "x-api-key" in flow.request.headers
+
+
+@pytest.mark.parametrize("kind", ["replay", "not serving"])
+def test_a_key_is_taken_out_of_a_replay_too_and_where_nothing_is_served(addon: Identity, core: Core, kind: str) -> None:
+    flow = with_headers(("x-api-key", KEY))
+    flow.is_replay = "request" if kind == "replay" else None
+    core.failure = "no folder" if kind == "not serving" else ""
+    addon.requestheaders(flow)
+    assert "x-api-key" not in flow.request.headers and shown_by(flow).digest == digest_of(KEY)
+
+
+def test_a_replay_shows_what_it_has_now(addon: Identity) -> None:
+    flow = with_headers(("x-api-key", KEY))
+    addon.requestheaders(flow)
+    flow.is_replay = "request"
+    addon.requestheaders(flow)
+    assert shown_by(flow) is NOTHING
 
 
 def test_after_a_fault_the_request_goes_no_further(addon: Identity, monkeypatch: pytest.MonkeyPatch) -> None:

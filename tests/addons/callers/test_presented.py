@@ -110,7 +110,6 @@ def test_a_key_in_the_url_is_refused(path: str) -> None:
     [
         [("Authorization", "Bearer sk-proj-mt-abc")],
         [("Authorization", f"Bearer sk-ant-{KEY}")],
-        [("x-api-key", f"{KEY}{KEY}")],
         [("X-Request-Id", "mt-123e4567-e89b-12d3-a456-426614174000")],
         [("User-Agent", "mt-client/1.0")],
         [("Authorization", "Negotiate abc")],
@@ -166,3 +165,17 @@ def test_the_password_of_the_proxys_url_may_be_a_key(header: str) -> None:
 def test_a_name_with_a_key_in_it_is_a_wrong_key_since_names_are_written_down(text: str) -> None:
     for found in (of_proxy(basic(text)), show([("Authorization", basic(text))])):
         assert found.digest not in (None, digest_of(KEY)) and (found.team, found.app) == ("", "")
+
+
+@pytest.mark.parametrize("wrong", [KEY * 2, f"{KEY}abcd"])
+def test_a_key_that_was_pasted_wrong_is_a_wrong_key_and_no_label(wrong: str) -> None:
+    user = base64.b64encode(f"ann:{wrong}".encode()).decode()
+    for field in (("x-api-key", wrong), ("Authorization", f"Bearer {wrong}"), ("Authorization", f"Basic {user}")):
+        found = show([field])
+        assert found.digest == digest_of(wrong) and (found.team, found.app) == ("", "")
+    assert of_proxy(f"Basic {user}") == Presented(digest_of(wrong))
+
+
+def test_the_credentials_of_a_connect_are_taken_out_of_other_requests_and_not_believed() -> None:
+    user = base64.b64encode(f"ann:{KEY}".encode()).decode()
+    assert show([("Proxy-Authorization", f"Basic {user}")]) == Presented(shown_in=frozenset({b"proxy-authorization"}))

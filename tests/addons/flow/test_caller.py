@@ -16,7 +16,7 @@ from addons.core import Core, Tunnel
 from addons.flow.admission import Admission
 from addons.flow.attached import attach_shown
 from addons.flow.caller import REVOKED, find_caller, model_denial, revocation
-from addons.flow.replays import KEY_ID_HEADER
+from addons.flow.replays import KEY_ID_HEADER, keep_record
 from addons.llm.call import LLMCall
 from addons.llm.denial import Denial
 from addons.llm.providers import OPENAI, PROVIDERS, Provider
@@ -117,17 +117,19 @@ def test_two_headers_that_differ_are_refused_before_the_key_is_looked_at(core: C
     assert isinstance(result, Denial) and result.status == 400
 
 
-def replayed(core: Core, **headers: str) -> Caller | Denial:
+def replayed(core: Core, key_id: str = "", **headers: str) -> Caller | Denial:
     flow = made(**headers)
     flow.is_replay = "request"
+    if key_id:
+        keep_record(flow, OPENAI, "", {KEY_ID_HEADER: key_id})
     result = find_caller(core, flow, OPENAI, None)
     return result if isinstance(result, Denial) else result[1]
 
 
 def test_a_replay_is_the_operators_and_for_the_caller_of_its_record(core: Core) -> None:
-    result = replayed(core, team="Product", app="chatbot", **{KEY_ID_HEADER.removeprefix("x-modeltrack-"): "chatbot"})
+    result = replayed(core, "chatbot", team="Product", app="chatbot")
     assert isinstance(result, Caller) and result.key and result.who.key_id == "chatbot"
-    result = replayed(core, team="Research")
+    result = replayed(core, team="Research", **{KEY_ID_HEADER.removeprefix("x-modeltrack-"): "chatbot"})
     assert isinstance(result, Caller) and (result.who.team, result.key) == ("Research", None)
 
 
@@ -206,7 +208,17 @@ def test_what_comes_later_with_a_key_that_was_valid_is_refused_once_it_is_not(
     with started(tmp_path, {"keys.json": {"keys": [entry]}}) as core:
         key = core.keys.value.keys[0]
         assert revocation(core, None) is None and revocation(core, key) is None
-        for changed in (entry | {"disabled": True}, entry | {"sha256": sha256("other")}, entry | {"id": "two"}):
+        noted = KeysFile.model_validate({"keys": [entry | {"note": "seen"}]})
+        with monkeypatch.context() as patch:
+            patch.setattr(core.keys, "value", noted)
+            assert revocation(core, key) is None
+        for changed in (
+            moved,
+            narrowed,
+            entry | {"disabled": True},
+            entry | {"sha256": sha256("other")},
+            entry | {"id": "two"},
+        ):
             with monkeypatch.context() as patch:
                 patch.setattr(core.keys, "value", KeysFile.model_validate({"keys": [changed]}))
                 assert revocation(core, key) is REVOKED

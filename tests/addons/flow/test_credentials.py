@@ -176,8 +176,24 @@ def test_a_request_to_bedrock_is_signed_for_a_key_without_a_bearer_token(
     flow, caller = flow_with(**headers), key() if has_key else None
     assert signs_for(core, flow, caller, BEDROCK, url) is is_signed
     assert signs_for(core, flow, caller, OPENAI, url) is False
-    if is_signed:
-        assert put_in(core, flow, caller, BEDROCK, "/v1/x", url) is None and credential_of(flow.request) == ()
+    if caller and not is_signed and not headers:
+        found = put_in(core, flow, caller, BEDROCK, "/v1/x", url)
+        assert found is None if has_bearer else found and found.status == 503
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": SIGNATURE}])
+def test_a_key_with_an_account_at_aws_never_uses_the_proxys(
+    headers: dict[str, str], start: Callable[..., Core]
+) -> None:
+    core = start(OWN | {"ACCOUNT_B": "b"})
+    for name, status in (("ACCOUNT_B", None), ("NOT_SET", 503)):
+        flow, caller = flow_with(**headers), key(bedrock=f"env:{name}")
+        core.credentials.refer_to(KeysFile(keys=[caller]))
+        assert not signs_for(core, flow, caller, BEDROCK, "")
+        found = put_in(core, flow, caller, BEDROCK, "/v1/x", "")
+        assert (found and found.status) == status
+        assert credential_of(flow.request) == (() if status else ((b"Authorization", b"Bearer b"),))
+        assert "Authorization" not in flow.request.headers
 
 
 def test_what_is_sent_has_the_credential_and_the_flows_request_has_not() -> None:
