@@ -213,8 +213,8 @@ def test_what_comes_later_with_a_key_that_was_valid_is_refused_once_it_is_not(
             patch.setattr(core.keys, "value", noted)
             assert revocation(core, key) is None
         for changed in (
-            moved,
-            narrowed,
+            entry | {"team": "other"},
+            entry | {"models": ["gpt-4o-mini"]},
             entry | {"disabled": True},
             entry | {"sha256": sha256("other")},
             entry | {"id": "two"},
