@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from addons.ledger.budgets import Name, visible
 
@@ -29,8 +30,28 @@ MOST_BYTES = 32 * 2**20
 """The size of the file, which is some 100,000 keys."""
 
 Provider = Literal["anthropic", "openai", "bedrock", "azure"]
-Pattern = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]*$")]
-Reference = Annotated[str, Field(max_length=4096, pattern=r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:[^\x00-\x1f\x7f]+)$")]
+_REFERENCE = re.compile(r"env:[A-Z_][A-Z0-9_]*|file:/[^\x00-\x1f\x7f]+")
+
+
+def _no_secret(value: str) -> str:
+    """Refuse a key where a name belongs, without repeating it: names are shown everywhere."""
+    if KEY_WITHIN.search(value):
+        raise PydanticCustomError("secret", "must be no key")
+    return value
+
+
+def _where(value: str) -> str:
+    """Refuse what may be the credential itself, without repeating it."""
+    if not _REFERENCE.fullmatch(value):
+        raise PydanticCustomError("secret", "must be env: and the NAME of a variable, or file: and an absolute path")
+    return value
+
+
+Label = Annotated[Name, AfterValidator(_no_secret)]
+Pattern = Annotated[
+    str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]*$"), AfterValidator(_no_secret)
+]
+Reference = Annotated[str, Field(max_length=4096), AfterValidator(_where)]
 """Where a credential is: `env:NAME` or `file:/path`. The credential itself is never in the file."""
 
 
@@ -71,14 +92,16 @@ def _end_of(value: str) -> datetime | None:
 class Key(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
-    id: str = Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    id: Annotated[str, AfterValidator(_no_secret)] = Field(
+        min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+    )
     """The name of the key everywhere: in events, logs and answers."""
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-    team: Annotated[Name, AfterValidator(visible)] = Field(min_length=1)
-    app: Name = ""
-    user: Name = ""
-    feature: Name = ""
-    customer_tier: Name = ""
+    team: Annotated[Label, AfterValidator(visible)] = Field(min_length=1)
+    app: Label = ""
+    user: Label = ""
+    feature: Label = ""
+    customer_tier: Label = ""
     models: list[Pattern] = Field(default_factory=list)
     """Shell patterns of the models that it may ask for; empty: all."""
     providers: list[Provider] = Field(default_factory=list)
@@ -88,7 +111,7 @@ class Key(BaseModel):
     disabled: bool = False
     credentials: dict[Provider, Reference] = Field(default_factory=dict)
     """Where the credential is that is put in for this key, by provider; else the proxy's own is."""
-    note: str = Field(default="", max_length=1000)
+    note: Annotated[str, AfterValidator(_no_secret)] = Field(default="", max_length=1000)
 
     @cached_property
     def end(self) -> datetime | None:

@@ -44,7 +44,7 @@ NEW = ["new", "--team", "t"]
         ([*NEW, "--providers", "mistral"], "--providers: must be 'anthropic', 'openai', 'bedrock' or 'azure', not"),
         ([*NEW, "--credential", "openai"], "--credential: must be PROVIDER=env:NAME or PROVIDER=file:/path"),
         ([*NEW, "--credential", "mistral=env:A"], "--credential: must be PROVIDER=env:NAME or"),
-        ([*NEW, "--credential", "openai=env:A-B"], "--credential: String should match pattern"),
+        ([*NEW, "--credential", "openai=env:A-B"], "--credential: must be env: and the NAME"),
         ([*NEW, "--credential", "openai=env:A", "--credential", "openai=env:B"], "--credential: openai has two"),
         ([*NEW, "--proxy-url", "localhost"], "argument --proxy-url: must be a URL such as"),
         (["nwe"], "argument COMMAND: invalid choice: 'nwe'"),
