@@ -9,6 +9,7 @@ from addons.flow.admission import Admission
 from addons.flow.attached import call_of, open_call, untracked_call
 from addons.flow.bodies.bounds import announced
 from addons.flow.bodies.heavy import HEAVY
+from addons.flow.caller import may_name_team
 from addons.flow.guard import guarded
 from addons.flow.headers import put
 from addons.flow.replies import refuse
@@ -33,7 +34,8 @@ class Budgets:
         """
         if (metered := open_call(flow)) and announced(flow.request) > HEAVY and self.core.ready.is_set():
             who = metered.attribution
-            refuse(flow, metered, self._admission.spent(who.team, who.app))
+            if not may_name_team(self.core, metered):
+                refuse(flow, metered, self._admission.spent(who.team, who.app))
             return None
         call = untracked_call(flow)
         if not call or not call.may_cost or flow.response:

@@ -17,6 +17,7 @@ from addons.flow.measure import answer_body, has_failed, measure
 from addons.flow.replies import refuse
 from addons.flow.wordings import CLIENT_DISCONNECTED
 from addons.ledger.money import format_usd
+from addons.ledger.names import compared
 from addons.llm.cache_key import cache_key, is_exact, key_headers
 from addons.llm.call import CallState, LLMCall
 from addons.llm.denial import Denial
@@ -215,4 +216,6 @@ def _key(flow: http.HTTPFlow, call: LLMCall) -> bytes | None:
     headers = key_headers(data.headers.fields)
     # A body whose strings were shortened has marks in them, which must not be taken for the text of another.
     name = call.provider.name + " shortened" * call.is_shortened
+    if call.key:  # the proxy's own credential is in none of the headers: a team's answers are its own
+        name += f" team {compared(call.attribution.team)}"
     return cache_key(name, url, body, headers, call.wire.filing)

@@ -7,10 +7,9 @@ closes it.
 import asyncio
 import contextlib
 import logging
+import os
 import time
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, NamedTuple
@@ -18,8 +17,16 @@ from typing import Any, NamedTuple
 from mitmproxy import http
 
 from addons import gc_tuning
+from addons.callers.attribution_file import AttributionFile
+from addons.callers.credentials import Credentials
+from addons.callers.keys import MOST_BYTES, KeysFile
 from addons.callers.known import NOBODY, known
+from addons.callers.presented import Presented
+from addons.callers.sent_anyway import SOURCES
+from addons.callers.withheld import WITHHELD
 from addons.ledger.budgets import BudgetsFile
+from addons.ledger.config_events.log import ConfigLog
+from addons.ledger.counts import ConnectionCounts, Counts
 from addons.ledger.event_log import EventLog
 from addons.ledger.events import LOG_NAME, CostEvent
 from addons.ledger.experience import Experience
@@ -47,65 +54,13 @@ _MOST_REPORTED = 1000
 """Models without a price that are logged; clients may send any number of names."""
 
 
-@dataclass(slots=True)
-class Counts:
-    """Counts for the status pages, since the start of the proxy. Money is in nano-USD."""
-
-    requests: int = 0
-    tokens: int = 0
-    cost_nanos: int = 0
-    blocked: int = 0
-    errors: int = 0
-    unpriced: int = 0
-    unpriced_usage: int = 0
-    """Calls that used something without a known price, so that their cost leaves it out."""
-    untracked: int = 0
-    unmetered: int = 0
-    """Those of them that may cost money, which the proxy cannot tell."""
-    unknown_callers: int = 0
-    """Requests that CALLERS refused."""
-    abandoned: int = 0
-    """Calls whose client closed its side, or was gone, before the end of the answer."""
-    abandoned_now: int = 0
-    """Those of them whose answer is still being read."""
-    cache_hits: int = 0
-    cache_misses: int = 0
-    cache_coalesced: int = 0
-    """Hits on an answer that was still on its way."""
-    cache_waiting: int = 0
-    """Requests that wait now for the answer to an identical one."""
-    cache_savings_nanos: int = 0
-    options_refused: int = 0
-    """Refusals of `stream_options` that the proxy had added."""
-    routed: int = 0
-    not_routed: int = 0
-    routing_blocked: int = 0
-    routing_skipped: Counter[str] = field(default_factory=Counter)
-    rule_hits: Counter[str] = field(default_factory=Counter)
-    routing_savings_nanos: int = 0
-
-
-@dataclass(slots=True)
-class ConnectionCounts:
-    """Counts of clients' connections, for the status pages."""
-
-    now: int = 0
-    most: int = 0
-    """How many there may be: MAX_CONNECTIONS, or what the limit of open files leaves room for."""
-    idle_closed: int = 0
-    """Idle ones that made room for new ones."""
-    refused: int = 0
-    too_slow: int = 0
-    """Those that were closed since a head or a body did not come in time."""
-
-
 class Tunnel(NamedTuple):
     """Keeps what a CONNECT said, for as long as its connection lasts."""
 
     hosts: tuple[Host, ...]
     """Empty if the host is no LLM provider's: the tunnel is then passed on without being read."""
-    team: str
-    app: str
+    opened: Presented
+    """What the CONNECT showed of who calls."""
 
 
 class Core:
@@ -115,6 +70,8 @@ class Core:
         self.experience = Experience()
         self.counts = Counts()
         self.known = NOBODY  # the teams and apps that budgets.json and TEAMS name
+        self.sources = SOURCES  # what clients send anyway that says who a call is for
+        self.withheld = WITHHELD  # the headers that do not go to the provider
         self.connections = ConnectionCounts()
         self.refused_downgrades = RefusedDowngrades()
         self.speeds = Speeds()
@@ -127,6 +84,10 @@ class Core:
         self.held = HeldBytes()  # the bodies in memory: see addons/flow/bodies/bounds.py
         self.tunnels: dict[str, Tunnel] = {}
         """Open tunnels by the id of the client's connection."""
+        self.opened_by: dict[str, frozenset[bytes]] = {}
+        """The digests of the keys that opened a tunnel, or a WebSocket in it, by the id of the client's connection."""
+        self.on_tick: list[Callable[[], None]] = []
+        """Called twice a second, and after each change of a file in DATA_DIR."""
         self.on_record: Callable[[http.HTTPFlow, LLMCall, CostEvent], None] | None = None
         """Called after each event has been written."""
         self._unpriced_models: set[tuple[str, str]] = set()
@@ -150,9 +111,23 @@ class Core:
         self.budgets = WatchedFile(folder / "budgets.json", partial(parse_model, BudgetsFile), lambda: BudgetsFile())
         self.routing = WatchedFile(folder / "routing.json", partial(parse_model, RoutingFile), lambda: RoutingFile())
         self.pricing = WatchedFile(folder / "pricing.json", partial(parse_model, PricingFile), lambda: PricingFile())
-        self.files: tuple[WatchedFile[Any], ...] = (self.budgets, self.routing, self.pricing)
+        self.keys = WatchedFile(
+            folder / "keys.json", partial(parse_model, KeysFile), lambda: KeysFile(), max_bytes=MOST_BYTES
+        )
+        self.attribution = WatchedFile(
+            folder / "attribution.json", partial(parse_model, AttributionFile), lambda: AttributionFile()
+        )
+        self.files: tuple[WatchedFile[Any], ...] = (
+            self.budgets,
+            self.routing,
+            self.pricing,
+            self.keys,
+            self.attribution,
+        )
+        self._config_log = ConfigLog(folder, self.files)
         for file in self.files:
             file.load()
+        self.credentials = Credentials(os.environ)
         self._apply_files()
         self.failure = ""
 
@@ -163,20 +138,28 @@ class Core:
 
     def _apply_files(self) -> None:
         self.ledger.budgets = self.budgets.value
-        self.known = known(self.budgets.value, self.settings.teams)
+        self.known = known(self.budgets.value, self.keys.value, self.settings.teams)
+        self.credentials.refer_to(self.keys.value)
+        self.sources, self.withheld = self.attribution.value.table, self.attribution.value.withheld
         self.prices.override(self.pricing.value)
 
     def open(self) -> None:
         """Open the event log and begin to rebuild the ledger. Raises OSError if the log cannot be opened."""
         self.log.open()
         self._loop = asyncio.get_running_loop()
-        self._watcher = Watcher(self.files, self._on_change)
+        self._watcher = Watcher(self.files, self._on_change, after=self._config_log.tick)
         self._watcher.start()
-        self._tasks = [asyncio.create_task(self._rebuild()), asyncio.create_task(self._tick())]
+        self._tasks = [asyncio.create_task(work()) for work in (self._rebuild, self._tick, self._refresh_credentials)]
 
     def _on_change(self, _: WatchedFile[Any]) -> None:
         """Have the event loop apply the changed files: the watcher calls this in a thread of its own."""
-        self._loop.call_soon_threadsafe(self._apply_files)
+        self.credentials.refer_to(self.keys.value)  # here, since it reads files
+        self._loop.call_soon_threadsafe(self._apply_changed)
+
+    def _apply_changed(self) -> None:
+        self._apply_files()
+        for look in self.on_tick:
+            look()
 
     async def _rebuild(self) -> None:
         """Rebuild the ledger from the event log, and try again until that works. Calls wait for it."""
@@ -199,6 +182,8 @@ class Core:
         while True:
             await asyncio.sleep(_TICK_SECONDS)
             try:
+                for look in self.on_tick:
+                    look()
                 await asyncio.to_thread(self.log.tick)
                 if self.ready.is_set():
                     self.count_others(follow=True)
@@ -207,6 +192,12 @@ class Core:
                 logger.warning(text, self.log.path, error.strerror)
             except Exception as error:
                 logger.error("%s: writing or following the log failed: %s", self.log.path, type(error).__name__)
+
+    async def _refresh_credentials(self) -> None:
+        """Read files of credentials again, apart from all else: they may be on a disk that hangs."""
+        while True:
+            await asyncio.sleep(_TICK_SECONDS)
+            await asyncio.to_thread(self.credentials.refresh)
 
     def count_others(self, follow: bool = False) -> None:
         """Count what other proxies on this DATA_DIR have spent by now. `follow` also notices that the log was rotated.
@@ -241,6 +232,11 @@ class Core:
         with contextlib.suppress(AttributeError):  # `configure` failed or was never called
             self.log.close()
             self._follower.close()
+
+    def remember_opened(self, client_id: str, digest: bytes | None) -> None:
+        """Have a connection closed when the key that opened a tunnel or a WebSocket on it is valid no more."""
+        if digest:
+            self.opened_by[client_id] = self.opened_by.get(client_id, frozenset()) | {digest}
 
     def config_errors(self) -> list[str]:
         return [file.error for file in self.files if file.error]

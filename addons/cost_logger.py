@@ -15,6 +15,7 @@ from mitmproxy.proxy.layers.http._hooks import HttpErrorHook
 from addons.core import Core
 from addons.flow.attached import call_of, open_call, untracked_call
 from addons.flow.bodies.heavy import apart, is_heavy
+from addons.flow.figures.answers import put_call_id, put_figures
 from addons.flow.finish import CLIENT_GONE, finish
 from addons.flow.guard import guarded
 from addons.flow.measure import decoded_body, is_accepted
@@ -67,8 +68,12 @@ class CostLogger:
 
     @guarded
     def responseheaders(self, flow: http.HTTPFlow) -> None:
+        if not flow.response:
+            return
         call = call_of(flow)
-        if not call or not flow.response:
+        if not call:
+            if (other := untracked_call(flow)) and other.may_cost:
+                put_call_id(flow.response.headers, other)
             return
         # Another status costs nothing, so even a stream is not metered.
         if call.state is CallState.SENT and is_accepted(flow) and passes_in_chunks(call, flow.response):
@@ -76,6 +81,8 @@ class CostLogger:
             flow.response.stream = True
             call.meter = call.wire.meter(call.adds_stream_usage)
             flow.response.stream = metered(call, flow.response, lambda: self._finish(flow, call))
+        if flow.response.stream:  # its head goes out now, before anybody knows what the call costs
+            put_figures(self.core, flow.response.headers, call, is_whole=False)
 
     @guarded
     def response(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
@@ -84,6 +91,8 @@ class CostLogger:
             if call.adds_stream_usage:
                 self._options.note_refusal(flow, call)
             self._finish(flow, call)
+            if flow.response and not flow.response.stream:
+                put_figures(self.core, flow.response.headers, call, is_whole=True)
         elif not ((other := untracked_call(flow)) and finish_unmetered(self.core, flow, other)):
             return None
         return self.core.make_durable() if self.core.settings.fsync == "always" else None

@@ -19,14 +19,17 @@ from addons.engine.fixes.bounded_bodies import BoundedBodies  # noqa: E402
 from addons.engine.fixes.chunks import Chunks  # noqa: E402
 from addons.engine.fixes.connections import Connections  # noqa: E402
 from addons.engine.fixes.continues import Continues  # noqa: E402
+from addons.engine.fixes.credentials import Credentials  # noqa: E402
 from addons.engine.fixes.heads import Heads  # noqa: E402
 from addons.engine.fixes.json_errors import JsonErrors  # noqa: E402
+from addons.engine.fixes.named_errors import NamedErrors  # noqa: E402
 from addons.engine.fixes.script_errors import ScriptErrors  # noqa: E402
 from addons.engine.fixes.unquoted import Unquoted  # noqa: E402
 from addons.engine.fixes.upstreams import Upstreams  # noqa: E402
 from addons.engine.fixes.websocket_layer import WebSocketLayer  # noqa: E402
 from addons.engine.speed.dispatch import FastDispatch  # noqa: E402
 from addons.flow.admission import Admission  # noqa: E402
+from addons.identity import Identity  # noqa: E402
 from addons.inspecting.inspector import Inspector  # noqa: E402
 from addons.routing import Routing  # noqa: E402
 from addons.rules import ModelRules  # noqa: E402
@@ -39,31 +42,35 @@ core = Core()
 admission = Admission(core)
 cache = ResponseCache(core)
 status = StatusPages(core, cache.size)
+websockets = WebSockets(core, admission)
 
 addons = [
     Bootstrap(core),
     Tunnels(core),
+    Identity(core, websockets.revoke),
     Doors(core),
     Routing(core),
     Bodies(core),
     Budgets(core, admission),
     ModelRules(core),
     cache,
-    WebSockets(core, admission),
+    websockets,
     CostLogger(core),
     BedrockSigner(core),
     status,
     ScriptErrors(core),
     Connections(core),
-    JsonErrors(core),
     Heads(core),
+    Credentials(core),
     Chunks(core),
     Upstreams(core),
     WebSocketLayer(core),
     AbsentClients(core),
-    Continues(core),  # after those that build on what it replaces: each looks for mitmproxy's own
+    JsonErrors(core),  # this and the next after those that build on what they replace: each looks for mitmproxy's own
+    Continues(core),
     Unquoted(core),
     BoundedBodies(core),
+    NamedErrors(core),  # after those that build on what it replaces, too
     Inspector(core, status.all_stats, cache.clear),
     FastDispatch(),
 ]

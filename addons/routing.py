@@ -5,14 +5,18 @@ from collections.abc import Awaitable
 
 from mitmproxy import http
 
-from addons.callers.attribution import NO_CACHE_HEADER, Attribution, attribute, headers_of, is_yes, own_headers
+from addons.callers.attribution import NO_CACHE_HEADER, headers_of, is_yes
+from addons.callers.caller import Caller
+from addons.callers.presented import NOTHING
 from addons.callers.signatures import is_signature
 from addons.core import Core, Tunnel
-from addons.flow.attached import asks_for_websocket, attach, call_of, open_call, untracked_call
+from addons.flow.attached import asks_for_websocket, attach, call_of, open_call, shown_by, untracked_call
 from addons.flow.bodies.reading import read_body
+from addons.flow.caller import find_caller, read_labels
+from addons.flow.credentials import put_in, signs_for
 from addons.flow.guard import guarded
 from addons.flow.measure import has_failed
-from addons.flow.replays import begin_again, is_replay, keep_record, record_of, was_sent
+from addons.flow.replays import KEY_ID_HEADER, begin_again, is_replay, keep_record, record_of, was_sent
 from addons.flow.replies import refuse
 from addons.flow.upstream import aim, send_to
 from addons.llm.cache_key import SIGV4
@@ -26,12 +30,6 @@ from addons.llm.providers.responses import RESPONSES
 from addons.llm.responses_socket import ResponsesSocket
 from addons.llm.routes import PassedThrough, Status, Tracked, for_whom, passed_to, resolve
 
-_UNKNOWN_TEAM = Denial(
-    403,
-    "unknown_team",
-    "This request is for no team that is known here, and CALLERS=known lets no other call: name one of budgets.json or"
-    " TEAMS in X-ModelTrack-Team.",
-)
 _FAILED = Denial(500, "proxy_error", "ModelTrack could not handle the request; its log says why.", retry_after=1)
 
 
@@ -91,7 +89,7 @@ class Routing:
         elif record is None:
             self._route(flow, path)
         elif record.base_url:
-            self._through_tunnel(flow, Tunnel((below(record.provider, record.base_url),), "", ""), path)
+            self._through_tunnel(flow, Tunnel((below(record.provider, record.base_url),), NOTHING), path)
         elif own := own_path(path, record.provider, self.core.settings.endpoints):
             self._route(flow, own)
         else:
@@ -123,56 +121,54 @@ class Routing:
             refuse(flow, None, denial, wire=route.wire, headers={"Allow": "POST"})
             return
         opt_out = self.core.routing.value.opt_out_header.lower()
-        caller = self._caller(flow, tunnel, opt_out)
-        if isinstance(caller, Denial):
-            refuse(flow, None, caller, wire=route.wire)
+        found = find_caller(self.core, flow, route.provider, tunnel, opt_out, route.wire.family)
+        if isinstance(found, Denial):
+            refuse(flow, None, found, wire=route.wire)
             return
-        headers, who = caller
+        headers, caller = found
+        base_url = host.base_url if host else ""
         call = LLMCall(
             route=route,
-            base_url=host.base_url if host else "",
-            attribution=who,
+            base_url=base_url,
+            attribution=caller.who,
             started=time.monotonic(),
+            key=caller.key,
+            signs=signs_for(self.core, flow, caller.key, route.provider, base_url),
             no_cache=is_yes(headers.get(NO_CACHE_HEADER.lower())),
             no_route=is_yes(headers.get(opt_out)),
             replayed=is_replay(flow),
         )
         if opens_socket:
-            self._open_socket(flow, call)
+            self._open_socket(flow, call, caller)
             return
         attach(flow, call)
         self.core.live[flow.id] = flow
 
-    def _open_socket(self, flow: http.HTTPFlow, call: LLMCall) -> None:
+    def _open_socket(self, flow: http.HTTPFlow, call: LLMCall, caller: Caller) -> None:
         """Attach a socket to the flow and aim it upstream, uncompressed since its messages are read."""
         flow.request.headers.pop("Sec-WebSocket-Extensions", None)
         attach(flow, ResponsesSocket(call))
         try:
-            aim(flow, call, self.core.settings.endpoints)
+            aim(flow, call, self.core.settings.endpoints, self.core.withheld)
         except NotConfigured as error:
             refuse(flow, None, Denial(503, "not_configured", str(error)), wire=call.wire)
+            return
+        refuse(flow, None, self._put_in(flow, call), wire=call.wire)
+        self.core.remember_opened(flow.client_conn.id, caller.digest)
 
-    def _caller(
-        self, flow: http.HTTPFlow, tunnel: Tunnel | None, opt_out: str = ""
-    ) -> tuple[dict[str, str], Attribution] | Denial:
-        """Return what the headers say to the proxy and who the request is for, or why it is refused."""
-        try:
-            headers = own_headers(flow.request.headers.fields, opt_out)
-        except ValueError as error:
-            return invalid(error)
-        proxy_user = (tunnel.team, tunnel.app) if tunnel else ("", "")
-        who = self.core.known.spelled(attribute(headers, self.core.settings.default_team, proxy_user))
-        if self.core.settings.callers == "known" and not self.core.known.has(who.team):
-            self.core.counts.unknown_callers += 1
-            return _UNKNOWN_TEAM
-        return headers, who
+    def _put_in(self, flow: http.HTTPFlow, call: LLMCall) -> Denial | None:
+        return put_in(self.core, flow, call.key, call.provider, call.route.path, call.base_url)
 
     def _pass_through(self, flow: http.HTTPFlow, route: PassedThrough) -> None:
-        provider = passed_to(route, flow.request.headers.fields)
+        taken_out = ((name, b"") for name in shown_by(flow).shown_in)  # a key stood where the provider's would
+        provider = passed_to(route, (*flow.request.headers.fields, *taken_out))
         call = self._untracked(flow, provider, provider.others.class_of(flow.request.method, route.path))
         if not call:
             return
-        if provider is BEDROCK and is_signature(flow.request.headers.get("authorization", "")):
+        if provider is BEDROCK and (
+            is_signature(flow.request.headers.get("authorization", ""))
+            or signs_for(self.core, flow, call.key, provider, "")
+        ):
             call.sign_for = signing_name(route.path)
         try:
             url = provider.url(self.core.settings.endpoints, route.path, "", "")
@@ -185,18 +181,22 @@ class Routing:
         self, flow: http.HTTPFlow, provider: Provider, kind: PathClass, tunnel: Tunnel | None = None
     ) -> UntrackedCall | None:
         """Attach to the flow what it is, or refuse it. One that opens a WebSocket may cost money, even by a GET."""
-        caller = self._caller(flow, tunnel)
-        if isinstance(caller, Denial):
-            refuse(flow, None, caller)
+        found = find_caller(self.core, flow, provider, tunnel)
+        if isinstance(found, Denial):
+            refuse(flow, None, found)
             return None
+        _, caller = found
         call = UntrackedCall(
             provider=provider,
-            attribution=caller[1],
+            attribution=caller.who,
+            key=caller.key,
             path_class=PathClass.UNMETERED if asks_for_websocket(flow.request) else kind,
             started=time.monotonic(),
             replayed=is_replay(flow),
         )
         attach(flow, call)
+        if asks_for_websocket(flow.request):
+            self.core.remember_opened(flow.client_conn.id, caller.digest)
         self.core.counts.untracked += 1
         if call.may_cost:
             self.core.live[flow.id] = flow  # until its event is written
@@ -211,12 +211,15 @@ class Routing:
         query = flow.request.path.partition("?")[2]
         separator = "&" if "?" in url else "?"
         is_signed = tunnel is not None and flow.request.headers.get("authorization", "").startswith(SIGV4)
-        send_to(flow, f"{url}{separator}{query}" if query else url, keep=is_signed)
-        keep_record(flow, call.provider, tunnel.hosts[0].base_url if tunnel else "", headers_of(call.attribution))
+        send_to(flow, f"{url}{separator}{query}" if query else url, self.core.withheld, keep=is_signed)
+        if not call.sign_for:
+            path = url.partition("://")[2].partition("/")[2]
+            refuse(flow, call, put_in(self.core, flow, call.key, call.provider, "/" + path, url if tunnel else ""))
+        keep_record(flow, call.provider, tunnel.hosts[0].base_url if tunnel else "", _record(call))
 
     def _own_headers(self, call: LLMCall) -> dict[str, str]:
         """Return ModelTrack's headers that say of a call what its request said in one way or another."""
-        headers = headers_of(call.attribution)
+        headers = _record(call)
         if call.no_cache:
             headers[NO_CACHE_HEADER.lower()] = "true"
         if call.no_route:
@@ -249,16 +252,24 @@ class Routing:
             self._aim(flow, call, denial)
 
     def _aim(self, flow: http.HTTPFlow, call: LLMCall, denial: Denial | None) -> None:
-        if denial:
+        if denial := denial or read_labels(self.core, call):
             refuse(flow, call, denial)
             return
         try:
-            aim(flow, call, self.core.settings.endpoints)
+            aim(flow, call, self.core.settings.endpoints, self.core.withheld)
             keep_record(flow, call.provider, call.base_url, self._own_headers(call))
+            if call.key and not call.signs:
+                refuse(flow, call, self._put_in(flow, call))
         except NotConfigured as error:
             refuse(flow, call, Denial(503, "not_configured", str(error)))
         except ValueError as error:
             refuse(flow, call, invalid(error))
+
+
+def _record(call: LLMCall | UntrackedCall) -> dict[str, str]:
+    """Return the headers that say for a replay whose the call is."""
+    headers = headers_of(call.attribution)
+    return headers | {KEY_ID_HEADER: call.key.id} if call.key else headers
 
 
 def _not(method: str) -> str:

@@ -31,7 +31,7 @@ class ModelRules:
 
         refuse(flow, call, apply_rules(self.core, call, set_model))
         if call.routed_to:
-            aim(flow, call, self.core.settings.endpoints)
+            aim(flow, call, self.core.settings.endpoints, self.core.withheld)
 
     @guarded
     def responseheaders(self, flow: http.HTTPFlow) -> None:

@@ -18,6 +18,7 @@ from addons.flow.bodies.heavy import apart, is_heavy
 from addons.flow.clients import is_local
 from addons.flow.guard import guarded
 from addons.flow.replies import refuse
+from addons.llm.call import UntrackedCall
 from addons.llm.denial import Denial, too_large
 from addons.llm.hosts import aws_region
 from addons.llm.parsing import eventstream
@@ -57,13 +58,14 @@ class BedrockSigner:
     @guarded
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         """Refuse a request that would have to be signed for a client that BEDROCK_SIGN_FOR does not name."""
-        call, untracked = call_of(flow), untracked_call(flow)
-        if flow.response:
+        call = call_of(flow) or untracked_call(flow)
+        if flow.response or call is None or call.key:
             return
-        if call and call.provider is BEDROCK:
-            needs_signing = not call.base_url and is_signature(flow.request.headers.get("Authorization", ""))
+        if isinstance(call, UntrackedCall):
+            needs_signing = call.sign_for != ""
         else:
-            needs_signing = untracked is not None and untracked.sign_for != ""
+            is_own = call.provider is BEDROCK and not call.base_url
+            needs_signing = is_own and is_signature(flow.request.headers.get("Authorization", ""))
         if needs_signing and not self._may_sign(flow):
             text = (
                 f"ModelTrack does not sign requests to Bedrock with its own AWS credentials for this client"
@@ -81,7 +83,9 @@ class BedrockSigner:
         if call and call.provider is BEDROCK:
             if call.is_stream and call.route.model and not eventstream.is_available():
                 _refuse(flow, Denial(503, "not_configured", f"Bedrock's streams cannot be metered: {_NO_EXTRA}."))
-            elif call.fixed != "signed_request" and is_signature(flow.request.headers.get("Authorization", "")):
+            elif call.signs or (
+                call.fixed != "signed_request" and is_signature(flow.request.headers.get("Authorization", ""))
+            ):
                 return self._sign(flow, signing_name(call.route.path))
         elif untracked and untracked.sign_for and not flow.response:
             limit = self.core.settings.max_request_bytes

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import Any
 
-import orjson
 from mitmproxy import http
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -14,24 +13,30 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from addons.callers.bearer import shows_token
 from addons.core import Core
 from addons.flow.attached import status_page
+from addons.flow.caller import find_caller
+from addons.flow.figures.me import about
 from addons.flow.guard import guarded
 from addons.flow.headers import header
-from addons.flow.replies import refuse, reply
-from addons.ledger.money import NANOS_PER_USD, to_decimal_text
-from addons.llm.denial import Denial
+from addons.flow.replies import refuse, reply, usd
+from addons.ledger.money import NANOS_PER_USD
+from addons.llm.denial import Denial, unauthenticated
+from addons.llm.routes import ME
 
-_FOR_ALL = frozenset({"/healthz", "/readyz"})
-"""The pages that need no token: they say nothing of anybody's calls, and whoever restarts the proxy has none."""
+_WITHOUT_TOKEN = frozenset({"/healthz", "/readyz", ME})
+"""The pages that need no token: two say nothing of anybody's calls, and the third what the caller's key is for."""
 
-_NEEDS_TOKEN = Denial(401, "authentication_error", "This page needs Authorization: Bearer and the STATUS_TOKEN.")
-
-
-def usd(nanos: int) -> orjson.Fragment:
-    return orjson.Fragment(to_decimal_text(nanos))
+_NOT_READY = Denial(503, "starting", "What was spent this month is still being read.", retry_after=1)
+_NEEDS_TOKEN = unauthenticated("This page needs Authorization: Bearer and the STATUS_TOKEN.")
+_NO_STORE = {"Cache-Control": "no-store"}
 
 
 def _authorization(flow: http.HTTPFlow) -> str:
     return header(flow.request.headers, b"authorization")
+
+
+def _refuse(flow: http.HTTPFlow, denial: Denial) -> None:
+    asks_for_key = {"WWW-Authenticate": "Bearer"} if denial.status == 401 else {}
+    refuse(flow, None, denial, headers=_NO_STORE | asks_for_key)
 
 
 class StatusPages:
@@ -56,21 +61,36 @@ class StatusPages:
         if not page or flow.response:
             return
         token = self.core.settings.status_token
-        if token and page.path not in _FOR_ALL and not shows_token(_authorization(flow), token):
-            refuse(flow, None, _NEEDS_TOKEN, headers={"WWW-Authenticate": "Bearer", "Cache-Control": "no-store"})
+        if token and page.path not in _WITHOUT_TOKEN and not shows_token(_authorization(flow), token):
+            _refuse(flow, _NEEDS_TOKEN)
             return
         if flow.request.method not in ("GET", "HEAD"):
             denial = Denial(405, "method_not_allowed", f"{page.path} takes GET and HEAD.")
             refuse(flow, None, denial, headers={"Allow": "GET, HEAD"})
             return
-        headers = {"Cache-Control": "no-store"}
         if page.path == "/readyz":
             is_ready = self.core.ready.is_set()
-            reply(flow, 200 if is_ready else 503, {"status": "ready" if is_ready else "starting"}, headers)
+            reply(flow, 200 if is_ready else 503, {"status": "ready" if is_ready else "starting"}, _NO_STORE)
+        elif page.path == ME:
+            found = self._about_caller(flow)
+            if isinstance(found, Denial):
+                _refuse(flow, found)
+            else:
+                reply(flow, 200, found, _NO_STORE)
         elif page.path == "/metrics":
-            reply(flow, 200, generate_latest(self._registry), headers | {"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
+            reply(flow, 200, generate_latest(self._registry), _NO_STORE | {"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
         else:
-            reply(flow, 200, self._pages[page.path](), headers)
+            reply(flow, 200, self._pages[page.path](), _NO_STORE)
+
+    def _about_caller(self, flow: http.HTTPFlow) -> dict[str, Any] | Denial:
+        found = find_caller(self.core, flow, None, None, needs_key=True)
+        if isinstance(found, Denial):
+            return found
+        if not self.core.ready.is_set():
+            return _NOT_READY
+        _, caller = found
+        assert caller.key
+        return about(self.core, caller.key, caller.who)
 
     def stats(self) -> dict[str, Any]:
         core, counts = self.core, self.core.counts

@@ -7,7 +7,6 @@ An LLM host is known by the name in the CONNECT, or else by the one that the cli
 requests say in Host.
 """
 
-import base64
 import logging
 
 from mitmproxy import connection, http, tls
@@ -15,7 +14,7 @@ from mitmproxy.proxy import layer, layers
 from mitmproxy.proxy.layers import modes
 from mitmproxy.proxy.layers.http import HTTPMode
 
-from addons.callers.attribution import clean
+from addons.callers.presented import of_proxy
 from addons.core import Core, Tunnel
 from addons.flow.clients import is_local
 from addons.flow.guard import guarded
@@ -24,6 +23,12 @@ from addons.llm.denial import Denial
 from addons.llm.hosts import Host, provider_hosts
 
 logger = logging.getLogger(__name__)
+
+_NO_KEY = Denial(
+    407,
+    "authentication_error",
+    "The password of the HTTPS_PROXY URL is a ModelTrack key that is unknown, disabled, or past its end.",
+)
 
 
 class Tunnels:
@@ -77,14 +82,19 @@ class Tunnels:
     def http_connect(self, flow: http.HTTPFlow) -> None:
         """Open the tunnel or refuse it. Only the CONNECT has credentials; they hold for the whole connection."""
         request = flow.request
-        team, app = _credentials(request.headers.get("proxy-authorization", ""))
+        opened = of_proxy(request.headers.pop("proxy-authorization", ""))
+        if opened.digest and not self.core.keys.value.find(opened.digest, self.core.now()):
+            self.core.counts.unknown_callers += 1
+            refuse(flow, None, _NO_KEY)
+            return
         hosts = self._hosts(request.host, request.port)
         if not hosts and not self._may_tunnel(flow):
             allowed = self.core.settings.tunnel_other_hosts
             message = f"This host is no LLM provider's, and TUNNEL_OTHER_HOSTS={allowed} does not let you reach others."
             refuse(flow, None, Denial(403, "tunnel_refused", message))
             return
-        self.core.tunnels[flow.client_conn.id] = Tunnel(hosts, team, app)
+        self.core.tunnels[flow.client_conn.id] = Tunnel(hosts, opened)
+        self.core.remember_opened(flow.client_conn.id, opened.digest)
 
     def _may_tunnel(self, flow: http.HTTPFlow) -> bool:
         allowed = self.core.settings.tunnel_other_hosts
@@ -106,15 +116,3 @@ class Tunnels:
 
 _TLS_HANDSHAKE = b"\x16"
 """The first byte of TLS. More must not be waited for: a client decides how its bytes come in pieces."""
-
-
-def _credentials(header: str) -> tuple[str, str]:
-    """Return team and app, which are the user name and password of the HTTPS_PROXY URL."""
-    scheme, _, value = header.partition(" ")
-    if scheme.lower() != "basic":
-        return "", ""
-    try:
-        team, _, app = base64.b64decode(value, validate=True).decode().partition(":")
-    except ValueError:  # of base64 and of UTF-8
-        return "", ""
-    return clean(team), clean(app)

@@ -16,6 +16,7 @@ from addons.core import Core
 from addons.flow.admission import Admission
 from addons.flow.attached import socket_of, untracked_call
 from addons.flow.bodies.heavy import apart, is_heavy
+from addons.flow.caller import REVOKED, read_labels, revocation
 from addons.flow.downgrade import apply_rules, learn
 from addons.flow.finish import CLIENT_GONE, finish
 from addons.flow.guard import describe, guarded
@@ -94,13 +95,14 @@ class WebSockets:
                 denial = parsed
             else:
                 event = parsed
-                denial = await self._decide(socket, call, _key(flow, call), event, message)
+                denial = await self._decide(flow, socket, call, event, message)
             if not denial and flow.client_conn.id not in self._open:
                 denial = _FAILED  # meanwhile the client has gone, or the proxy is stopping
         except Exception as error:
             logger.error("a message on a WebSocket could not be handled, so it is refused: %s", describe(error))
             denial = _FAILED
-        if event.get("type") == CREATE:
+        is_call = event.get("type") == CREATE
+        if is_call:
             if not denial:
                 socket.add(call, lane_of(event))
                 self.core.live[_key(flow, call)] = flow
@@ -109,7 +111,7 @@ class WebSockets:
             self._finish(flow, call, denial.status)
         if denial:
             message.drop()
-            _send(flow, refusal_event(denial, event))
+            _send(flow, refusal_event(denial, event, call if is_call else None))
 
     def _parse(self, message: WebSocketMessage) -> dict[str, Any] | Denial:
         """Return the event that the message is, or why it cannot be used."""
@@ -126,11 +128,18 @@ class WebSockets:
             return invalid(error)
 
     async def _decide(
-        self, socket: ResponsesSocket, call: LLMCall, key: str, event: dict[str, Any], message: WebSocketMessage
+        self,
+        flow: http.HTTPFlow,
+        socket: ResponsesSocket,
+        call: LLMCall,
+        event: dict[str, Any],
+        message: WebSocketMessage,
     ) -> Denial | None:
         """Return why the event is refused, or None to pass it on."""
+        if denial := revocation(self.core, call.key):
+            return denial
         if event.get("type") != CREATE:
-            who = call.attribution
+            who = socket.who
             return await self._admission.decide(lambda: self._admission.check_spent(who.team, who.app))
         if len(socket.turns) >= _MOST_TURNS:
             text = f"{_MOST_TURNS} responses are waited for on this connection: wait for one of them."
@@ -139,7 +148,9 @@ class WebSockets:
             socket.ask(call, event)
         except ValueError as error:
             return invalid(error)
-        denial = await self._admission.decide(lambda: self._admission.admit(call, key))
+        if denial := read_labels(self.core, call):
+            return denial
+        denial = await self._admission.decide(lambda: self._admission.admit(call, _key(flow, call)))
         return denial or self._apply_rules(call, message)
 
     def _apply_rules(self, call: LLMCall, message: WebSocketMessage) -> Denial | None:
@@ -196,6 +207,11 @@ class WebSockets:
         self._admission.reserve(call, _key(flow, call))
         self.core.live[_key(flow, call)] = flow
         return socket.add(call, lane)
+
+    def revoke(self, client_id: str) -> None:
+        """Tell the client of a socket, if its connection has one, that the key is valid no more."""
+        if flow := self._open.get(client_id):
+            _send(flow, error_event(REVOKED, ""))  # no event that comes now passes: see `revocation`
 
     @guarded
     def websocket_end(self, flow: http.HTTPFlow) -> None:

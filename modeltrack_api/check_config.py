@@ -7,10 +7,13 @@ It prints each problem as `file: key.path: problem`, and exits with 1 if there i
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import BaseModel
 
+from addons.callers.attribution_file import AttributionFile
+from addons.callers.keys import KeysFile
 from addons.ledger.budgets import BudgetsFile
 from addons.ledger.validation import InvalidFile, parse_model
 from addons.llm.model_rules import RoutingFile
@@ -22,8 +25,16 @@ FILES: dict[str, type[BaseModel]] = {
     "budgets.json": BudgetsFile,
     "routing.json": RoutingFile,
     "pricing.json": PricingFile,
+    "attribution.json": AttributionFile,
+    "keys.json": KeysFile,
     "namespace_map.json": NamespaceMap,
 }
+
+
+def default_folder(environ: Mapping[str, str]) -> Path:
+    """Return the folder that the proxy would use. Raises ValueError for what is no path."""
+    found: Path = DIRECTORY.parse(environ.get("DATA_DIR") or DEFAULT_DATA_DIR)
+    return found
 
 
 def problems(folder: Path) -> list[str]:
@@ -43,7 +54,7 @@ def problems(folder: Path) -> list[str]:
 
 def main() -> None:
     """Print the problems of the folder named on the command line, by default of the folder that the proxy would use."""
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else DIRECTORY.parse(os.environ.get("DATA_DIR") or DEFAULT_DATA_DIR)
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else default_folder(os.environ)
     if not folder.is_dir():
         sys.exit(f"{folder}: not a folder")
     found = problems(folder)

@@ -37,6 +37,8 @@ QUERIES = [
     Route("GET", "/api/spend/summary", queries.spend_summary, window=True, filters=ALL),
     Route("GET", "/api/models", queries.models, window=True, filters=ALL),
     Route("GET", "/api/teams", queries.teams, window=True, filters=ALL),
+    Route("GET", "/api/users", queries.users, window=True, filters=ALL),
+    Route("GET", "/api/keys", queries.keys, window=True, filters=ALL),
     Route("GET", "/api/features", queries.features, window=True, filters=ALL),
     Route("GET", "/api/features/{name}", queries.feature, (Param("name", TEXT),), window=True, filters=BUT_FEATURE),
     Route("GET", "/api/sessions", queries.sessions, (Param("trace_id", TEXT), A_HUNDRED), window=True, filters=ALL),

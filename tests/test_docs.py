@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from addons.callers.keys import Key
 from addons.ledger.budgets import Budget
 from addons.ledger.events import CostEvent, InfraEvent
 from addons.llm.model_rules import RoutingFile, Rule
@@ -30,7 +31,8 @@ from tests import ROOT
 from tests.documents import PAGES, Block, all_blocks, blocks, names, prose, rows, section
 
 BY_NAME = {page.name: page for page in PAGES}
-FILE_OF_KEY = {"budgets": "budgets.json", "rules": "routing.json", "models": "pricing.json"}
+FILE_OF_KEY = {"budgets": "budgets.json", "rules": "routing.json", "models": "pricing.json", "keys": "keys.json"}
+FILE_OF_KEY |= {"sources": "attribution.json"}
 JSON_BLOCKS = [block for block in all_blocks() if block.language == "json"]
 NOW = datetime(2026, 11, 10, tzinfo=UTC)
 
@@ -198,8 +200,9 @@ def test_the_options_of_mitm_conf_are_in_the_configuration() -> None:
         ("budgets-and-rules.md", "budgets.json", Budget),
         ("budgets-and-rules.md", "routing.json", Rule),
         ("prices.md", "pricing.json", ModelPrice),
+        ("callers.md", "keys.json", Key),
     ],
-    ids=["budgets", "rules", "prices"],
+    ids=["budgets", "rules", "prices", "keys"],
 )
 def test_every_key_of_a_file_is_explained(page: str, heading: str, model: type[BaseModel]) -> None:
     shown = {names(row[0])[0]: row for row in rows(section(page, heading)) if len(row) == 4 and row[2][:2] in YES_NO}

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from addons.callers.attribution import Attribution
+from addons.callers.keys import KeysFile
 from addons.ledger.budgets import BudgetsFile
 from addons.ledger.names import compared
 
@@ -13,7 +14,7 @@ class Known:
     teams: Mapping[str, str]
     """The spelling of each team, by the form in which names are compared."""
     apps: Mapping[tuple[str, str], str]
-    """The spelling of each app that has a budget, by team and app in that form."""
+    """The spelling of each app that has a budget or a key, by team and app in that form."""
 
     def has(self, team: str) -> bool:
         return compared(team) in self.teams
@@ -25,14 +26,18 @@ class Known:
         return who if (known_team, known_app) == (who.team, who.app) else replace(who, team=known_team, app=known_app)
 
 
-def known(budgets: BudgetsFile, teams: Iterable[str]) -> Known:
-    """Return what budgets.json and the setting TEAMS name; the first spelling counts."""
+def known(budgets: BudgetsFile, keys: KeysFile, teams: Iterable[str]) -> Known:
+    """Return what budgets.json, keys.json and the setting TEAMS name; the first spelling counts."""
     by_name: dict[str, str] = {}
     apps: dict[tuple[str, str], str] = {}
     for budget in budgets.budgets:
         by_name.setdefault(compared(budget.team), budget.team)
         if budget.app:
             apps.setdefault(budget.account, budget.app)
+    for key in keys.keys:
+        by_name.setdefault(compared(key.team), key.team)
+        if key.app:
+            apps.setdefault((compared(key.team), compared(key.app)), key.app)
     for team in teams:
         by_name.setdefault(compared(team), team)
     return Known(by_name, apps)

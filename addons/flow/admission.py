@@ -8,12 +8,14 @@ import logging
 from collections.abc import Callable
 
 from addons.core import Core
+from addons.flow.caller import model_denial, revocation
 from addons.flow.guard import describe
 from addons.flow.reservation import highest_cost
 from addons.ledger.budgets import Standing
 from addons.ledger.spend import WARN_PERCENT, binding_of, highest
+from addons.ledger.windows import window_of
 from addons.llm.call import LLMCall, UntrackedCall
-from addons.llm.denial import Denial
+from addons.llm.denial import Denial, budget_spent
 
 logger = logging.getLogger(__name__)
 
@@ -69,6 +71,8 @@ class Admission:
 
         Nothing is awaited here, so that no other call comes between the check and the reservation.
         """
+        if call.key and (denial := revocation(self.core, call.key) or model_denial(call.key, call.model)):
+            return denial
         team, app = call.attribution.team, call.attribution.app
         ledger = self.core.ledger
         if ledger.is_blocking(team, app):
@@ -90,6 +94,8 @@ class Admission:
 
         Where it lets through, a spent budget refuses.
         """
+        if call.key and (denial := model_denial(call.key, "")):
+            return denial
         team, app = call.attribution.team, call.attribution.app
         match self.core.settings.unmetered:
             case "block":
@@ -127,9 +133,10 @@ class Admission:
         budget = standing.budget
         whose = f" This budget is for app '{budget.app}'." if budget.app else ""
         if standing.is_exceeded:
-            message = f"{standing.exceeded_message()}.{whose} Raise it in budgets.json, or wait for next month."
-            self._log(standing, message)
-            return Denial(429, "budget_exceeded", message, blocked_by="budget")
+            reason = f"{standing.exceeded_message()}.{whose}".removesuffix(".")
+            denial = budget_spent(self.core.settings.refusal_status, reason, window_of(self.core.now()).starts_anew)
+            self._log(standing, denial.message)
+            return denial
         message = (
             f"The rest of the monthly budget of team '{budget.team}' is reserved for calls in flight.{whose}"
             " Try again in a moment."

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from mitmproxy import http
 
+from addons.callers.attribution import Attribution
 from addons.core import Core
 from addons.flow.guard import describe
 from addons.flow.measure import measure
@@ -61,8 +62,9 @@ def _count_savings(core: Core, call: LLMCall) -> None:
 
 
 def _event(call: LLMCall, status: int, now: datetime) -> CostEvent:
-    who, request, usage = call.attribution, call.request, call.usage
-    return CostEvent(
+    request, usage = call.request, call.usage
+    event = CostEvent(
+        event_id=call.event_id,
         timestamp=now,
         provider=call.provider.name,
         model=call.model,
@@ -82,12 +84,6 @@ def _event(call: LLMCall, status: int, now: datetime) -> CostEvent:
         ttft_ms=call.ttft_ms,
         status_code=status,
         is_streaming=call.is_stream,
-        app_id=who.app,
-        team=who.team,
-        feature=who.feature,
-        customer_tier=who.customer_tier,
-        session_id=who.session_id,
-        trace_id=who.trace_id,
         cache_hit=call.cache_hit,
         saved_nanos=call.saved_nanos,
         routed_from=call.routed_from,
@@ -102,6 +98,20 @@ def _event(call: LLMCall, status: int, now: datetime) -> CostEvent:
         prompt_hash=request.prompt_hash if request else "",
         system_prompt_tokens=request.system_prompt_tokens if request else 0,
         user_prompt_tokens=request.user_prompt_tokens if request else 0,
-        prompt_template_id=who.prompt_template,
         token_summary=usage.summary(),
     )
+    say_who(event, call.attribution)
+    return event
+
+
+def say_who(event: CostEvent, who: Attribution) -> None:
+    """Put the labels of the caller on an event."""
+    event.team = who.team
+    event.app_id = who.app
+    event.feature = who.feature
+    event.customer_tier = who.customer_tier
+    event.user = who.user
+    event.key_id = who.key_id
+    event.session_id = who.session_id
+    event.trace_id = who.trace_id
+    event.prompt_template_id = who.prompt_template

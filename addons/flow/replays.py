@@ -9,8 +9,11 @@ from typing import NamedTuple
 from mitmproxy import connection, http
 
 from addons.callers.attribution import HEADER_PREFIX
+from addons.flow.attached import attach_credential
 from addons.llm.providers import PROVIDERS, Provider
 
+KEY_ID_HEADER = "x-modeltrack-key-id"
+"""Has the id of the caller's key in a record; in a client's request it means nothing."""
 _METADATA = "modeltrack_call"
 _PROVIDERS = {provider.name: provider for provider in PROVIDERS}
 
@@ -55,6 +58,7 @@ def begin_again(flow: http.HTTPFlow, record: Record | None) -> None:
     """
     for name, value in (record.headers if record else {}).items():
         flow.request.headers[name] = value
+    attach_credential(flow.request, ())  # it is put in anew
     old = flow.server_conn
     flow.server_conn = connection.Server(address=old.address, via=old.via)
 

@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 from mitmproxy import http
 
+from addons.ledger.money import to_decimal_text
 from addons.llm.call import LLMCall, UntrackedCall
 from addons.llm.denial import Denial
 from addons.llm.providers import WireFormat
@@ -22,9 +23,9 @@ def reply(flow: http.HTTPFlow, status: int, body: Any, headers: dict[str, str] |
     flow.response.headers["Content-Length"] = str(len(content))
 
 
-def error_body(kind: str, message: str) -> dict[str, Any]:
-    """Return an error in the shapes of Anthropic and OpenAI at once, for when no provider is known."""
-    return {"type": "error", "error": {"type": kind, "message": message, "param": None, "code": kind}}
+def usd(nanos: int) -> orjson.Fragment:
+    """Return an amount as a JSON number of USD, exact."""
+    return orjson.Fragment(to_decimal_text(nanos))
 
 
 def refuse(
@@ -41,5 +42,5 @@ def refuse(
     if call:
         wire = call.wire or wire
         call.deny(denial)
-    body = (wire.error_body if wire else error_body)(denial.kind, denial.message)
-    reply(flow, denial.status, body, {**denial.headers, **headers})
+    body = wire.error_body(denial) if wire else denial.body_for_any()
+    reply(flow, denial.status, body, {**denial.headers_for(wire.family if wire else ""), **headers})

@@ -5,7 +5,7 @@ import logging
 from mitmproxy import http
 
 from addons.core import Core
-from addons.flow.finish import CLIENT_GONE
+from addons.flow.finish import CLIENT_GONE, say_who
 from addons.flow.guard import describe
 from addons.flow.measure import label_of
 from addons.flow.wordings import UNANSWERED
@@ -25,9 +25,9 @@ def finish_unmetered(core: Core, flow: http.HTTPFlow, call: UntrackedCall, error
     call.is_logged = True
     core.live.pop(flow.id, None)
     call.error = call.error or error or _error(flow)
-    who = call.attribution
     try:
         event = CostEvent(
+            event_id=call.event_id,
             timestamp=core.now(),
             provider=call.provider.name,
             model="",
@@ -35,18 +35,12 @@ def finish_unmetered(core: Core, flow: http.HTTPFlow, call: UntrackedCall, error
             latency_ms=call.elapsed_ms(),
             status_code=_status(flow, call),
             is_streaming=False,
-            app_id=who.app,
-            team=who.team,
-            feature=who.feature,
-            customer_tier=who.customer_tier,
-            session_id=who.session_id,
-            trace_id=who.trace_id,
             blocked_by=call.blocked_by,
             error=call.error,
             unmetered=True,
             replayed=call.replayed,
-            prompt_template_id=who.prompt_template,
         )
+        say_who(event, call.attribution)
         core.record(call, event)
     except Exception as problem:
         logger.error("the event of an unmetered call could not be written, so reports lack it: %s", describe(problem))

@@ -19,8 +19,9 @@ SERVED = "served"
 
 SEPARATOR = " · "
 _DECIMALS = 4
+_LONGEST_USER = 24
 _TAGS = (
-    *("team", "app_id", "feature", "customer_tier", "session_id", "trace_id", "prompt_template_id"),
+    *("team", "app_id", "feature", "customer_tier", "user", "key_id", "session_id", "trace_id", "prompt_template_id"),
     *("provider", "model", "routed_from", "routing_rule", "blocked_by", "error"),
 )
 
@@ -44,12 +45,14 @@ def tags(event: CostEvent) -> list[str]:
 
 
 def summary(call: LLMCall, event: CostEvent) -> str:
-    """Return the call in one line: `product/chatbot · claude-haiku-4-5 · 1,000 in 200 out · $0.0020 · HIT`."""
+    """Return the call in one line: `product/chatbot (ann) · claude-haiku-4-5 · 1,000 in 200 out · $0.0020 · HIT`."""
     return SEPARATOR.join(filter(None, _summary(call, event)))
 
 
-def who(team: str, app: str) -> str:
-    return "/".join(filter(None, (team or "(no team)", app)))
+def who(team: str, app: str, user: str) -> str:
+    """Return whom a call is for, in a few words: many users are the long ids of accounts and devices."""
+    user = user if len(user) <= _LONGEST_USER else f"{user[: _LONGEST_USER - 1]}…"
+    return "/".join(filter(None, (team or "(no team)", app))) + (f" ({user})" if user else "")
 
 
 def money(nanos: int) -> str:
@@ -61,7 +64,7 @@ def counts(inputs: int, outputs: int) -> str:
 
 
 def _summary(call: LLMCall, event: CostEvent) -> Iterator[str]:
-    yield who(event.team, event.app_id)
+    yield who(event.team, event.app_id, event.user)
     yield f"{event.routed_from} → {event.model}" if event.routed_to else event.model
     yield counts(call.usage.total_input_tokens, call.usage.output_tokens)
     if event.usage_estimated:
@@ -107,6 +110,7 @@ def explanation(call: LLMCall, event: CostEvent, lines: list[Line] | None) -> st
         "",
         f"model   {event.model} at {event.provider}, as billed" if event.model else "model   the request named none",
         *_tier(call),
+        *_caller(event),
         *_table(event, lines),
         f"rule    {_rule(call, event)}",
         f"cache   {_cache(call, event)}",
@@ -119,6 +123,12 @@ def explanation(call: LLMCall, event: CostEvent, lines: list[Line] | None) -> st
     if event.error:
         text.append(f"error   {event.error}, status {event.status_code}")
     return wrapped("\n".join(text))
+
+
+def _caller(event: CostEvent) -> Iterator[str]:
+    known = {"user": event.user, "key": event.key_id}
+    if any(known.values()):
+        yield f"caller  {', '.join(f'{name} {value}' for name, value in known.items() if value)}"
 
 
 def _tier(call: LLMCall) -> Iterator[str]:

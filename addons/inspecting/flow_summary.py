@@ -59,7 +59,7 @@ class FlowSummary:
             return explain.summary(call, event)
         special = [f"{number} {name}" for name, number in self.outcomes.items() if name != explain.SERVED]
         parts = [
-            explain.who(event.team, event.app_id),
+            explain.who(event.team, event.app_id, event.user),
             event.model,
             f"{self.calls} calls",
             explain.counts(self.inputs, self.outputs),

@@ -127,9 +127,10 @@ class Watch:
         """
         if flow.live and not flow.comment:
             what = f"{flow.request.method} {flow.request.path.partition('?')[0]}"[:200]
-            other = untracked_call(flow)
-            who = explain.who(other.attribution.team, other.attribution.app) if other else ""
-            flow.comment = f"{who} · {what} · not metered" if other else what
+            if other := untracked_call(flow):
+                caller = other.attribution
+                what = f"{explain.who(caller.team, caller.app, caller.user)} · {what} · not metered"
+            flow.comment = what
 
     @guarded
     def responseheaders(self, flow: http.HTTPFlow) -> None:

@@ -24,7 +24,7 @@ def _some_nanos(value: Decimal) -> Decimal:
     return value
 
 
-def _visible(value: str) -> str:
+def visible(value: str) -> str:
     if value and not compared(value):
         raise ValueError("must have a character that can be seen")
     return value
@@ -39,7 +39,7 @@ Name = Annotated[str, Field(max_length=256, pattern=r"^[^\x00-\x1f\x7f]*$")]
 class Budget(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
-    team: Annotated[Name, AfterValidator(_visible)] = Field(min_length=1)
+    team: Annotated[Name, AfterValidator(visible)] = Field(min_length=1)
     app: Name = ""
     """Where it is empty, the budget covers all apps of the team, and calls without an app."""
     monthly_limit: Usd

@@ -75,6 +75,10 @@ class CostEvent:
     team: str = ""
     feature: str = ""
     customer_tier: str = ""
+    user: str = ""
+    """Who used the app, as far as it says so."""
+    key_id: str = ""
+    """The id of the caller's key, never the key."""
     session_id: str = ""
     trace_id: str = ""
     cache_hit: bool = False

@@ -42,6 +42,13 @@ def to_decimal_text(nanos: int) -> str:
     return f"{sign}{whole}.{decimals or '0'}"
 
 
+def exact_usd(nanos: int) -> str:
+    """Return the amount for people and programs to read, exact and with two decimals at least: "$512.344", "$0.00"."""
+    sign, nanos = ("-", -nanos) if nanos < 0 else ("", nanos)
+    whole, rest = divmod(nanos, NANOS_PER_USD)
+    return f"{sign}${whole}.{f'{rest:09d}'.rstrip('0').ljust(2, '0')}"
+
+
 def format_usd(nanos: int, least_decimals: int = 2) -> str:
     """Return the amount for people to read: "$512.34", "$0.000123".
 

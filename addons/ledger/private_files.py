@@ -7,6 +7,7 @@ or give away, any other file that it may open.
 import errno
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -26,6 +27,33 @@ def open_private(path: Path, flags: int) -> int:
         os.close(fd)
         raise
     return fd
+
+
+def open_for_folder(path: Path, flags: int) -> int:
+    """Open a file as `open_private` does, or make it: a new one gets the owner of its folder, where this user may.
+
+    So the proxy can write to what root's command has made. Raises OSError.
+    """
+    try:
+        fd = open_private(path, flags | os.O_CREAT | os.O_EXCL)
+    except FileExistsError:
+        return open_private(path, flags)
+    with suppress(OSError):
+        give(fd, path.parent.stat())
+    return fd
+
+
+def give(fd: int, wanted: os.stat_result) -> bool:
+    """Give an open file the owner and group of another one, as far as this user may. Return whether the owner fits."""
+    now = os.fstat(fd)
+    for uid, gid in ((wanted.st_uid, wanted.st_gid), (-1, wanted.st_gid)):
+        if (uid, gid) != (now.st_uid, now.st_gid):
+            try:
+                os.chown(fd, uid, gid)
+            except OSError:
+                continue
+        break
+    return os.fstat(fd).st_uid == wanted.st_uid
 
 
 def open_to_read(path: Path) -> BinaryIO:

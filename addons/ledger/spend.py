@@ -122,6 +122,14 @@ class Ledger:
         accounts = ((budget, budget.account) for budget in budgets)
         return [Standing(b, self._spend.of(account, month), self._reserved.get(account, 0)) for b, account in accounts]
 
+    def left(self, standings: Iterable[Standing]) -> int:
+        """Return the nano-USD that the budget with least left has now, of those of these standings; never below 0.
+
+        What calls in flight have reserved counts as left. The month is that of the last call that began or ended.
+        """
+        of, month = self._spend.of, self._month
+        return max(0, min([s.budget.limit_nanos - of(s.budget.account, month) for s in standings]))
+
     def is_blocking(self, team: str, app: str) -> bool:
         """Tell whether a budget that covers such a call may ever refuse it."""
         return any(budget.action == "block" for budget in self.budgets.covering(team, app))
@@ -151,10 +159,12 @@ class Ledger:
     def settle(self, ticket: Ticket | None, team: str, app: str, nanos: int, when: datetime) -> None:
         """Replace a call's reservation by what it cost."""
         self.release(ticket)
-        self._spend.add(team, app, nanos, month_of(when))
+        self._spend.add(team, app, nanos, self._enter(month_of(when)))
 
     def _current_month(self) -> Month:
-        month = month_of(self._now())
+        return self._enter(month_of(self._now()))
+
+    def _enter(self, month: Month) -> Month:
         if month != self._month:
             self._spend.forget_old(month)
             self._month = month

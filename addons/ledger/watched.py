@@ -50,6 +50,11 @@ class WatchedFile[T]:
         self._good: bytes | None = None  # what `value` was made of; None where there was no file
         self._suspect: tuple[bytes | None, str] | None = None
 
+    @property
+    def good(self) -> bytes | None:
+        """Return the bytes of the version in force; None where there was no file. They are another object for each."""
+        return self._good
+
     def load(self) -> T:
         """Read the file for the first time. Raises ConfigError."""
         try:
@@ -132,7 +137,8 @@ class WatchedFile[T]:
 class Watcher(WatchingThread):
     """Checks several files in a background thread: every `interval` seconds, and when their directories change.
 
-    It calls `on_change` after each check that returned True.
+    It calls `on_change` after each check that returned True, and `after` when all files have been checked. Neither may
+    hold up the thread or raise.
     """
 
     def __init__(
@@ -140,11 +146,13 @@ class Watcher(WatchingThread):
         files: Sequence[WatchedFile[Any]],
         on_change: Callable[[WatchedFile[Any]], None],
         interval: float = 0.5,
+        after: Callable[[], None] = lambda: None,
     ) -> None:
         folders = {str(file.path.parent) for file in files}
         super().__init__("modeltrack-files", folders, "files are", interval, stop_seconds=2, events=_EVENTS)
         self._files = list(files)
         self._on_change = on_change
+        self._after = after
         self._names = {file.path.name for file in files} | {"..data"}  # "..data" is what Kubernetes swaps
 
     def on_any_event(self, event: FileSystemEvent) -> None:
@@ -156,6 +164,7 @@ class Watcher(WatchingThread):
         while not self._stopping.is_set():
             for file in self._files:
                 self._check(file)
+            self._after()
             self._wake.wait(self._interval)
             self._wake.clear()
 

@@ -6,7 +6,9 @@ from enum import Enum, auto
 from typing import Any, ClassVar
 
 from addons.callers.attribution import Attribution
+from addons.callers.keys import Key
 from addons.ledger.budgets import Standing
+from addons.ledger.events import new_event_id
 from addons.ledger.spend import Ticket
 from addons.llm.answers import Answer
 from addons.llm.denial import Denial
@@ -16,6 +18,9 @@ from addons.llm.providers import Provider, StreamMeter, WireFormat
 from addons.llm.request import LLMRequest
 from addons.llm.routes import Tracked
 from addons.llm.usage import NOTHING, Estimate, Usage
+
+CALL_HEADER = "X-ModelTrack-Call"
+"""The header by which an answer names the event of its call."""
 
 
 class CallState(Enum):
@@ -40,6 +45,8 @@ class UntrackedCall:
     path_class: PathClass
     started: float
     """When the request came, in seconds of the monotonic clock."""
+    key: Key | None = None
+    """The caller's key of keys.json."""
     sign_for: str = ""
     """The AWS service that the proxy signs the request for; "" where it is forwarded as it came."""
     is_signed: bool = False
@@ -47,6 +54,8 @@ class UntrackedCall:
     replayed: bool = False
     blocked_by: str = ""
     error: str = ""
+    event_id: str = field(default_factory=new_event_id)
+    """The id of its event, which the answer names before the event is written."""
     is_logged: bool = False
     """Whether its event has been written. Only one that may cost money has an event."""
 
@@ -77,10 +86,16 @@ class LLMCall:
     attribution: Attribution
     started: float
     """When the call began, in seconds of the monotonic clock."""
+    key: Key | None = None
+    """The caller's key of keys.json."""
+    signs: bool = False
+    """Whether the proxy signs the request to Bedrock for a caller with a key."""
     no_cache: bool = False
     no_route: bool = False
     """Whether the client asked to keep its model, whatever the model rules say."""
 
+    event_id: str = field(default_factory=new_event_id)
+    """The id of the call's event, which the answer names before the event is written."""
     request: LLMRequest | None = None
     """The request as read from the body; None until then, and if the body could not be read."""
     body: dict[str, Any] = field(default_factory=dict)

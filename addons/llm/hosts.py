@@ -43,16 +43,20 @@ _AZURE = re.compile(
     r"|[a-z0-9-]+\.[a-z0-9-]+\.(?:models|inference)\.ai\.azure\.com"
 )
 
+_OPENAI = re.compile(r"(?:[a-z0-9-]+\.)+api\.openai\.com")
+
 # Requests to these hosts stay on the host that the client chose: Azure and Bedrock have many hosts, and OpenAI's
 # regional hosts keep data in their region. OpenAI also has hosts for private links and for clients' certificates.
 # Anthropic's API on AWS is the host of its SDK's class AnthropicAWS.
 _HOSTS: list[tuple[re.Pattern[str], Provider, tuple[str, ...]]] = [
     (re.compile(r"aws-external-anthropic\.[a-z0-9-]+\.api\.aws"), ANTHROPIC, ("",)),
-    (re.compile(r"(?:[a-z0-9-]+\.)+api\.openai\.com"), OPENAI, ("",)),
+    (_OPENAI, OPENAI, ("",)),
     (_AZURE, AZURE, ("",)),
     (_BEDROCK_RUNTIME, BEDROCK, ("",)),
     (_BEDROCK_MANTLE, BEDROCK, ("/anthropic", "")),
 ]
+_OWN_HOSTS = ((_OPENAI, OPENAI), (_BEDROCK_RUNTIME, BEDROCK), (_BEDROCK_MANTLE, BEDROCK))
+"""Hosts that are nobody's but the provider's."""
 
 
 def provider_hosts(host: str, port: int, endpoints: Endpoints) -> tuple[Host, ...]:
@@ -84,6 +88,17 @@ def _configured(host: str, port: int, endpoints: Endpoints) -> Iterator[Host]:
         parts = urlsplit(base_url.removesuffix("/v1"))
         if parts.hostname == host and (parts.port or 443) == port:
             yield Host(provider, parts.geturl(), parts.path)
+
+
+def is_trusted(provider: Provider, url: str, endpoints: Endpoints) -> bool:
+    """Return whether a URL leads to the provider, or where the settings say that it is; Azure's hosts are anybody's."""
+    parts = urlsplit(url)
+    for owner, base_url in _base_urls(endpoints):
+        base = urlsplit(base_url)
+        if owner is provider and (base.scheme, base.netloc.lower()) == (parts.scheme, parts.netloc.lower()):
+            return True
+    host = (parts.hostname or "") if parts.scheme == "https" and parts.port in (None, 443) else ""
+    return any(owner is provider and pattern.fullmatch(host) for pattern, owner in _OWN_HOSTS)
 
 
 def below(provider: Provider, base_url: str) -> Host:

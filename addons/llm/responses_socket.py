@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from addons.llm.call import CallState, LLMCall
+from addons.callers.attribution import Attribution
+from addons.llm.call import CALL_HEADER, CallState, LLMCall
 from addons.llm.denial import Denial
-from addons.llm.providers.responses import CREATED, FINAL, ResponsesMeter
+from addons.llm.providers.responses import CREATED, FINAL, RESPONSES, ResponsesMeter
 from addons.llm.request import LLMRequest
 
 CREATE = "response.create"
@@ -41,10 +42,15 @@ class ResponsesSocket:
         """The turns that are not over, in the order in which they were asked for."""
         self._last: LLMCall | None = None
 
+    @property
+    def who(self) -> Attribution:
+        """Return who the last call was for; the one who opened the socket if there was none."""
+        return self._last.attribution if self._last else self.upgrade.attribution
+
     def new_call(self, started: float) -> LLMCall:
         """Make a call for a turn; `started` is in seconds of the monotonic clock."""
         up = self.upgrade
-        return LLMCall(up.route, up.base_url, up.attribution, started, no_cache=True, no_route=up.no_route)
+        return LLMCall(up.route, up.base_url, up.attribution, started, key=up.key, no_cache=True, no_route=up.no_route)
 
     def ask(self, call: LLMCall, body: dict[str, Any]) -> None:
         """Read what a `response.create` asks for; it always streams. Raises ValueError where no model is named."""
@@ -67,6 +73,7 @@ class ResponsesSocket:
         call = self.new_call(started)
         call.request = self._last.request if self._last else _UNASKED
         call.model = self._last.model if self._last else ""
+        call.attribution = self.who
         return call
 
     def turn_of(self, kind: str, event: Mapping[str, Any]) -> Turn | None:
@@ -92,16 +99,15 @@ def lane_of(event: Mapping[str, Any]) -> str:
     return lane[:256] if isinstance(lane, str) else ""
 
 
-def error_event(denial: Denial, lane: str) -> dict[str, Any]:
-    """Return the error as an event in the form of the SDK's ResponseWsError."""
-    error = {
-        "type": denial.kind,
-        "code": denial.kind,
-        "message": denial.message,
-        "param": None,
-        "headers": denial.headers,
-    }
-    return {"type": "error", "status": denial.status, "error": error} | ({"stream_id": lane} if lane else {})
+def error_event(denial: Denial, lane: str, call: LLMCall | None = None) -> dict[str, Any]:
+    """Return the error as an event in the form of the SDK's ResponseWsError; `call` is the one that is refused.
+
+    Codex looks for the headers beside the error, not in it.
+    """
+    headers = denial.headers_for(RESPONSES.family) | ({CALL_HEADER: call.event_id} if call else {})
+    error = {**denial.openai_error(), "headers": headers}
+    event = {"type": "error", "status": denial.status, "error": error, "headers": headers}
+    return event | ({"stream_id": lane} if lane else {})
 
 
 def refused_steer(denial: Denial, event: Mapping[str, Any]) -> dict[str, Any]:
@@ -114,8 +120,8 @@ def refused_steer(denial: Denial, event: Mapping[str, Any]) -> dict[str, Any]:
     return {"type": f"{_STEER}.failed", "sequence_number": 0, "error": error, "steer": steer}
 
 
-def refusal_event(denial: Denial, event: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the event that the client gets instead of an answer to `event`."""
+def refusal_event(denial: Denial, event: Mapping[str, Any], call: LLMCall | None = None) -> dict[str, Any]:
+    """Return the event that the client gets instead of an answer to `event`, which asks for `call` or for none."""
     if event.get("type") == _STEER:
         return refused_steer(denial, event)
-    return error_event(denial, lane_of(event))
+    return error_event(denial, lane_of(event), call)

@@ -13,7 +13,9 @@ from urllib.parse import quote, unquote
 from addons.llm.memoised import memoised, memoised_for_all
 from addons.llm.providers import ANTHROPIC, OPENAI, PROVIDERS, Provider, WireFormat
 
-STATUS_PATHS = frozenset({"/healthz", "/readyz", "/stats", "/cache/stats", "/routing/stats", "/metrics"})
+ME = "/modeltrack/me"
+"""The page on which the holder of a key reads about it."""
+STATUS_PATHS = frozenset({"/healthz", "/readyz", "/stats", "/cache/stats", "/routing/stats", "/metrics", ME})
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from addons.settings.kinds import (
     URL,
     Kind,
     Raw,
+    number_of,
     one_of,
     whole,
 )
@@ -100,12 +101,15 @@ class Settings:
     callers: str = setting(
         "CALLERS",
         "open",
-        one_of("open", "known"),
-        "Who may call: open lets every caller be who it says it is, known only teams that budgets.json or TEAMS name."
-        " The others get 403.",
+        one_of("open", "known", "keys"),
+        "Who may call: open lets every caller be who it says it is, known only teams that budgets.json, keys.json or"
+        " TEAMS name (the others get 403), and keys only callers with a key of keys.json (the others get 401).",
     )
     teams: tuple[str, ...] = setting(
-        "TEAMS", "", NAMES, "Names of teams besides those of budgets.json, for CALLERS=known; comma separated."
+        "TEAMS",
+        "",
+        NAMES,
+        "Teams besides those of budgets.json and keys.json, for CALLERS=known; comma separated.",
     )
     unknown_model_price: str = setting(
         "UNKNOWN_MODEL_PRICE",
@@ -125,6 +129,13 @@ class Settings:
         "closed",
         one_of("closed", "open"),
         "What happens to a request whose budget cannot be checked: closed refuses it, open lets it through.",
+    )
+    refusal_status: int = setting(
+        "REFUSAL_STATUS",
+        429,
+        number_of(429, 402),
+        "HTTP status of the answer where a budget is spent. Some clients try every 429 again without a word, and show a"
+        " 402 at once.",
     )
     stream_usage: str = setting(
         "STREAM_USAGE",

@@ -122,6 +122,11 @@ def one_of(*words: str) -> Kind:
     return Kind(" or ".join([", ".join(words[:-1]), words[-1]]), partial(_one_of, words))
 
 
+def number_of(*numbers: int) -> Kind:
+    words = one_of(*map(str, numbers))
+    return Kind(words.allowed, lambda value: int(words.parse(value)))
+
+
 def whole(minimum: int, maximum: int = 2**53) -> Kind:
     limits = f"from {minimum} to {maximum}" if maximum < 2**53 else f"{minimum} or more"
     return Kind(f"a whole number, {limits}", partial(_whole, minimum, maximum))

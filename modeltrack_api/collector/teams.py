@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, RootModel
 
+from addons.ledger.config_events.log import ConfigLog
 from addons.ledger.validation import parse_model
 from addons.ledger.watched import WatchedFile
 
@@ -27,6 +28,8 @@ class Teams:
     def __init__(self, data_dir: Path) -> None:
         self._file = WatchedFile(data_dir / FILE_NAME, partial(parse_model, NamespaceMap), lambda: NamespaceMap({}))
 
+        self._log = ConfigLog(data_dir, [self._file])
+
     def load(self) -> None:
         """Read the file. Raises ConfigError if it is not valid."""
         self._file.load()
@@ -34,6 +37,7 @@ class Teams:
     def refresh(self) -> None:
         """Read the file again if it has changed. If it is not valid, the last good version stays in force."""
         self._file.check()
+        self._log.tick()
 
     def of(self, namespace: str) -> str:
         return self._file.value.team(namespace)

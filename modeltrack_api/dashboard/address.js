@@ -3,7 +3,7 @@
 import { day } from "./format.js";
 import { isOneOf } from "./lookup.js";
 
-export const COMMON = ["range", "start_date", "end_date", "team", "app_id", "model"];
+export const COMMON = ["range", "start_date", "end_date", "team", "app_id", "model", "user", "key_id"];
 
 /** Ranges of days up to today, by name: the label, and a function that returns the first day. */
 export const RANGES = {

@@ -6,10 +6,18 @@ import { byId, el, field, option } from "./dom.js";
 import { name } from "./format.js";
 import { isOneOf } from "./lookup.js";
 
-const LABELS = { team: ["Team", "by_team", "All teams"], app_id: ["App", "by_app", "All apps"], model: ["Model", "by_model", "All models"] };
+const LABELS = {
+  team: ["Team", "by_team", "All teams"],
+  app_id: ["App", "by_app", "All apps"],
+  model: ["Model", "by_model", "All models"],
+  user: ["User", "by_user", "All users"],
+  key_id: ["Key", "by_key", "All keys"],
+};
+/** These are shown only where calls have one, or the URL does. */
+const RARE = ["user", "key_id"];
 const CUSTOM = "custom";
 
-let known = { by_team: {}, by_app: {}, by_model: {} };
+let known = Object.fromEntries(Object.values(LABELS).map(([, by]) => [by, {}]));
 
 /** Fetches the names to choose from, and returns whether they have changed. Names in the URL can always be chosen. */
 export async function fetchNames() {
@@ -19,7 +27,7 @@ export async function fetchNames() {
   return Object.keys(before).some((by) => Object.keys(before[by]).join("\n") !== Object.keys(known[by]).join("\n"));
 }
 
-/** Draws the filters, which are some of "dates", "team", "app_id" and "model". */
+/** Draws the filters, which are some of "dates", "team", "app_id", "model", "user" and "key_id". */
 export function draw(filters, params) {
   const form = byId("filters");
   const focused = form.contains(document.activeElement) ? document.activeElement.id : "";
@@ -27,7 +35,7 @@ export function draw(filters, params) {
   form.onsubmit = (event) => event.preventDefault();
   form.replaceChildren(
     ...(filters.includes("dates") ? dates(params) : []),
-    ...Object.keys(LABELS).filter((key) => filters.includes(key)).map((key) => choice(key, params)),
+    ...Object.keys(LABELS).filter((key) => filters.includes(key) && isShown(key, params)).map((key) => choice(key, params)),
     reset(params),
   );
   if (focused) byId(focused)?.focus();
@@ -58,6 +66,8 @@ function limit(key, label, params) {
   const input = el("input", { type: "date", id: key, value: params[key], onchange: () => change({ [key]: input.value || null }) });
   return field(label, input);
 }
+
+const isShown = (key, params) => !RARE.includes(key) || isOneOf(params, key) || Object.keys(known[LABELS[key][1]]).some((each) => each !== "");
 
 /** Option values begin with "=", so that the empty name (calls without a team) differs from no filter. */
 function choice(key, params) {

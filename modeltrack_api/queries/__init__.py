@@ -12,6 +12,7 @@ it, and a sum of which nothing is known is null, never 0. A refused call counts 
 """
 
 from modeltrack_api.queries.budgets import budgets
+from modeltrack_api.queries.callers import keys, users
 from modeltrack_api.queries.events import events
 from modeltrack_api.queries.features import feature, features
 from modeltrack_api.queries.infrastructure import infrastructure
@@ -29,6 +30,7 @@ __all__ = [
     "feature",
     "features",
     "infrastructure",
+    "keys",
     "models",
     "overview",
     "prompts",
@@ -40,4 +42,5 @@ __all__ = [
     "spend",
     "spend_summary",
     "teams",
+    "users",
 ]

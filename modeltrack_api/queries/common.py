@@ -1,5 +1,6 @@
 """Help several queries: sums by label with the dearest first, what a sum says of its money, and maps of spend."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any, Protocol
@@ -39,6 +40,15 @@ def added(rows: Iterable[Sum], measures: Sequence[str] = COST) -> dict[str, int]
     return {name: sum(row[name] for row in rows) for name in measures}
 
 
+def summed_by(rows: Iterable[Row], *labels: str, measures: Sequence[str] = COST) -> list[dict[str, Any]]:
+    """Sum the rows by some of their labels, in the order of `dearest`."""
+    groups: defaultdict[tuple[str, ...], list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[tuple(row[label] for label in labels)].append(row)
+    found = [dict(zip(labels, key, strict=True)) | added(group, measures) for key, group in groups.items()]
+    return sorted(found, key=lambda row: (-row["cost_nanos"], -row["requests"], *(row[label] for label in labels)))
+
+
 def spent_nanos(row: Sum) -> int | None:
     """Return the nano-USD of a sum; None where nothing of it is known (see `amounts.known`)."""
     return known(row["cost_nanos"], (row["unpriced"] or 0) + (row["unpriced_usage"] or 0))
@@ -75,12 +85,12 @@ def billed(row: Sum) -> int:
     return sum(row[name] for name in BILLED)
 
 
-def spend_by(rows: Iterable[Row], label: str) -> dict[str, Decimal | None]:
+def spend_by(rows: Iterable[Sum], label: str) -> dict[str, Decimal | None]:
     """Return USD by the label's value, in the order of the rows."""
     return {row[label]: spent(row) for row in rows}
 
 
-def unpriced_by(rows: Iterable[Row], label: str) -> dict[str, int]:
+def unpriced_by(rows: Iterable[Sum], label: str) -> dict[str, int]:
     """Return the number of calls without a known price by the label's value, where there are any."""
     return {row[label]: row["unpriced"] for row in rows if row["unpriced"]}
 

@@ -60,7 +60,8 @@ class Prompt:
 
 def summed(ask: Ask, order: str) -> list[Prompt]:
     """Return the first 1000 prompts in an order of ORDERS; the longest and the most repeated are always included."""
-    source, parameters = by_days(ask.window, "prompts_daily", "prompt_facts", ("prompt_id",), tuple(PROMPT_MEASURES))
+    keys, measures = ("prompt_id",), tuple(PROMPT_MEASURES)
+    source, parameters = by_days(ask.window, "prompts_daily", "prompt_facts", keys, measures, ask.filters)
     where, wanted = series_where(ask.filters)
     sums = ", ".join(f"sum({name}) AS {name}" for name in PROMPT_MEASURES)
     ranks = ", ".join(

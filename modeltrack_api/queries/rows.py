@@ -9,7 +9,7 @@ import orjson
 from addons.ledger.events import rfc3339
 from addons.llm.usage import Usage
 from modeltrack_api.amounts import usd_or_null
-from modeltrack_api.store.measures import COUNTS, FLAGS, LABELS, LISTS, OPTIONAL, PARTS, TEXTS
+from modeltrack_api.store.measures import CALLER, COUNTS, FLAGS, LABELS, LISTS, OPTIONAL, PARTS, TEXTS
 from modeltrack_api.store.sums import LLM, Row
 from modeltrack_api.utc import moment
 
@@ -18,9 +18,12 @@ COLUMNS = ", ".join(
         *(f"e.{name}" for name in ("id", "event_id", "ts", "cost_nanos", "saved_nanos", "extra")),
         *(f"e.{name}" for name in (*COUNTS, *PARTS, *FLAGS, *OPTIONAL, *TEXTS, *LISTS)),
         *(f"s.{name}" for name in LABELS),
+        *(f"c.{name}" for name in CALLER),
     ]
 )
-"""The columns that `cost_event` needs, from `events e JOIN series s`."""
+"""The columns that `cost_event` needs, from `events e` and JOINED."""
+
+JOINED = "JOIN series s ON s.id = e.series JOIN callers c ON c.id = e.caller"
 
 _ALWAYS_THERE_IN_CALLS = {*COUNTS, "is_streaming", "cache_hit", "model", "provider"}
 
@@ -41,7 +44,7 @@ def _members(row: Row) -> Iterator[tuple[str, Any]]:
     yield "cost_usd", usd_or_null(row["cost_nanos"])
     if row["saved_nanos"] is not None:
         yield "saved_usd", usd_or_null(row["saved_nanos"])
-    for name in (*LABELS, *TEXTS, *COUNTS, *PARTS):
+    for name in (*LABELS, *CALLER, *TEXTS, *COUNTS, *PARTS):
         if row[name] or name in kept:
             yield name, row[name]
     for name in FLAGS:

@@ -8,8 +8,8 @@ import orjson
 
 from addons.ledger.events import rfc3339
 from modeltrack_api.queries.common import joined, left_out, spent
-from modeltrack_api.queries.rows import COLUMNS, cost_event
-from modeltrack_api.store.sums import ANY, LLM, Row, series_where
+from modeltrack_api.queries.rows import COLUMNS, JOINED, cost_event
+from modeltrack_api.store.sums import ANY, LLM, Row, caller_where, series_where
 from modeltrack_api.utc import moment
 from modeltrack_api.web.handler import ApiError, Ask
 
@@ -23,18 +23,22 @@ def sessions(ask: Ask) -> list[dict[str, Any]]:
     """Return sessions in the order of their last call, newest first.
 
     With dates: the sessions whose time from first to last call overlaps the range. With filters: the sessions with at
-    least one call that passes. The sums are always those of the whole session. `models`, `team` and `app_id` are "a,b"
-    if a session has several.
+    least one call that passes. The sums are always those of the whole session. `models`, `team`, `app_id` and `user`
+    are "a,b" if a session has several.
     """
     parameters: list[Any] = [ask.window.start, ask.window.end]
     conditions = ["last_seen >= ?", "first_seen < ?"]
     if ask.filters != ANY:
         where, wanted = series_where(ask.filters)
+        caller, names = caller_where(ask.filters)
+        series = f"series IN (SELECT id FROM series WHERE {where})"
+        # Many sessions have a call of the team that is asked for; those of a caller are few, and have an index.
         conditions.append(
-            "EXISTS (SELECT 1 FROM session_series x WHERE x.session_id = sessions.session_id"
-            f" AND x.series IN (SELECT id FROM series WHERE {where}))"
+            f"session_id IN (SELECT session_id FROM session_series WHERE {caller} AND {series})"
+            if caller
+            else f"EXISTS (SELECT 1 FROM session_series x WHERE x.session_id = sessions.session_id AND {series})"
         )
-        parameters += wanted
+        parameters += [*names, *wanted]
     if ask.args["trace_id"] is not None:
         conditions.append("session_id IN (SELECT session_id FROM events WHERE trace_id = ? AND trace_id != '')")
         parameters.append(ask.args["trace_id"])
@@ -57,7 +61,7 @@ def session(ask: Ask) -> dict[str, Any]:
     if not rows:
         raise ApiError(404, f"no calls of a session {name[:80]!r}")
     newest = ask.db.execute(
-        f"SELECT {COLUMNS} FROM events e JOIN series s ON s.id = e.series"
+        f"SELECT {COLUMNS} FROM events e {JOINED}"
         " WHERE e.session_id = ? AND e.session_id != '' AND s.event_type = ?"
         " ORDER BY e.ts DESC, e.id DESC LIMIT ?",
         (name, LLM, MOST_EVENTS),
@@ -73,8 +77,9 @@ def session(ask: Ask) -> dict[str, Any]:
 def _summaries(ask: Ask, rows: Sequence[Row]) -> list[dict[str, Any]]:
     labels: defaultdict[str, list[Row]] = defaultdict(list)
     for found in ask.db.execute(
-        "SELECT session_id, model, team, app_id FROM json_each(?) AS wanted"
-        " CROSS JOIN session_series ON session_id = wanted.value JOIN series ON series.id = series",
+        "SELECT session_id, model, team, app_id, user FROM json_each(?) AS wanted"
+        " CROSS JOIN session_series ON session_id = wanted.value JOIN series ON series.id = series"
+        " JOIN callers ON callers.id = caller",
         (orjson.dumps([row["session_id"] for row in rows]).decode(),),
     ):
         labels[found["session_id"]].append(found)
@@ -88,6 +93,7 @@ def _summaries(ask: Ask, rows: Sequence[Row]) -> list[dict[str, Any]]:
             "duration_seconds": round((row["last_seen"] - row["first_seen"]) / 10**6, 3),
             "team": joined(found["team"] for found in labels[row["session_id"]]),
             "app_id": joined(found["app_id"] for found in labels[row["session_id"]]),
+            "user": joined(found["user"] for found in labels[row["session_id"]]),
             "first_seen": rfc3339(moment(row["first_seen"])),
             "last_seen": rfc3339(moment(row["last_seen"])),
         }

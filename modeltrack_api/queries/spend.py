@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+from modeltrack_api.queries.callers import MOST_CALLERS, by_caller
 from modeltrack_api.queries.common import (
     COST_AND_TOKENS,
     Sum,
@@ -78,8 +79,12 @@ def _recent(ask: Ask) -> Window:
 
 
 def spend_summary(ask: Ask) -> dict[str, Any]:
-    """Return the sums in all and by label. The maps of calls without a known price leave out those that have none."""
+    """Return the sums in all and by label. The maps of calls without a known price leave out those that have none.
+
+    Of users and keys the 1000 dearest are listed.
+    """
     teams, models, apps = (dearest(ask, label) for label in ("team", "model", "app_id"))
+    users, keys = (rows[:MOST_CALLERS] for rows in by_caller(ask))
     whole = added(teams)
     return {
         "total_spend": spent(whole),
@@ -88,7 +93,11 @@ def spend_summary(ask: Ask) -> dict[str, Any]:
         "by_team": spend_by(teams, "team"),
         "by_model": spend_by(models, "model"),
         "by_app": spend_by(apps, "app_id"),
+        "by_user": spend_by(users, "user"),
+        "by_key": spend_by(keys, "key_id"),
         "unpriced_requests_by_team": unpriced_by(teams, "team"),
         "unpriced_requests_by_model": unpriced_by(models, "model"),
         "unpriced_requests_by_app": unpriced_by(apps, "app_id"),
+        "unpriced_requests_by_user": unpriced_by(users, "user"),
+        "unpriced_requests_by_key": unpriced_by(keys, "key_id"),
     }

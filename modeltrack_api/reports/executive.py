@@ -1,12 +1,12 @@
 """Answer GET /api/reports/executive, which compares a period with the one before it, and its /export as a file."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
 from modeltrack_api.amounts import percent
+from modeltrack_api.queries.callers import by_caller
 from modeltrack_api.queries.common import (
     COST_AND_TOKENS,
     NOTHING,
@@ -16,13 +16,16 @@ from modeltrack_api.queries.common import (
     spent,
     spent_each,
     spent_nanos,
+    summed_by,
 )
 from modeltrack_api.reports.advice import Sum, Sums, actions, recommendations
 from modeltrack_api.reports.spreadsheet import as_csv
 from modeltrack_api.store.measures import COST
-from modeltrack_api.store.sums import Row, totals
+from modeltrack_api.store.sums import totals
 from modeltrack_api.utc import DAY, Window, day_of, micros, moment
 from modeltrack_api.web.handler import Ask, Reply, dumps
+
+_MOST_CALLERS = 50
 
 PERIODS = {"weekly": 7, "monthly": 30, "quarterly": 90}
 """Days in each period. The last day is that of `end_date`, by default today."""
@@ -39,8 +42,9 @@ def executive(ask: Ask) -> dict[str, Any]:
     Changes are in percent of the period before, which is as long; null if nothing happened in it. If the period is not
     over, it is compared with an equally long part of the one before. `cost_efficiency_change_pct` is above 0 if a call
     costs less on average than before. `cache_hit_rate` is from 0 to 1. Calls without a team or feature are listed
-    under "", which does not count as a team or feature. Savings are what the changes would have saved in the period.
-    Averages are those of calls with a known price. What follows from a spend of which nothing is known is null.
+    under "", which does not count as a team or feature. The 50 dearest users and keys are listed, where any call has
+    one. Savings are what the changes would have saved in the period. Averages are those of calls with a known price.
+    What follows from a spend of which nothing is known is null.
     """
     period = ask.args["period"]
     window, before = _windows(ask, PERIODS[period])
@@ -49,6 +53,7 @@ def executive(ask: Ask) -> dict[str, Any]:
     asked = sums.all["cache_misses"] + sums.all["cache_hits"]
     first, last = (moment(day).date() for day in (window.start, window.end - 1))
     possible = actions(ask, sums)
+    users, keys = by_caller(ask)
     return {
         "period": {"start": first.isoformat(), "end": last.isoformat(), "label": _label(period, first, last)},
         "summary": {
@@ -58,6 +63,8 @@ def executive(ask: Ask) -> dict[str, Any]:
             "unique_models": _names(sums.models, "model"),
             "unique_teams": _names(sums.teams, "team"),
             "unique_features": _names(sums.features, "feature"),
+            "unique_users": _names(users, "user"),
+            "unique_keys": _names(keys, "key_id"),
             "avg_cost_per_request": spent_each(sums.all),
             "cache_hit_rate": round(sums.all["cache_hits"] / asked, 4) if asked else 0.0,
         },
@@ -74,6 +81,8 @@ def executive(ask: Ask) -> dict[str, Any]:
             }
             for row in sums.features
         ],
+        "spend_by_user": _named_shares(users, "user", sums.all),
+        "spend_by_key": _named_shares(keys, "key_id", sums.all),
         "daily_spend": list(_daily(ask)),
         "optimization_actions": possible,
         "recommendations": list(recommendations(sums, possible)),
@@ -111,25 +120,13 @@ def summed(ask: Ask, before: Window) -> Sums:
     teams_before = totals(ask.db, before, ask.filters, by=("team",), measures=COST)
     return Sums(
         all=added(rows, MEASURES),
-        teams=_by(rows, "team"),
-        models=_by(rows, "model"),
-        features=_by(rows, "feature"),
-        models_of_providers=_by(rows, "provider", "model"),
+        teams=summed_by(rows, "team", measures=MEASURES),
+        models=summed_by(rows, "model", measures=MEASURES),
+        features=summed_by(rows, "feature", measures=MEASURES),
+        models_of_providers=summed_by(rows, "provider", "model", measures=MEASURES),
         before=added(teams_before),
         teams_before={row["team"]: row["cost_nanos"] for row in teams_before},
     )
-
-
-def _by(rows: Iterable[Row], *labels: str) -> list[Sum]:
-    """Sum the rows by these labels. The dearest come first; equal costs are in order of requests, then of name.
-
-    That is the order of `queries.common.dearest`.
-    """
-    groups: defaultdict[tuple[str, ...], list[Row]] = defaultdict(list)
-    for row in rows:
-        groups[tuple(row[label] for label in labels)].append(row)
-    found = [dict(zip(labels, key, strict=True)) | added(group, MEASURES) for key, group in groups.items()]
-    return sorted(found, key=lambda row: (-row["cost_nanos"], -row["requests"], *(row[label] for label in labels)))
 
 
 def _names(rows: Sequence[Sum], label: str) -> int:
@@ -164,6 +161,10 @@ def _shares(rows: Sequence[Sum], label: str, whole: Sum) -> Iterator[dict[str, A
             "pct_of_total": None if nanos is None else percent(nanos, whole["cost_nanos"]),
             **left_out(row),
         }
+
+
+def _named_shares(rows: Sequence[Sum], label: str, whole: Sum) -> list[dict[str, Any]]:
+    return list(_shares(rows[:_MOST_CALLERS], label, whole)) if _names(rows, label) else []
 
 
 def _daily(ask: Ask) -> Iterator[dict[str, Any]]:

@@ -24,6 +24,8 @@ _NAMES = {
     "spend_by_team": "team",
     "spend_by_model": "model",
     "spend_by_feature": "feature",
+    "spend_by_user": "user",
+    "spend_by_key": "key_id",
     "daily_spend": "date",
     "optimization_actions": "type",
 }

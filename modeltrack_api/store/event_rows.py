@@ -1,8 +1,8 @@
-"""Turn lines of the event log into rows of the tables `events` and `series`."""
+"""Turn lines of the event log into rows of the tables `events`, `series` and `callers`."""
 
 import hashlib
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -10,12 +10,12 @@ import orjson
 from addons.ledger.events import LLM_CALL
 from addons.ledger.log_reader import event_time, event_type, parse_line, text
 from addons.ledger.money import logged_nanos
-from modeltrack_api.store.measures import COUNTS, EXTRA, FLAGS, LABELS, LISTS, MONEY, OPTIONAL, PARTS, TEXTS
+from modeltrack_api.store.measures import CALLER, COUNTS, EXTRA, FLAGS, LABELS, LISTS, MONEY, OPTIONAL, PARTS, TEXTS
 from modeltrack_api.utc import micros
 
-_PER_SERIES = 160  # so that at most 100,000 are remembered, however short
+_PER_ROW = 160  # so that at most 100,000 are remembered, however short
 _MOST_CHARACTERS = 16 * 2**20  # in the labels that are remembered; not their number, since labels may be long
-"""This many series are kept in memory with their numbers."""
+"""This many series, and this many callers, are kept in memory with their numbers."""
 _MOST = 10**12
 """More tokens or milliseconds than this in one event are a broken line. The limit keeps their sums within 64 bits."""
 _BLANK = ("",) * 20
@@ -26,26 +26,64 @@ _MOST_ITEMS, _LONGEST_ITEM = 100, 256
 """A list keeps so many texts of so many characters."""
 _NUMBERS = (*COUNTS, *PARTS)
 
-_COLUMNS = ("event_id", "ts", "series", *MONEY.values(), *_NUMBERS, *FLAGS, *OPTIONAL, *TEXTS, *LISTS, "extra")
+_COLUMNS = (
+    "event_id",
+    "ts",
+    "series",
+    "caller",
+    *MONEY.values(),
+    *_NUMBERS,
+    *FLAGS,
+    *OPTIONAL,
+    *TEXTS,
+    *LISTS,
+    "extra",
+)
 INSERT_EVENT = f"INSERT OR IGNORE INTO events ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
-_INSERT_SERIES = f"INSERT OR IGNORE INTO series ({', '.join(LABELS)}) VALUES ({', '.join('?' * len(LABELS))})"
-_SERIES_ID = f"SELECT id FROM series WHERE {' AND '.join(f'{name} = ?' for name in LABELS)}"
+
+
+class _Numbers:
+    """Finds the number of a row in a table that has each combination of labels once, and adds the row if it is new."""
+
+    def __init__(self, table: str, labels: Sequence[str]) -> None:
+        self._insert = f"INSERT OR IGNORE INTO {table} ({', '.join(labels)}) VALUES ({', '.join('?' * len(labels))})"
+        self._select = f"SELECT id FROM {table} WHERE {' AND '.join(f'{name} = ?' for name in labels)}"
+        self._known: dict[tuple[str, ...], int] = {}
+        self._characters = 0
+        self.get = self._known.get
+
+    def forget(self) -> None:
+        self._known.clear()
+        self._characters = 0
+
+    def find(self, db: sqlite3.Connection, labels: tuple[str, ...]) -> int:
+        """Return the number of labels that `get` does not know."""
+        self._characters += sum(map(len, labels)) + _PER_ROW
+        if self._characters > _MOST_CHARACTERS:
+            self.forget()
+            self._characters = sum(map(len, labels)) + _PER_ROW
+        db.execute(self._insert, labels)
+        [number] = db.execute(self._select, labels).fetchone()
+        self._known[labels] = number
+        return int(number)
 
 
 class EventRows:
-    """Makes rows of events, and remembers the numbers of their series."""
+    """Makes rows of events, and remembers the numbers of their series and callers."""
 
     def __init__(self) -> None:
-        self._series: dict[tuple[str, ...], int] = {}
-        self._characters = 0
+        self._series, self._callers = _Numbers("series", LABELS), _Numbers("callers", CALLER)
 
     def forget(self) -> None:
-        """Forget the series, because a transaction that may have added some was undone."""
-        self._series.clear()
-        self._characters = 0
+        """Forget the numbers, because a transaction that may have added some was undone."""
+        self._series.forget()
+        self._callers.forget()
 
     def row(self, db: sqlite3.Connection, line: bytes) -> tuple[Any, ...] | None:
-        """Return the values for INSERT_EVENT, and add the series if it is new. None for a line that is no event."""
+        """Return the values for INSERT_EVENT, or None for a line that is no event.
+
+        The series and the caller are added if they are new.
+        """
         event = parse_line(line)
         moment = event_time(event) if event else None
         if event is None or moment is None or (at := micros(moment)) < 0:
@@ -55,11 +93,12 @@ class EventRows:
             return None
         event["event_type"] = kind = event_type(event)
         get = event.get
-        labels = _texts(map(get, LABELS, _BLANK))
+        labels, caller = _texts(map(get, LABELS, _BLANK)), _texts(map(get, CALLER, _BLANK))
         return (
             event_id,
             at,
-            self._series.get(labels) or self._new_series(db, labels),
+            self._series.get(labels) or self._series.find(db, labels),
+            self._callers.get(caller) or self._callers.find(db, caller),
             *[logged_nanos(get(name)) for name in MONEY],
             *_whole(map(get, _NUMBERS, _ZEROS), 0),
             *[get(name) is True for name in FLAGS],
@@ -68,15 +107,6 @@ class EventRows:
             *[_array(get(name)) for name in LISTS],
             None if kind == LLM_CALL else orjson.dumps({name: event[name] for name in EXTRA if name in event}).decode(),
         )
-
-    def _new_series(self, db: sqlite3.Connection, labels: tuple[str, ...]) -> int:
-        self._characters += sum(map(len, labels)) + _PER_SERIES
-        if self._characters > _MOST_CHARACTERS:
-            self.forget()
-        db.execute(_INSERT_SERIES, labels)
-        [number] = db.execute(_SERIES_ID, labels).fetchone()
-        self._series[labels] = number
-        return int(number)
 
 
 def _event_id(event: Mapping[str, Any], line: bytes) -> bytes | None:

@@ -20,6 +20,9 @@ LABELS = (
 )
 """The labels of a series. Each is a text, "" where the event has none."""
 
+CALLER = ("user", "key_id")
+"""The labels of a caller, which are texts, too. There may be as many callers as people, so their sums are apart."""
+
 COUNTS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "latency_ms")
 PARTS = (
     *("cache_write_1h_tokens", "reasoning_tokens"),

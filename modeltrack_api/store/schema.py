@@ -40,6 +40,7 @@ def _add_sums(
 ROLL_UPS = (
     _add_sums("hourly", HOUR),
     _add_sums("daily", DAY),
+    _add_sums("callers_daily", DAY, keys=("caller",)),
     _add_sums("prompts_daily", DAY, "prompt_facts", ("prompt_id",), PROMPT_MEASURES),
     _add_sums("gpus_daily", DAY, "gpu_facts", ("resource_id", "gpu_type"), GPU_MEASURES),
     """INSERT INTO sessions (session_id, first_seen, last_seen, requests, cost_nanos, unpriced, unpriced_usage)
@@ -50,8 +51,8 @@ ROLL_UPS = (
             first_seen = min(first_seen, excluded.first_seen), last_seen = max(last_seen, excluded.last_seen),
             requests = requests + excluded.requests, cost_nanos = cost_nanos + excluded.cost_nanos,
             unpriced = unpriced + excluded.unpriced, unpriced_usage = unpriced_usage + excluded.unpriced_usage""",
-    """INSERT OR IGNORE INTO session_series
-        SELECT DISTINCT session_id, series FROM events NOT INDEXED
+    """INSERT OR IGNORE INTO session_series (session_id, series, caller)
+        SELECT DISTINCT session_id, series, caller FROM events NOT INDEXED
         WHERE id > ? AND session_id != '' AND extra IS NULL""",
 )
 """Add the events with a number above the parameter to the sums.

@@ -13,6 +13,7 @@ from addons.budget import WARNING_HEADER, Budgets
 from addons.core import Core
 from addons.flow.admission import Admission
 from addons.flow.attached import call_of, untracked_call
+from addons.ledger.windows import window_of
 from addons.routing import Routing
 
 from .cores import answer, arrived, made, spend, started
@@ -81,6 +82,30 @@ def test_a_spent_budget_is_a_429_that_no_sdk_tries_again(core: Core, budgets: Bu
     call = call_of(flow)
     assert call and (call.blocked_by, call.error) == ("budget", "budget_exceeded")
     assert core.ledger.reserved_nanos == 0
+
+
+@pytest.mark.parametrize("status", [429, 402])
+@pytest.mark.parametrize("path", ["/v1/messages", "/v1/chat/completions", "/v1/responses", "/v1/images/generations"])
+def test_the_status_of_a_spent_budget_is_that_of_refusal_status(tmp_path: Path, status: int, path: str) -> None:
+    with started(tmp_path, FILES, refusal_status=status, unmetered="pass") as core:
+        spend(core, DOLLAR, "blocked")
+        body = {"model": "gpt-4o", "input": "hi", "messages": []}
+        budgets, flow = Budgets(core, Admission(core)), made(path, body, team="blocked")
+        for hook in (Routing(core).requestheaders, budgets.requestheaders, Routing(core).request, budgets.request):
+            hook(flow)
+        assert flow.response and flow.response.status_code == status
+        error = answer(flow)["error"]
+        assert error["type" if error.get("code") is None else "code"] == "budget_exceeded"
+        if "code" in error:
+            assert error["resets_at"] == window_of(core.now()).starts_anew.timestamp() > core.now().timestamp()
+
+
+@pytest.mark.parametrize("status", [429, 402])
+def test_a_budget_that_is_only_reserved_stays_a_429(tmp_path: Path, status: int) -> None:
+    with started(tmp_path, FILES, refusal_status=status) as core:
+        core.ledger.reserve("blocked", "", DOLLAR, "another")
+        flow = asked(core, Budgets(core, Admission(core)), "blocked")
+        assert flow.response and flow.response.status_code == 429
 
 
 def test_a_budget_that_calls_in_flight_hold_asks_for_another_try(core: Core, budgets: Budgets) -> None:

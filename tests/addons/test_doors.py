@@ -8,6 +8,7 @@ import pytest
 from mitmproxy import http
 from mitmproxy.test import taddons
 
+from addons.callers.presented import NOTHING
 from addons.core import Core, Tunnel
 from addons.doors import Doors
 from addons.flow.attached import call_of
@@ -105,7 +106,7 @@ def test_a_page_that_uses_the_proxy_by_hand_is_the_providers_affair(doors: Doors
     """It comes through a tunnel, which no page can open."""
     flow = made()
     flow.request.headers["Origin"] = "https://evil.com"
-    doors.core.tunnels[flow.client_conn.id] = Tunnel((), "", "")
+    doors.core.tunnels[flow.client_conn.id] = Tunnel((), NOTHING)
     doors.requestheaders(flow)
     assert flow.response is None
 

@@ -12,6 +12,7 @@ from mitmproxy.test import taddons
 
 from addons.budget import Budgets
 from addons.cache import ResponseCache
+from addons.callers.presented import Presented
 from addons.core import Core, Tunnel
 from addons.cost_logger import CostLogger
 from addons.flow.admission import Admission
@@ -59,7 +60,9 @@ def replay(routing: Routing, flow: http.HTTPFlow, **edits: Any) -> http.HTTPFlow
 
 def through_tunnel(core: Core, routing: Routing, host: str, path: str, body: object) -> http.HTTPFlow:
     flow = made(path, body)
-    core.tunnels[flow.client_conn.id] = Tunnel(provider_hosts(host, 443, core.settings.endpoints), "t", "app")
+    core.tunnels[flow.client_conn.id] = Tunnel(
+        provider_hosts(host, 443, core.settings.endpoints), Presented(None, "t", "app")
+    )
     routing.requestheaders(flow)
     routing.request(flow)
     del core.tunnels[flow.client_conn.id]
@@ -116,7 +119,7 @@ def test_a_replayed_call_of_a_tunnel_goes_where_it_went_for_the_team_of_the_tunn
 def test_a_replay_through_a_tunnel_that_is_still_open_is_the_records_teams(core: Core, routing: Routing) -> None:
     flow = arrived(core, team="mine")
     hosts = provider_hosts("api.openai.com", 443, core.settings.endpoints)
-    core.tunnels[flow.client_conn.id] = Tunnel(hosts, "other", "")
+    core.tunnels[flow.client_conn.id] = Tunnel(hosts, Presented(None, "other", ""))
     flow.live, flow.is_replay = True, "request"
     routing.requestheaders(flow)
     call = call_of(flow)
@@ -183,7 +186,7 @@ def test_an_untracked_request_is_replayed_for_its_team(core: Core, routing: Rout
 def test_an_untracked_request_of_a_tunnel_is_replayed_for_its_team(core: Core, routing: Routing) -> None:
     flow = made("/v1/models", method="GET")
     hosts = provider_hosts("bedrock-mantle.eu-west-1.api.aws", 443, core.settings.endpoints)
-    core.tunnels[flow.client_conn.id] = Tunnel(hosts, "t", "")
+    core.tunnels[flow.client_conn.id] = Tunnel(hosts, Presented(None, "t", ""))
     routing.requestheaders(flow)
     again = replay(routing, flow)
     call = untracked_call(again)

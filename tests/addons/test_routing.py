@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 from mitmproxy.test import taddons
 
+from addons.callers.keys import new_key, sha256
 from addons.core import Core
 from addons.flow.attached import call_of, status_page, untracked_call
+from addons.identity import Identity
 from addons.routing import Routing
 
 from .cores import answer, arrived, made, started
@@ -130,3 +132,24 @@ def test_an_exception_refuses_the_request(routing: Routing, monkeypatch: pytest.
     flow = made()
     routing.requestheaders(flow)
     assert flow.response and flow.response.status_code == 500
+
+
+@pytest.mark.parametrize(
+    ("slot", "value", "host"),
+    [
+        ("x-api-key", "{}", "anthropic.test"),
+        ("authorization", "Bearer {}", "openai.test"),
+        ("x-modeltrack-key", "{}", "openai.test"),
+    ],
+)
+def test_a_key_of_ours_tells_whose_a_request_is_by_the_place_where_it_stood(
+    slot: str, value: str, host: str, tmp_path: Path
+) -> None:
+    key = new_key()
+    entry = {"id": "one", "sha256": sha256(key), "team": "t"}
+    with started(tmp_path, {"keys.json": {"keys": [entry]}}) as core:
+        flow = made("/v1/models", method="GET")
+        flow.request.headers[slot] = value.format(key)
+        Identity(core, print).requestheaders(flow)
+        Routing(core).requestheaders(flow)
+    assert flow.request.host == host

@@ -76,6 +76,7 @@ BAD_VALUES = [
     ("ABANDONED_SECONDS", "-1"),
     ("TUNNEL_OTHER_HOSTS", "some"),
     ("STREAM_USAGE", "never"),
+    ("REFUSAL_STATUS", "403"),
     ("ALLOWED_ORIGINS", "*"),
     ("ALLOWED_ORIGINS", "null"),
     ("ALLOWED_ORIGINS", "app.example.com"),

@@ -5,6 +5,7 @@ from mitmproxy import connection, options
 from mitmproxy.proxy import context, events, layer, layers
 from mitmproxy.test import tflow
 
+from addons.callers.presented import NOTHING, Presented
 from addons.core import Core, Tunnel
 from addons.llm.hosts import provider_hosts
 from addons.tunnels import Tunnels
@@ -49,7 +50,7 @@ def test_a_provider_may_be_reached_from_anywhere_and_is_forgotten_with_its_conne
     flow.request.headers["Proxy-Authorization"] = "Basic dGVhbTphcHA6MQ=="
     tunnels = Tunnels(core)
     tunnels.http_connect(flow)
-    assert core.tunnels[flow.client_conn.id][1:] == ("team", "app:1")
+    assert core.tunnels[flow.client_conn.id].opened == Presented(None, "team", "app:1")
     tunnels.client_disconnected(flow.client_conn)
     assert core.tunnels == {}
 
@@ -62,7 +63,7 @@ def test_credentials_that_are_none_name_nobody(header: str, tmp_path: Path) -> N
     flow.request.host = "api.openai.com"
     flow.request.headers["Proxy-Authorization"] = header
     Tunnels(core).http_connect(flow)
-    assert core.tunnels[flow.client_conn.id][1:] == ("", "")
+    assert core.tunnels[flow.client_conn.id].opened == NOTHING
 
 
 @pytest.mark.parametrize(
@@ -91,7 +92,7 @@ def test_the_first_byte_in_a_tunnel_decides_what_it_goes_on_as(
     if is_decrypted:
         layers.ServerTLSLayer(made)
         layers.ClientTLSLayer(made)
-    core.tunnels[client.id] = Tunnel(provider_hosts(host, 443, core.settings.endpoints), "", "")
+    core.tunnels[client.id] = Tunnel(provider_hosts(host, 443, core.settings.endpoints), NOTHING)
     nextlayer = layer.NextLayer(made)
     nextlayer.events.append(events.DataReceived(client, data))
     Tunnels(core).next_layer(nextlayer)

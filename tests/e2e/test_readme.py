@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import requests
 
+from addons.callers.credentials import VARIABLES
+from addons.callers.keys import new_key, sha256
 from demo.fake_provider.server import FakeProvider
 from demo.processes import api as running_api
 from tests import ROOT
@@ -37,14 +39,17 @@ NO_AWS = {
     "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
     "AWS_EC2_METADATA_DISABLED": "true",
 }
+MODELTRACK_KEY = new_key()
+KEYS = {"keys": [{"id": "shown", "sha256": sha256(MODELTRACK_KEY), "team": "product", "app": "chatbot"}]}
 AWS = {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": KEY, "AWS_REGION": "us-east-1", **NO_AWS}
 
 
 @pytest.fixture(scope="module")
 def proxy(make_proxy: Callable[..., Proxy], fake: FakeProvider) -> Proxy:
-    """Return a proxy that has the checkout's own files in its data folder, and the fake provider for each provider."""
-    files = {path.name: path.read_text() for path in (ROOT / "data").glob("*.json")}
-    return make_proxy(files=files, BEDROCK_ENDPOINT_URL=fake.url, AZURE_OPENAI_ENDPOINT=fake.url, **AWS)
+    """Return a proxy that has the checkout's own files in its data folder, a key for callers, and all credentials."""
+    files = {path.name: path.read_text() for path in (ROOT / "data").glob("*.json")} | {"keys.json": KEYS}
+    env = AWS | dict.fromkeys(VARIABLES.values(), KEY)
+    return make_proxy(files=files, BEDROCK_ENDPOINT_URL=fake.url, AZURE_OPENAI_ENDPOINT=fake.url, **env)
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +71,7 @@ def checkout(proxy: Proxy, tmp_path: Path) -> Path:
 @pytest.mark.parametrize("block", EXAMPLES, ids=[f"{block.id}-{block.language}" for block in EXAMPLES])
 def test_an_example_runs(block: Block, proxy: Proxy, api_url: str, checkout: Path) -> None:
     keys = dict.fromkeys(("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "AZURE_OPENAI_API_KEY"), KEY)
-    env = os.environ | AWS | keys | {"AWS_DEFAULT_REGION": "us-east-1"}
+    env = os.environ | AWS | keys | {"AWS_DEFAULT_REGION": "us-east-1", "MODELTRACK_KEY": MODELTRACK_KEY}
     before = len(proxy.events(status_code=200))
     code = block.code.replace("http://localhost:8080", proxy.url).replace("http://127.0.0.1:3001", api_url)
     code = (PRELUDE if block.language == "sh" else "") + code

@@ -18,7 +18,7 @@ COSTS_OF_MACHINES = {"cost": spent, "unpriced_events": whole}
 SESSION = {
     **LEFT_OUT,
     **{"session_id": text, "total_cost": spent, "request_count": whole, "models": text, "duration_seconds": number},
-    **{"team": text, "app_id": text, "first_seen": time, "last_seen": time},
+    **{"team": text, "app_id": text, "user": text, "first_seen": time, "last_seen": time},
 }
 EVENT = {
     **{"event_id": text, "timestamp": time, "event_type": text, "provider": text, "model": text},
@@ -32,12 +32,15 @@ REPORT = {
     "summary": {
         **LEFT_OUT,
         **{"total_spend": usd, "total_requests": whole, "unique_models": whole, "unique_teams": whole},
-        **{"unique_features": whole, "avg_cost_per_request": usd, "cache_hit_rate": number},
+        **{"unique_features": whole, "unique_users": whole, "unique_keys": whole},
+        **{"avg_cost_per_request": usd, "cache_hit_rate": number},
     },
     "trends": dict.fromkeys(["spend_change_pct", "request_change_pct", "cost_efficiency_change_pct"], (number, None)),
     "spend_by_team": [{"team": text, **SHARE}],
     "spend_by_model": [{"model": text, **SHARE}],
     "spend_by_feature": [{"feature": text, "spend": spent, "requests": whole, "avg_cost": spent, **LEFT_OUT}],
+    "spend_by_user": [{"user": text, **SHARE}],
+    "spend_by_key": [{"key_id": text, **SHARE}],
     "daily_spend": [{"date": day, "spend": spent, "requests": whole, **LEFT_OUT}],
     "optimization_actions": [{"type": text, "description": text, "estimated_savings": usd}],
     "recommendations": [text],
@@ -58,6 +61,10 @@ SCHEDULE = {
 }
 PERIOD = {"total_spend": spent, "request_count": whole, **TOKENS, **LEFT_OUT}
 SAVED = {"saved_usd": spent, "unpriced_requests": whole}
+OF_A_LABEL = {
+    **{"total_cost": spent, "request_count": whole, "avg_cost_per_request": spent},
+    **{"primary_model": text, "primary_team": text, **TOKENS, **LEFT_OUT},
+}
 CACHE = {"hits": whole, "misses": whole, "hit_rate_percent": number, "hit_tokens": whole, **SAVED}
 
 GETS: dict[str, Shape] = {
@@ -79,7 +86,8 @@ GETS: dict[str, Shape] = {
     "/api/spend/summary": {
         **{"total_spend": usd, "total_requests": whole, **LEFT_OUT},
         **{"by_team": MapOf(spent), "by_model": MapOf(spent), "by_app": MapOf(spent)},
-        **{f"unpriced_requests_by_{label}": MapOf(whole) for label in ("team", "model", "app")},
+        **{"by_user": MapOf(spent), "by_key": MapOf(spent)},
+        **{f"unpriced_requests_by_{label}": MapOf(whole) for label in ("team", "model", "app", "user", "key")},
     },
     "/api/models": [
         {
@@ -95,12 +103,10 @@ GETS: dict[str, Shape] = {
             **{f"unpriced_requests_by_{label}": MapOf(whole) for label in ("model", "app")},
         }
     ],
-    "/api/features": [
-        {
-            **{"feature": text, "total_cost": spent, "request_count": whole, "avg_cost_per_request": spent},
-            **{"primary_model": text, "primary_team": text, **TOKENS, **LEFT_OUT},
-        }
-    ],
+    "/api/users": [{"user": text, "primary_key": text, **OF_A_LABEL}],
+    "/api/users?key_id=product-1": [{"user": "ann", "primary_key": "product-1", **OF_A_LABEL}],
+    "/api/keys": [{"key_id": text, "primary_user": text, **OF_A_LABEL}],
+    "/api/features": [{"feature": text, **OF_A_LABEL}],
     "/api/features/chat": {
         "feature": "chat",
         "cost_over_time": [{"day": day, "daily_cost": spent, "daily_requests": whole, **LEFT_OUT}],
@@ -187,6 +193,7 @@ GETS: dict[str, Shape] = {
         "by_pair": [{"from": text, "to": text, "count": whole, **SAVED}],
     },
     "/api/events?limit=5&team=product": {"events": [EVENT], "next_cursor": text},
+    "/api/events?user=ann&limit=5": {"events": [EVENT | {"user": "ann", "key_id": "product-1"}], "next_cursor": None},
     "/api/events?team=nobody": {"events": [], "next_cursor": None},
 }
 

@@ -46,10 +46,12 @@ def _more_events() -> Iterator[dict[str, Any]]:
     pod = {"event_type": "aws_infrastructure", "provider": "opencost", "service": "Kubernetes", "model": ""}
     gpu = {"event_type": "gpu_compute", "service": "EC2 GPU", "resource_id": "i-1", "gpu_type": "H100", "model": ""}
     yield event(timestamp=f"{moment - timedelta(days=1)}Z", **pod, cost_usd=1.25)
+    caller = {"user": "ann", "key_id": "product-1"}
     yield event(timestamp=f"{moment - timedelta(days=1)}Z", **gpu, cost_usd=None, gpu_utilization_pct=41.5)
     for n in range(3):
         at = moment - timedelta(minutes=n)
-        yield event(timestamp=f"{at}Z", session_id="the session", trace_id=f"{n:032x}", feature="chat", latency_ms=7)
+        labels = {"session_id": "the session", "trace_id": f"{n:032x}", "feature": "chat", **caller}
+        yield event(timestamp=f"{at}Z", latency_ms=7, **labels)
 
 
 @pytest.fixture(scope="module")

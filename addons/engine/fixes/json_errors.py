@@ -17,26 +17,40 @@ from mitmproxy.proxy.tunnel import TunnelLayer
 
 from addons.engine.replacing import Fix, Replacement
 from addons.engine.touchpoints.for_fixes import JSON_ERRORS
-from addons.flow.replies import JSON, error_body
+from addons.flow.replies import JSON
 from addons.flow.wordings import text_for_client
+from addons.llm.call import CALL_HEADER
+from addons.llm.denial import Denial
 
 _handshake_finished: Any = TunnelLayer._handshake_finished
 
 
+class OfCall(str):
+    """A message of mitmproxy's that knows the id of the call which it ends: see addons/engine/fixes/named_errors.py."""
+
+    call_id = ""
+
+
+def _body(status_code: int, kind: str, text: str) -> bytes:
+    return orjson.dumps(Denial(status_code, kind, text).body_for_any())
+
+
 def format_error(status_code: int, message: str) -> bytes:
-    return orjson.dumps(error_body(*text_for_client(status_code, message)))
+    return _body(status_code, *text_for_client(status_code, message))
 
 
-def assembled(status_code: int, kind: str, text: str) -> bytes:
+def assembled(status_code: int, kind: str, text: str, call_id: str = "") -> bytes:
     """Return an answer that ends the connection, as it is sent."""
     headers = Headers(Server=version.MITMPROXY, Connection="close", Content_Type=JSON)
-    response = Response.make(status_code, orjson.dumps(error_body(kind, text)), headers)
+    if call_id:
+        headers[CALL_HEADER] = call_id
+    response = Response.make(status_code, _body(status_code, kind, text), headers)
     found: bytes = http1.assemble_response(response)
     return found
 
 
 def make_error_response(status_code: int, message: str = "") -> bytes:
-    return assembled(status_code, *text_for_client(status_code, message))
+    return assembled(status_code, *text_for_client(status_code, message), getattr(message, "call_id", ""))
 
 
 def handshake_finished(tls: Any, err: str | None) -> layer.CommandGenerator[None]:

@@ -24,6 +24,7 @@ JSON_ERRORS = (
     known("mitmproxy.net.http.http1:assemble_response", "9755d0fe9526ce96"),
     known("mitmproxy.proxy.tunnel:TunnelLayer._handshake_finished", "586a787f8895d9dd"),
 )
+NAMED_ERRORS = (known("mitmproxy.proxy.layers.http:HttpStream.handle_protocol_error", "59fc3b2eeeabf63a"),)
 WEBSOCKET_LAYER = (
     known(
         "mitmproxy.proxy.layers.websocket:WebsocketConnection", "mitmproxy.proxy.layers.websocket.WebsocketConnection"
@@ -69,7 +70,6 @@ BODIES = (
     known("mitmproxy.proxy.layers.http:HttpStream.send_response", "d581bc106152e369"),
     known("mitmproxy.proxy.layers.http:HttpStream.start_response_stream", "b0de9e9a5ee27276"),
     known("mitmproxy.proxy.layers.http:HttpStream.flow_done", "ad9969744785c572"),
-    known("mitmproxy.proxy.layers.http:HttpStream.handle_protocol_error", "59fc3b2eeeabf63a"),
     known("mitmproxy.proxy.layers.http:HttpLayer.event_to_child", "1095f6e1581d1780"),
 )
 CLIENT_CONNECTIONS = (
@@ -107,6 +107,10 @@ UNQUOTED = (
     known("mitmproxy.proxy.layers.http:validate_headers", "e7647a94704363e7"),
     known("mitmproxy.proxy.layers.http:validate_request", "e7cec257ce91b7c5"),
     known("mitmproxy.proxy.layers.http:HttpStream.check_invalid", "ef0a126eef45d903"),
+)
+CREDENTIALS = (
+    known("mitmproxy.proxy.layers.http._http1:Http1Client.send", "35d961e20d481204"),
+    known("mitmproxy.net.http.http1:assemble_request_head", "e034304c8d8989d1"),
 )
 HEADS = (
     known("mitmproxy.proxy.layers.http._http1:Http1Server.read_headers", "3fe0945216bcf7bc"),

@@ -158,7 +158,17 @@ NAMES = {
         Name("mitmproxy.proxy.server:ConnectionHandler.layer"),
         Name("mitmproxy.utils.human:format_address.cache_clear"),
     ),
+    "addons/engine/fixes/credentials.py": (
+        Name("mitmproxy.proxy.layers.http._base:HttpEvent"),
+        Name("mitmproxy.proxy.layers.http._events:RequestHeaders"),
+        Name("mitmproxy.proxy.layers.http._http1:Http1Client"),
+    ),
     "addons/engine/fixes/json_errors.py": (Name("mitmproxy.version:MITMPROXY"),),
+    "addons/engine/fixes/named_errors.py": (
+        Name("mitmproxy.proxy.layers.http:HttpStream.flow"),
+        Name("mitmproxy.proxy.layers.http._events:RequestProtocolError"),
+        Name("mitmproxy.proxy.layers.http._events:ResponseProtocolError"),
+    ),
     "addons/engine/fixes/upstreams.py": (
         Name("mitmproxy.addons.proxyserver:Proxyserver.connections"),
         Name("mitmproxy.proxy.layers.http:HttpLayer.connections"),

@@ -10,9 +10,10 @@ from typing import Any
 
 import orjson
 
+from addons.llm.denial import Denial
 from addons.llm.parsing.sse import Event, kind_of
 from addons.llm.paths.anthropic import PATHS
-from addons.llm.providers.base import Endpoints, Provider, anthropic_error, error_type, join
+from addons.llm.providers.base import Endpoints, Provider, error_type, join
 from addons.llm.providers.openai import CHAT_COMPLETIONS
 from addons.llm.providers.text_completion import TEXT_COMPLETION
 from addons.llm.request import LLMRequest, length, messages_of, output_limit, read_request, text_of
@@ -93,8 +94,8 @@ class Messages:
     def meter(self, hide_usage: bool) -> AnthropicMeter:
         return AnthropicMeter()
 
-    def error_body(self, kind: str, message: str) -> dict[str, Any]:
-        return anthropic_error(kind, message)
+    def error_body(self, denial: Denial) -> dict[str, Any]:
+        return denial.anthropic_body()
 
 
 def usage_of(usage: Mapping[str, Any], estimate: Estimate) -> Usage:

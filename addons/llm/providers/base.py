@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
+from addons.llm.denial import Denial
 from addons.llm.parsing.sse import Event
 from addons.llm.paths.table import PathTable
 from addons.llm.request import LLMRequest
@@ -80,7 +81,7 @@ class WireFormat(Protocol):
     def meter(self, hide_usage: bool) -> StreamMeter:
         """Make a meter for one stream; with `hide_usage`, an event that only reports usage is kept from the client."""
 
-    def error_body(self, kind: str, message: str) -> dict[str, Any]:
+    def error_body(self, denial: Denial) -> dict[str, Any]:
         """Return the body of an error, as the provider's SDKs expect it."""
 
 
@@ -124,11 +125,3 @@ def error_type(answer: object) -> str:
             if isinstance(name, str) and 0 < len(name) <= 64 and name.replace("_", "").isalnum() and name.isascii():
                 return name
     return ""
-
-
-def anthropic_error(kind: str, message: str) -> dict[str, Any]:
-    return {"type": "error", "error": {"type": kind, "message": message}}
-
-
-def openai_error(kind: str, message: str) -> dict[str, Any]:
-    return {"error": {"message": message, "type": kind, "param": None, "code": kind}}

@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from addons.llm.denial import Denial
 from addons.llm.parsing.sse import Event
 from addons.llm.providers.anthropic import AnthropicMeter, Messages
 from addons.llm.request import LLMRequest, characters, output_limit
@@ -121,8 +122,8 @@ class Invoke(Messages):
     def meter(self, hide_usage: bool) -> AnthropicMeter:
         return InvokeMeter()
 
-    def error_body(self, kind: str, message: str) -> dict[str, Any]:
-        return _for_boto(super().error_body(kind, message))
+    def error_body(self, denial: Denial) -> dict[str, Any]:
+        return _for_boto(super().error_body(denial))
 
 
 class Converse(Messages):
@@ -139,8 +140,8 @@ class Converse(Messages):
     def meter(self, hide_usage: bool) -> ConverseMeter:  # type: ignore[override]
         return ConverseMeter()
 
-    def error_body(self, kind: str, message: str) -> dict[str, Any]:
-        return _for_boto(super().error_body(kind, message))
+    def error_body(self, denial: Denial) -> dict[str, Any]:
+        return _for_boto(super().error_body(denial))
 
 
 def _for_boto(body: dict[str, Any]) -> dict[str, Any]:

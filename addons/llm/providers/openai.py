@@ -11,9 +11,10 @@ from typing import Any
 
 import orjson
 
+from addons.llm.denial import Denial
 from addons.llm.parsing.sse import Event
 from addons.llm.paths.openai import PATHS
-from addons.llm.providers.base import Endpoints, Provider, error_type, join, openai_error
+from addons.llm.providers.base import Endpoints, Provider, error_type, join
 from addons.llm.providers.responses import COMPACT, RESPONSES
 from addons.llm.request import LLMRequest, choices_of, length, messages_of, output_limit, read_request
 from addons.llm.sizes import Size, size_of
@@ -103,8 +104,8 @@ class ChatCompletions:
     def meter(self, hide_usage: bool) -> OpenAIMeter:
         return OpenAIMeter(hide_usage)
 
-    def error_body(self, kind: str, message: str) -> dict[str, Any]:
-        return openai_error(kind, message)
+    def error_body(self, denial: Denial) -> dict[str, Any]:
+        return denial.openai_body()
 
 
 class Completions(ChatCompletions):

@@ -10,8 +10,9 @@ from typing import Any
 
 import orjson
 
+from addons.llm.denial import Denial
 from addons.llm.parsing.sse import Event, kind_of
-from addons.llm.providers.base import error_type, openai_error
+from addons.llm.providers.base import error_type
 from addons.llm.request import LLMRequest, length, messages_of, output_limit, read_request, text_of
 from addons.llm.usage import Estimate, Usage, details, inclusive_usage, objects, text
 from addons.llm.usage_fields import named, openai, read
@@ -94,8 +95,8 @@ class Responses:
     def meter(self, hide_usage: bool) -> ResponsesMeter:
         return ResponsesMeter()
 
-    def error_body(self, kind: str, message: str) -> dict[str, Any]:
-        return openai_error(kind, message)
+    def error_body(self, denial: Denial) -> dict[str, Any]:
+        return denial.openai_body()
 
 
 class Compact(Responses):

@@ -9,8 +9,9 @@ from typing import Any
 
 import orjson
 
+from addons.llm.denial import Denial
 from addons.llm.parsing.sse import Event, kind_of
-from addons.llm.providers.base import anthropic_error, error_type
+from addons.llm.providers.base import error_type
 from addons.llm.request import LLMRequest, output_limit, read_request
 from addons.llm.usage import Estimate, Usage, text
 
@@ -73,8 +74,8 @@ class TextCompletion:
     def meter(self, hide_usage: bool) -> TextCompletionMeter:
         return TextCompletionMeter()
 
-    def error_body(self, kind: str, message: str) -> dict[str, Any]:
-        return anthropic_error(kind, message)
+    def error_body(self, denial: Denial) -> dict[str, Any]:
+        return denial.anthropic_body()
 
 
 TEXT_COMPLETION = TextCompletion()

@@ -4,12 +4,12 @@ import { href } from "../address.js";
 import * as api from "../api.js";
 import { area, chart } from "../charts.js";
 import { announce, badge, el } from "../dom.js";
-import { count, name, usd } from "../format.js";
+import { count, name, names, usd } from "../format.js";
 import { own } from "../lookup.js";
 import { leftOut, spend, together } from "../money.js";
 import { table } from "../table.js";
 
-export const ALL = ["dates", "team", "app_id", "model"];
+export const ALL = ["dates", "team", "app_id", "model", "user", "key_id"];
 
 /** A chart of spend by day. `days` is `[{day, spend, requests, unpriced_requests}]`, in order. */
 export function spendByDay(title, days) {
@@ -52,6 +52,13 @@ export function shares(title, head, amounts, { view, key, unpriced = {}, most = 
     rows.length > most && view && el("p", { class: "quiet" }, el("a", { href: href(view) }, `All ${rows.length}`)),
   );
 }
+
+/** Columns for the user and the key of rows, as far as any row has one. */
+export const callers = (rows) =>
+  [
+    { head: "User", value: (row) => row.user ?? "", cell: (row) => names(row.user) },
+    { head: "Key", value: (row) => row.key_id ?? "", cell: (row) => name(row.key_id) },
+  ].filter(({ value }) => rows.some(value));
 
 /** Badges that say what the proxy did with a call, and how it ended. */
 export function outcome(event) {

@@ -12,11 +12,13 @@ import prompts from "./prompts.js";
 import reports from "./reports.js";
 import sessions from "./sessions.js";
 import teams from "./teams.js";
+import users from "./users.js";
 
 export const VIEWS = {
   overview,
   models,
   teams,
+  users,
   features,
   sessions,
   prompts,

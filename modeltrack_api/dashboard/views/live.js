@@ -4,7 +4,7 @@ import { clock, duration, moment, name, usd } from "../format.js";
 import { empty } from "../states.js";
 import { table } from "../table.js";
 import * as tokens from "../tokens.js";
-import { ALL, outcome } from "./common.js";
+import { ALL, callers, outcome } from "./common.js";
 
 const SHOWN = 50;
 let isPaused = false;
@@ -37,14 +37,15 @@ export default {
     return card(
       "Events as they are written",
       el("div", { class: "row" }, pause, el("span", { class: "quiet" }, says)),
-      events.length ? table("Events, newest first", columns(isNew), events) : empty("events"),
+      events.length ? table("Events, newest first", columns(isNew, events), events) : empty("events"),
     );
   },
 };
 
-const columns = (isNew) => [
+const columns = (isNew, events) => [
   { head: "Time", cell: (e) => el("time", { datetime: e.timestamp, title: moment(e.timestamp), class: isNew(e) ? "new" : "" }, clock(e.timestamp)) },
   { head: "Team / app", cell: (e) => [name(e.team), e.app_id].filter(Boolean).join(" / ") },
+  ...callers(events),
   { head: "Model", cell: (e) => e.model ?? e.service ?? "–" },
   { head: "Outcome", cell: outcome },
   { head: "Tokens", hint: "all that were billed; in brackets: repeated by our cache", cell: tokens.cell, num: true },

@@ -49,6 +49,8 @@ export default {
         shares("Top models", "Model", summary.by_model, { view: "models", key: "model", unpriced: summary.unpriced_requests_by_model }),
         shares("Top teams", "Team", summary.by_team, { view: "teams", key: "team", unpriced: summary.unpriced_requests_by_team }),
         shares("Top apps", "App", summary.by_app, { view: "features", key: "app_id", unpriced: summary.unpriced_requests_by_app }),
+        Object.keys(summary.by_user).some(Boolean) &&
+          shares("Top users", "User", summary.by_user, { view: "users", key: "user", unpriced: summary.unpriced_requests_by_user }),
       ),
     ];
   },

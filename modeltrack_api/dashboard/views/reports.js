@@ -72,6 +72,8 @@ function body({ period, summary, trends, ...report }) {
       card("By team", table("Report by team", share("team", "Team"), report.spend_by_team)),
       card("By model", table("Report by model", share("model", "Model"), report.spend_by_model)),
       card("By feature", table("Report by feature", share("feature", "Feature").slice(0, 3), report.spend_by_feature)),
+      report.spend_by_user.length > 0 && card("By user", table("Report by user", share("user", "User"), report.spend_by_user)),
+      report.spend_by_key.length > 0 && card("By key", table("Report by key", share("key_id", "Key"), report.spend_by_key)),
     ),
   ];
 }

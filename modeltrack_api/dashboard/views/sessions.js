@@ -5,7 +5,7 @@ import { note, spend } from "../money.js";
 import { empty } from "../states.js";
 import { table } from "../table.js";
 import * as tokens from "../tokens.js";
-import { ALL, outcome } from "./common.js";
+import { ALL, callers, outcome } from "./common.js";
 
 export default {
   title: "Sessions",
@@ -19,7 +19,7 @@ export default {
   render({ session, sessions }) {
     if (session) return one(session);
     if (!sessions.length) return empty("sessions");
-    return card("Sessions, newest first", table("Sessions", COLUMNS, sessions), el("p", { class: "quiet" }, "Times are UTC."));
+    return card("Sessions, newest first", table("Sessions", columns(sessions), sessions), el("p", { class: "quiet" }, "Times are UTC."));
   },
 };
 
@@ -28,7 +28,7 @@ function one({ summary, events, truncated }) {
   return [
     el("p", {}, el("a", { href: href("sessions") }, "← All sessions")),
     stats(
-      stat("Session", el("span", { class: "name" }, summary.session_id), names(summary.team)),
+      stat("Session", el("span", { class: "name" }, summary.session_id), [names(summary.team), summary.user && names(summary.user)].filter(Boolean).join("; ")),
       stat("Spend", usd(summary.total_cost), note(summary)),
       stat("Calls", count(summary.request_count), traces > 0 && `${traces} ${traces === 1 ? "trace" : "traces"}`),
       stat("Duration", duration(summary.duration_seconds), `from ${moment(summary.first_seen)}`),
@@ -62,13 +62,14 @@ function timeLine(events) {
     { head: `Within ${duration(whole / 1000)}`, cell: bar },
     { head: "Took", value: (e) => e.latency_ms, cell: (e) => duration((e.latency_ms ?? 0) / 1000), num: true },
     { head: "Model", value: (e) => e.model },
+    ...callers(events),
     { head: "Outcome", cell: outcome },
     { head: "Tokens", hint: "all that were billed; in brackets: repeated by our cache", value: tokens.all, cell: tokens.cell, num: true },
     { head: "Cost", value: (e) => e.cost_usd, cell: (e) => usd(e.cost_usd), num: true },
   ];
 }
 
-const COLUMNS = [
+const columns = (sessions) => [
   { head: "Session", value: (s) => s.session_id, cell: (s) => el("a", { href: href("sessions", {}, s.session_id) }, s.session_id) },
   { head: "Last call", value: (s) => s.last_seen, cell: (s) => moment(s.last_seen) },
   spend("total_cost"),
@@ -76,5 +77,6 @@ const COLUMNS = [
   { head: "Duration", value: (s) => s.duration_seconds, cell: (s) => duration(s.duration_seconds), num: true },
   { head: "Team", value: (s) => s.team, cell: (s) => names(s.team) },
   { head: "App", value: (s) => s.app_id, cell: (s) => name(s.app_id) },
+  ...callers(sessions),
   { head: "Models", value: (s) => s.models, cell: (s) => names(s.models) },
 ];

@@ -54,7 +54,7 @@ def test_other_headers_are_not_read() -> None:
 
 
 def test_claude_codes_session_stands_in_for_ours() -> None:
-    claude = {"x-claude-code-session-id": "cc"}
+    claude = own_headers([(b"X-Claude-Code-Session-Id", b"cc")])
     assert attribute(claude, "").session_id == "cc"
     assert attribute(claude | ALL, "").session_id == "s"
 

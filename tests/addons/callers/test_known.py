@@ -1,4 +1,5 @@
 from addons.callers.attribution import Attribution
+from addons.callers.keys import KeysFile
 from addons.callers.known import NOBODY, known
 from addons.ledger.budgets import BudgetsFile
 
@@ -10,7 +11,7 @@ BUDGETS = BudgetsFile.model_validate(
         ]
     }
 )
-KNOWN = known(BUDGETS, ("Research", "PRODUCT"))
+KNOWN = known(BUDGETS, KeysFile(), ("Research", "PRODUCT"))
 
 
 def test_a_known_name_is_spelled_as_the_file_spells_it_first() -> None:

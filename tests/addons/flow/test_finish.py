@@ -1,14 +1,20 @@
-"""Test what the event of a call says of its usage, where the cache or a model rule had a part in it."""
+"""Test what the event of a call says of its caller, and of its usage where the cache or a rule had a part in it."""
 
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
+import orjson
 from mitmproxy.test import tflow
 
 from addons.callers.attribution import Attribution
 from addons.core import Core
 from addons.flow.finish import finish
+from addons.flow.unmetered import finish_unmetered
 from addons.ledger.events import CostEvent
-from addons.llm.call import CallState, LLMCall
+from addons.llm.call import CallState, LLMCall, UntrackedCall
+from addons.llm.paths.table import PathClass
+from addons.llm.providers import PROVIDERS
 from addons.llm.routes import Tracked, resolve
 from addons.llm.usage import Usage
 from tests.addons.cores import settings
@@ -66,3 +72,23 @@ def test_usage_without_a_price_is_named_and_counted_but_not_where_the_cache_answ
     assert event_of(core, call).unpriced_usage == ("new_tokens",)
     assert event_of(core, hit).unpriced_usage == ()
     assert core.counts.unpriced_usage == 1
+
+
+RENAMED = {"app": "app_id", "prompt_template": "prompt_template_id"}
+"""Labels that have another name in an event."""
+
+
+def test_the_event_of_a_call_has_every_label_of_its_caller_whether_it_is_metered_or_not(tmp_path: Path) -> None:
+    labels: dict[str, Any] = {item.name: f"the {item.name}" for item in fields(Attribution) if item.type is str}
+    core = made(tmp_path)
+    core.log.open()
+    metered = measured(core, Usage(1, 1))
+    metered.attribution = Attribution(**labels)
+    unmetered = UntrackedCall(PROVIDERS[0], metered.attribution, PathClass.UNMETERED, started=0)
+    finish(core, tflow.tflow(), metered, lambda: 200)
+    assert finish_unmetered(core, tflow.tflow(resp=True), unmetered)
+    core.close()
+    lines = [orjson.loads(line) for line in (tmp_path / "cost_events.jsonl").read_bytes().splitlines()]
+    assert [line.get("unmetered", False) for line in lines] == [False, True]
+    expected = {RENAMED.get(name, name): value for name, value in labels.items()}
+    assert [{name: line.get(name) for name in expected} for line in lines] == [expected, expected]

@@ -18,6 +18,7 @@ from addons.llm.routes import Tracked, resolve
 from addons.llm.usage import Usage
 
 SECRET = "s3cr3t-f00"
+CALLER = Attribution(team="product", app="chatbot", user="ann", key_id="product-1")
 BUDGET = Budget.model_validate({"team": "product", "monthly_limit": 1, "action": "block"})
 
 
@@ -71,6 +72,18 @@ def over_budget(core: Core) -> LLMCall:
 
 OUTCOMES = {
     "served": (served, 200, "product/chatbot · claude-haiku-4-5 · 1,000 in 200 out · $0.0020", ""),
+    "of a user with a key": (
+        lambda core: replace(served(core), attribution=CALLER),
+        200,
+        "product/chatbot (ann) · claude-haiku-4-5 · 1,000 in 200 out · $0.0020",
+        "",
+    ),
+    "of a user with a long id": (
+        lambda core: replace(served(core), attribution=replace(CALLER, user="0123456789" * 6)),
+        200,
+        "product/chatbot (01234567890123456789012…) · claude-haiku-4-5 · 1,000 in 200 out · $0.0020",
+        "",
+    ),
     "replayed": (
         lambda core: replace(served(core), replayed=True),
         200,

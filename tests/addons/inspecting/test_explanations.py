@@ -47,9 +47,17 @@ def test_a_hit_of_an_answer_in_passes_still_adds_up(core: Core, watch: Watch) ->
         ("without a price", "data/pricing.json can give it one"),
         ("refused by a rule", "rule    'no-opus' refused the model"),
         ("failed", "error   overloaded_error, status 529"),
+        ("of a user with a key", "caller  user ann, key product-1"),
+        ("of a user with a long id", f"caller  user {'0123456789' * 6}, key product-1"),
         ("abandoned", "what is missing is estimated"),
     ],
 )
-def test_what_cost_nothing_or_an_estimate_is_explained_too(core: Core, watch: Watch, name: str, says: str) -> None:
+def test_who_called_and_what_cost_nothing_or_an_estimate_is_explained_too(
+    core: Core, watch: Watch, name: str, says: str
+) -> None:
     make, status, *_ = OUTCOMES[name]
     assert says in explanation(ended(core, make(core), status)).replace("\n", " ")
+
+
+def test_the_explanation_of_a_call_without_user_and_key_has_no_line_for_them(core: Core, watch: Watch) -> None:
+    assert "caller" not in explanation(ended(core, hit(core)))

@@ -1,5 +1,6 @@
 """Test what the lists of mitmweb and mitmproxy show of a call, without a browser."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from addons.inspecting.flow_summary import summary_of
 from addons.inspecting.inspector import Inspector, Watch
 
 from ..cores import settings
-from .calls import BUDGET, OUTCOMES, SECRET, downgraded, ended, hit, make_flow, over_budget, served
+from .calls import BUDGET, CALLER, OUTCOMES, SECRET, downgraded, ended, hit, make_flow, over_budget, served
 
 
 @pytest.mark.parametrize("name", OUTCOMES)
@@ -32,12 +33,15 @@ def test_the_comment_and_the_marker_say_what_became_of_a_call(core: Core, watch:
         ("~meta app=chatbot & ~meta outcome=downgraded", True),
         ("~meta routed_from=claude-sonnet", True),
         ("~meta outcome=hit", False),
+        ("~meta ^user=ann$ & ~meta key_id=product-1", True),
+        ("~meta user=ann-marie", False),
         ("~comment ^product/", True),
+        ("~comment '[(]ann[)]'", True),
         ("~marker arrow_down", True),
     ],
 )
 def test_flows_can_be_filtered(core: Core, watch: Watch, expression: str, is_found: bool) -> None:
-    flow = ended(core, downgraded(core))
+    flow = ended(core, replace(downgraded(core), attribution=CALLER))
     assert bool(flowfilter.match(expression, flow)) is is_found
 
 

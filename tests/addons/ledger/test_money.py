@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from addons.ledger.money import format_usd, logged_nanos, to_decimal_text, to_nanos
+from addons.ledger.money import exact_usd, format_usd, logged_nanos, to_decimal_text, to_nanos
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,14 @@ def test_small_amounts_can_be_given_decimals_that_they_do_not_need(nanos: int, t
 @given(st.integers(-(10**18), 10**18))
 def test_an_amount_is_written_exactly(nanos: int) -> None:
     assert Decimal(to_decimal_text(nanos)) * 10**9 == nanos
+
+
+@given(st.integers(-(10**18), 10**18))
+def test_an_exact_amount_to_read_is_written_exactly_and_in_full_cents(nanos: int) -> None:
+    text = exact_usd(nanos)
+    assert Decimal(text.replace("$", "")) * 10**9 == nanos and len(text.partition(".")[2]) >= 2
+    if abs(nanos) < 10**9 or not nanos % 10_000_000:
+        assert text == format_usd(nanos)
 
 
 @given(st.integers(0, 10**15))

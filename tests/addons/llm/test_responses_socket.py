@@ -126,3 +126,13 @@ def test_an_error_is_named_wherever_its_name_is(event: dict[str, Any], name: str
     meter = ResponsesMeter()
     meter.read_content("error", event)
     assert meter.error == name
+
+
+def test_a_response_that_nobody_asked_for_is_for_whom_the_last_call_was(socket: ResponsesSocket) -> None:
+    assert (socket.who.team, socket.new_successor(3.0).attribution.team) == ("t", "t")
+    call = socket.new_call(2.0)
+    socket.ask(call, {"type": "response.create", "model": "m", "input": "x"})
+    call.attribution = Attribution(team="named in the body")
+    socket.add(call, "")
+    assert socket.who is socket.new_successor(3.0).attribution is call.attribution
+    assert socket.new_call(4.0).attribution.team == "t"

@@ -27,8 +27,8 @@ def source(make_proxy: Callable[..., Proxy]) -> Proxy:
     (proxy.data / "cost_events.jsonl").write_bytes(log)
     proxy.start()
     for _ in range(3):
-        call(proxy, "product", "chatbot", "real-session")
-    call(proxy, HOSTILE, "<b>bold</b>")
+        call(proxy, "product", "chatbot", "real-session", user="ann")
+    call(proxy, HOSTILE, "<b>bold</b>", user=HOSTILE)
     return proxy
 
 

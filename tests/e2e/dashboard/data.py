@@ -26,6 +26,7 @@ VIEWS = [
     ("overview", "claude-sonnet-4-6", 1),
     ("models", "us.anthropic.claude-sonnet-4-6", 1),
     ("teams", "product / chatbot", 1),
+    ("users", "ann", 0),
     ("features", "rerank", 0),
     ("features/rerank", "gpt-4o-mini", 1),
     ("sessions", "real-session", 0),
@@ -53,6 +54,7 @@ def unpriced() -> Iterator[dict[str, Any]]:
     """Yield calls of a team of which none has a known price, and of one of which some have, or have one in part."""
     at = f"{utc_now() - timedelta(hours=2):%Y-%m-%dT%H:%M:%SZ}"
     lab = {"timestamp": at, "team": "lab", "app_id": "probe", "feature": "probing", "session_id": "lab-session"}
+    lab |= {"user": "bob", "key_id": "lab-1"}
     yield event(**lab, model="lab-model", cost_usd=None)
     yield event(**lab, model="lab-model", cost_usd=None, input_tokens=70)
     yield event(**lab, model="lab-model", cost_usd=0, cache_hit=True, input_tokens=4000, output_tokens=321)
@@ -62,10 +64,11 @@ def unpriced() -> Iterator[dict[str, Any]]:
     yield event(timestamp=at, team="studio", model="gpt-studio", cost_usd=1.0, unpriced_usage=["usage.searches"])
 
 
-def call(proxy: Proxy, team: str, app: str, session: str = "", tokens: str = "") -> None:
+def call(proxy: Proxy, team: str, app: str, session: str = "", tokens: str = "", user: str = "") -> None:
     """A real one, of 1000 and 200 tokens unless the fake provider is told otherwise."""
     headers = {"X-ModelTrack-Team": team, "X-ModelTrack-App": app, "X-ModelTrack-No-Cache": "1", "X-Fake": tokens}
-    with claude(Told(proxy.url, headers | ({"X-ModelTrack-Session-Id": session} if session else {}))) as client:
+    more = {"X-ModelTrack-Session-Id": session, "X-ModelTrack-User": user}
+    with claude(Told(proxy.url, headers | {name: value for name, value in more.items() if value})) as client:
         client.messages.create(model="claude-haiku-4-5", max_tokens=9, messages=MESSAGES)
 
 

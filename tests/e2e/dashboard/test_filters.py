@@ -2,15 +2,17 @@
 
 import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
 from addons.ledger.money import NANOS_PER_USD, format_usd
 from modeltrack_api.app import utc_now
 from tests.e2e.browser import CHROMIUM
 from tests.e2e.dashboard.data import data_of
-from tests.e2e.dashboard.tab import Dashboard
+from tests.e2e.dashboard.tab import Dashboard, api
+from tests.modeltrack_api.serving import append, event
 
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="needs Debian's chromium: apt-get install chromium")
 
@@ -56,6 +58,42 @@ def test_calls_without_a_team_are_a_choice_of_their_own(dashboard: Dashboard) ->
     page.get_by_label("Team", exact=True).select_option(label="(none)")
     wanted = data_of(dashboard.url, "/api/overview?team=")["total_requests"]
     expect(page.locator(".stat dd").nth(1)).to_have_text(str(wanted))
+
+
+def test_a_user_is_a_filter_of_every_view_that_shows_calls(dashboard: Dashboard) -> None:
+    page = dashboard.open("users")
+    page.get_by_label("User", exact=True).select_option(label="ann")
+    expect(page.get_by_role("region", name="Users", exact=True).locator("tbody tr")).to_have_count(1)
+    expect(page.locator("main")).to_contain_text("None of these calls has a key.")
+    page.get_by_role("link", name="ann", exact=True).click()
+    assert page.url.endswith("#/sessions?user=ann")
+    expect(page.get_by_role("region", name="Sessions").locator("tbody tr")).to_have_count(1)
+    page.get_by_role("link", name="Live").click()
+    rows = page.get_by_role("region", name="Events, newest first").locator("tbody tr")
+    expect(rows).to_have_count(data_of(dashboard.url, "/api/overview?user=ann")["total_requests"])
+    page.reload()
+    dashboard.loaded()
+    expect(page.get_by_label("User", exact=True)).to_have_value("=ann")
+    page.get_by_role("button", name="Reset").click()
+    expect(page.get_by_label("User", exact=True)).to_have_value("")
+
+
+def test_a_key_leads_from_the_list_of_keys_to_its_calls(dashboard: Dashboard) -> None:
+    page = dashboard.open("users")
+    page.get_by_role("region", name="Keys", exact=True).get_by_role("link", name="lab-1").click()
+    assert page.url.endswith("#/live?key_id=lab-1")
+    cells = page.get_by_role("region", name="Events, newest first").locator("tbody tr td:nth-child(4)")
+    expect(cells).to_have_text(["lab-1"] * data_of(dashboard.url, "/api/overview?key_id=lab-1")["total_requests"])
+
+
+def test_where_no_call_has_a_user_or_a_key_there_are_no_filters_for_them(chromium: Browser, tmp_path: Path) -> None:
+    append(tmp_path / "cost_events.jsonl", event())
+    with api(tmp_path) as url, chromium.new_context() as context:
+        page = Dashboard(context, url).open("overview")
+        expect(page.get_by_label("Team", exact=True)).to_be_visible()
+        for label in ("User", "Key"):
+            expect(page.get_by_label(label, exact=True)).to_have_count(0)
+        expect(page.locator("main")).not_to_contain_text("Top users")
 
 
 def test_a_wrong_date_in_the_url_says_what_to_do(dashboard: Dashboard) -> None:

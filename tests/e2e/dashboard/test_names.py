@@ -21,6 +21,7 @@ VIEWS = [
     "overview",
     "models",
     "teams",
+    "users",
     "features",
     "sessions",
     "prompts",
@@ -38,6 +39,7 @@ def odd(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         at = rfc3339(utc_now() - timedelta(days=days))
         for n, name in enumerate(NAMES):
             labels = dict.fromkeys(("team", "app_id", "model", "feature", "session_id", "customer_tier"), name)
+            labels |= {"user": name, "key_id": name}
             append(
                 folder / "cost_events.jsonl",
                 event(timestamp=at, cost_usd=n + 1, prompt_template_id=name, **labels),
@@ -96,7 +98,7 @@ def test_the_chart_of_models_has_a_bar_for_each(odd: Dashboard) -> None:
     assert sorted(lengths, reverse=True) == lengths and len(set(map(round, lengths))) == len(NAMES)
 
 
-@pytest.mark.parametrize("key", ["team", "app_id", "model"])
+@pytest.mark.parametrize("key", ["team", "app_id", "model", "user", "key_id"])
 def test_such_a_name_can_be_filtered_by(odd: Dashboard, key: str) -> None:
     for name in NAMES:
         page = odd.open(f"models?{key}={name}")

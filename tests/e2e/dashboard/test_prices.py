@@ -15,6 +15,8 @@ OF_LAB = [
     ("teams", "Spend by team", "Spend"),
     ("teams", "Budgets this month", "Spent"),
     ("teams", "Budgets this month", "Left"),
+    ("users", "Users", "Spend"),
+    ("users", "Keys", "Average"),
     ("features", "Features", "Spend"),
     ("features", "Customer tiers", "Average"),
     ("sessions", "Sessions", "Spend"),

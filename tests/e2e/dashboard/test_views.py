@@ -37,7 +37,7 @@ def test_all_that_can_be_operated_has_a_name(dashboard: Dashboard, view: str, te
 
 
 def test_names_from_callers_are_text(dashboard: Dashboard) -> None:
-    for view in ("overview", "teams", "infrastructure", "live"):
+    for view in ("overview", "teams", "users", "infrastructure", "live"):
         page = dashboard.open(view)
         expect(page.get_by_text(HOSTILE).first).to_be_attached()
         assert page.locator("main img, main b").count() == 0
@@ -93,7 +93,7 @@ def test_all_is_reached_with_the_keyboard(fresh: Dashboard) -> None:
     page.keyboard.press("Enter")
     expect(page.locator("main")).to_be_focused()
     page.keyboard.press("Shift+Tab")
-    expect(page.get_by_label("Model", exact=True)).to_be_focused()
+    expect(page.get_by_label("Key", exact=True)).to_be_focused()
     page.locator("#nav a").first.focus()
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")

@@ -18,7 +18,7 @@ from tests.e2e.conftest import KEY, PROMPT, SCRIPTS, Proxy, until
 # What is made to raise, with the status that the client gets, by a whole answer and by a stream.
 FAULTS: dict[str, tuple[int, int]] = {
     "addons.routing:resolve": (500, 500),
-    "addons.routing:attribute": (500, 500),
+    "addons.callers.caller:attribute": (500, 500),
     "addons.flow.bodies.reading:_read": (500, 500),
     "addons.flow.admission:Admission.admit": (503, 503),
     "addons.flow.admission:highest_cost": (503, 503),
@@ -31,6 +31,7 @@ FAULTS: dict[str, tuple[int, int]] = {
     "addons.flow.stream:MeteredStream._meter_events": (200, 200),
     "addons.cost_logger:passes_in_chunks": (200, 200),
     "addons.cost_logger:metered": (200, 200),
+    "addons.cost_logger:put_figures": (200, 200),
     "addons.flow.finish:_count_savings": (200, 200),
     "addons.flow.headers:clean": (200, 200),
     "addons.cost_logger:insert_member": (200, 200),
@@ -42,7 +43,7 @@ FAULTS: dict[str, tuple[int, int]] = {
 
 
 # Fails before it is known for what it is, or in the making of the event.
-WITHOUT_EVENT = {"addons.routing:resolve", "addons.routing:attribute"} | {
+WITHOUT_EVENT = {"addons.routing:resolve", "addons.callers.caller:attribute"} | {
     *("addons.cost_logger:_status", "addons.flow.finish:_event")
 }
 

@@ -35,7 +35,7 @@ def test_a_refused_response_is_an_error_event_and_the_socket_stays_usable(
         for lane in ({}, {"stream_id": "a"}):
             [error] = answer(connection, **lane)
             assert (error.type, error.status, error.stream_id) == ("error", 429, lane.get("stream_id"))
-            assert error.error.headers == {"x-should-retry": "false"}
+            assert error.error.headers["x-should-retry"] == "false"
         assert len(messages(fake)) == reached
         if team == "blocked":
             assert error.error.code == "budget_exceeded"

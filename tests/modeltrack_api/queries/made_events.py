@@ -24,6 +24,8 @@ APPS = ("", "chat", "ci")
 MODELS = (("anthropic", "claude-sonnet-4-6"), ("openai", "gpt-4o"), ("bedrock", "gpt-4o"), ("azure", "mine"))
 FEATURES = ("", "sum'mary", "judge")
 TIERS = ("", "pro", "free")
+USERS = ("", "ann", "Ännchen, 团队")
+KEYS = ("", "product-1", "ci")
 SESSIONS = ("", "s1", "s2", "séance")
 TRACES = ("", "t1", "t2")
 
@@ -74,6 +76,8 @@ def calls(draw: st.DrawFn) -> bytes:
         "team": draw(st.sampled_from(TEAMS)),
         "feature": draw(st.sampled_from(FEATURES)),
         "customer_tier": draw(st.sampled_from(TIERS)),
+        "user": draw(st.sampled_from(USERS)),
+        "key_id": draw(st.sampled_from(KEYS)),
         "session_id": draw(st.sampled_from(SESSIONS)),
         "trace_id": draw(st.sampled_from(TRACES)),
         "prompt_hash": draw(st.sampled_from(("", "0a1b2c3d", "ffffffff"))),
@@ -160,4 +164,6 @@ filters = st.builds(
     feature=_maybe(FEATURES),
     customer_tier=_maybe(TIERS),
     provider=_maybe(("openai", "aws")),
+    user=_maybe(USERS),
+    key_id=_maybe(KEYS),
 )

@@ -117,9 +117,13 @@ def spend_summary(log: Log) -> Any:
         "by_team": costs(log.calls, "team"),
         "by_model": costs(log.calls, "model"),
         "by_app": costs(log.calls, "app_id"),
+        "by_user": costs(log.calls, "user"),
+        "by_key": costs(log.calls, "key_id"),
         "unpriced_requests_by_team": unpriced(log.calls, "team"),
         "unpriced_requests_by_model": unpriced(log.calls, "model"),
         "unpriced_requests_by_app": unpriced(log.calls, "app_id"),
+        "unpriced_requests_by_user": unpriced(log.calls, "user"),
+        "unpriced_requests_by_key": unpriced(log.calls, "key_id"),
     }
 
 
@@ -158,18 +162,29 @@ def teams(log: Log) -> Any:
 
 
 def features(log: Log) -> Any:
+    return _with_primaries(log, "feature", {"primary_model": "model", "primary_team": "team"})
+
+
+def users(log: Log) -> Any:
+    return _with_primaries(log, "user", {"primary_model": "model", "primary_team": "team", "primary_key": "key_id"})
+
+
+def keys(log: Log) -> Any:
+    return _with_primaries(log, "key_id", {"primary_model": "model", "primary_team": "team", "primary_user": "user"})
+
+
+def _with_primaries(log: Log, label: str, primaries: dict[str, str]) -> Any:
     return [
         {
-            "feature": feature,
+            label: name,
             "total_cost": spent(events),
             "request_count": len(events),
             "avg_cost_per_request": each(events),
             **tokens_by_kind(events),
             **left_out(events),
-            "primary_model": groups(events, "model")[0][0],
-            "primary_team": groups(events, "team")[0][0],
+            **{key: groups(events, other)[0][0] for key, other in primaries.items()},
         }
-        for feature, events in groups(log.calls, "feature")
+        for name, events in groups(log.calls, label)
     ]
 
 
@@ -269,32 +284,3 @@ def routing(log: Log) -> Any:
         "by_rule": sorted(by_rule, key=lambda r: (-(r["saved_usd"] or 0), r["rule"])),
         "by_pair": sorted(by_pair, key=lambda r: (-(r["saved_usd"] or 0), r["from"], r["to"])),
     }
-
-
-def infrastructure(log: Log) -> Any:
-    found = log.machines
-    gpus = defaultdict(list)
-    for e in found:
-        if e.get("gpu_type") or "gpu_utilization_pct" in e:
-            gpus[e.get("resource_id", ""), e.get("gpu_type", ""), e.get("team", "")].append(e)
-    utilization = []
-    for (resource, kind, team), events in gpus.items():
-        percents = [Decimal(e["gpu_utilization_pct"]) for e in events if "gpu_utilization_pct" in e]
-        row = {"resource_id": resource, "gpu_type": kind, **_costs(events), "team": team}
-        average = round(int(sum(percents) * 10**6) / len(percents) / 10**6, 2) if percents else None
-        utilization.append(row | {"avg_utilization": average})
-    return {
-        **{name.replace("cost", "total_infra_cost"): value for name, value in _costs(found).items()},
-        "by_service": [
-            {"service": name, **_costs(events), "events": len(events)} for name, events in groups(found, "service")
-        ],
-        "by_team": [{"team": name, **_costs(events), "events": len(events)} for name, events in groups(found, "team")],
-        "gpu_utilization": sorted(
-            utilization, key=lambda r: (-(r["cost"] or 0), r["resource_id"], r["gpu_type"], r["team"].encode())
-        ),
-        "daily_trend": [{"date": day, **_costs(events)} for day, events in by_day(found)],
-    }
-
-
-def _costs(events: list[Event]) -> dict[str, Any]:
-    return {"cost": spent(events), "unpriced_events": sum(map(is_unpriced, events))}

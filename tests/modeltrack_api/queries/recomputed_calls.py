@@ -39,6 +39,7 @@ def session_summary(name: str, events: list[Event]) -> dict[str, Any]:
         "duration_seconds": round((last - first) / timedelta(seconds=1), 3),
         "team": names(events, "team"),
         "app_id": names(events, "app_id"),
+        "user": names(events, "user"),
         "first_seen": rfc3339(first),
         "last_seen": rfc3339(last),
     }

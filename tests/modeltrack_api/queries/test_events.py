@@ -17,7 +17,7 @@ class TestSessions:
             *calls(
                 ("2026-04-01", USD, {"session_id": "long", "model": "b", "team": "t", "app_id": "x"}),
                 ("2026-04-02", USD, {"session_id": "short", "model": "b"}),
-                ("2026-04-03", USD, {"session_id": "long", "model": "a", "team": "t", "trace_id": "t1"}),
+                ("2026-04-03", USD, {"session_id": "long", "model": "a", "team": "t", "trace_id": "t1", "user": "ann"}),
             )
         )
         long, short = ask("sessions")
@@ -29,6 +29,7 @@ class TestSessions:
             "duration_seconds": 2 * 24 * 3600,
             "team": "t",
             "app_id": "x",
+            "user": "ann",
             "first_seen": "2026-04-01T12:00:00.000000Z",
             "last_seen": "2026-04-03T12:00:00.000000Z",
             **ALL_PRICED,
@@ -112,11 +113,27 @@ class TestEvents:
             database()("events", cursor=cursor)
         assert caught.value.status == 400
 
-    @pytest.mark.parametrize("filters", [Filters(team="rare"), Filters(team="rare", model="m"), Filters(team="nobody")])
+    @pytest.mark.parametrize(
+        "filters",
+        [
+            Filters(team="rare"),
+            Filters(team="rare", model="m"),
+            Filters(team="nobody"),
+            Filters(user="rare"),
+            Filters(key_id="rare"),
+            Filters(user="rare", team="rare", key_id="rare"),
+            Filters(user="many", team="rare"),
+            Filters(user="", team="rare"),
+            Filters(user="nobody"),
+        ],
+        ids=lambda filters: ", ".join(f"{name} {value!r}" for name, value in filters._asdict().items() if value),
+    )
     def test_a_filter_that_few_events_pass_does_not_read_the_others(self, database: Database, filters: Filters) -> None:
         start = at("2026-04-01", "00:00")
-        many = [line(start + timedelta(seconds=n), n, 0, team="many", model="m") for n in range(9000)]
-        ask = database(line(at("2026-03-01"), 10**6, 0, team="rare", model="m"), *many)
+        rare, common = ({name: label for name in ("team", "user", "key_id")} for label in ("rare", "many"))
+        many = [line(start + timedelta(seconds=n), n, 0, model="m", **common) for n in range(9000)]
+        without = line(at("2026-03-02"), 10**6 + 1, 0, team="rare")
+        ask = database(line(at("2026-03-01"), 10**6, 0, model="m", **rare), without, *many)
         assert steps(ask, "events", filters) < 2000 < 9000 < steps(ask, "events", Filters(team="many"), limit=1000)
 
 

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 
+from modeltrack_api.store.sums import Filters
 from modeltrack_api.web.handler import ApiError
 from tests.modeltrack_api.queries.asking import ALL_PRICED, USD, Database, between, calls, money
 
@@ -38,6 +39,30 @@ def test_a_features_primary_model_is_the_dearest_not_the_most_used(database: Dat
     ask = database(*calls(*cheap, ("2026-04-01", USD, {"feature": "f", "model": "dear", "team": "b"})))
     [row] = ask("features")
     assert (row["primary_model"], row["primary_team"], row["request_count"]) == ("dear", "b", 4)
+
+
+def test_users_and_keys_each_with_what_was_spent_most_on_and_by(database: Database) -> None:
+    phone, laptop = ({"user": "ann", "key_id": key, "model": "m", "team": "a"} for key in ("phone", "laptop"))
+    ask = database(
+        *calls(
+            *[("2026-04-01", 1, phone)] * 3,
+            ("2026-04-01", USD, laptop | {"model": "dear"}),
+            ("2026-04-02", 2 * USD, {"user": "Ann", "key_id": "shared", "team": "b"}),
+            ("2026-04-02", 3 * USD, {"key_id": "shared", "team": "c"}),
+        )
+    )
+    found = [(row["user"], row["request_count"], row["primary_key"], row["primary_model"]) for row in ask("users")]
+    assert found == [("", 1, "shared", ""), ("Ann", 1, "shared", ""), ("ann", 4, "laptop", "dear")]
+    keys = [(row["key_id"], row["total_cost"], row["primary_user"], row["primary_team"]) for row in ask("keys")]
+    assert keys == [("shared", 5, "", "c"), ("laptop", 1, "ann", "a"), ("phone", Decimal("3e-9"), "ann", "a")]
+    summary = ask("spend_summary", filters=Filters(key_id="shared"))
+    assert (summary["by_user"], summary["by_key"]) == ({"": 3, "Ann": 2}, {"shared": 5})
+
+
+def test_of_many_users_the_dearest_are_listed(database: Database) -> None:
+    ask = database(*calls(*(("2026-04-01", n, {"user": f"user {n}"}) for n in range(1, 1004))))
+    dearest = [f"user {n}" for n in range(1003, 3, -1)]
+    assert [row["user"] for row in ask("users")] == list(ask("spend_summary")["by_user"]) == dearest
 
 
 def test_an_unknown_feature_is_not_found_and_one_without_calls_in_the_range_is_empty(database: Database) -> None:

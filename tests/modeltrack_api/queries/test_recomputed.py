@@ -18,7 +18,7 @@ from modeltrack_api.amounts import usd
 from modeltrack_api.store.sums import ANY, Filters
 from modeltrack_api.utc import Window
 from modeltrack_api.web.handler import ApiError
-from tests.modeltrack_api.queries import recomputed, recomputed_calls
+from tests.modeltrack_api.queries import recomputed, recomputed_calls, recomputed_machines
 from tests.modeltrack_api.queries.asking import NOW, Asking, as_read
 from tests.modeltrack_api.queries.log import Log
 from tests.modeltrack_api.queries.made_events import FEATURES, SESSIONS, TEAMS, TRACES, filters, logs, windows
@@ -47,14 +47,18 @@ def test_sums_by_label_and_day(lines: list[bytes], window: Window | None, chosen
     log = Log(lines, window, chosen, NOW)
     with asking(lines) as ask:
         for name in (
-            *("overview", "spend_summary", "models", "teams", "features", "segments", "cache", "routing"),
-            "infrastructure",
+            *("overview", "spend_summary", "models", "teams", "users", "keys", "features", "segments", "cache"),
+            "routing",
         ):
             assert ask(name, window, chosen) == as_read(getattr(recomputed, name)(log)), name
         for granularity in ("hour", "day", "week", "month"):
             found = ask("spend", window, chosen, granularity=granularity)
             assert found == as_read(recomputed.spend(log, granularity)), granularity
         assert_features(ask, lines, window)
+        of_machines = chosen._replace(user=None, key_id=None)
+        assert ask("infrastructure", window, of_machines) == as_read(
+            recomputed_machines.infrastructure(Log(lines, window, of_machines, NOW))
+        )
 
 
 def assert_features(ask: Asking, lines: list[bytes], window: Window | None) -> None:
@@ -72,12 +76,11 @@ def assert_features(ask: Asking, lines: list[bytes], window: Window | None) -> N
 @given(
     lines=logs(),
     window=windows(),
-    team=st.none() | st.sampled_from(TEAMS),
+    chosen=filters,
     trace=st.none() | st.sampled_from(TRACES[1:]),
     limit=st.integers(1, 3),
 )
-def test_sessions(lines: list[bytes], window: Window | None, team: str | None, trace: str | None, limit: int) -> None:
-    chosen = Filters(team=team)
+def test_sessions(lines: list[bytes], window: Window | None, chosen: Filters, trace: str | None, limit: int) -> None:
     log = Log(lines, window, chosen, NOW)
     with asking(lines) as ask:
         found = ask("sessions", window, chosen, trace_id=trace, limit=limit)

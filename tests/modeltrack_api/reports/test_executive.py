@@ -124,6 +124,8 @@ class TestParts:
             "unique_models": 2,
             "unique_teams": 2,
             "unique_features": 2,
+            "unique_users": 0,
+            "unique_keys": 0,
             "avg_cost_per_request": 2,
             "cache_hit_rate": Decimal("0.25"),
             **ALL_PRICED,
@@ -146,6 +148,21 @@ class TestParts:
             {"date": "2026-04-02", "spend": 1, "requests": 1, **ALL_PRICED},
             {"date": "2026-04-03", "spend": 1, "requests": 2, **ALL_PRICED},
         ]
+
+    def test_users_and_keys_are_listed_where_any_call_has_one(self, database: Database) -> None:
+        ask = database(*calls(("2026-04-01", 3, {"user": "ann"}), ("2026-04-02", 1, {})))
+        found = ask("executive")
+        assert found["spend_by_user"] == [
+            {"user": "ann", "spend": 3, "requests": 1, "pct_of_total": 75, **ALL_PRICED},
+            {"user": "", "spend": 1, "requests": 1, "pct_of_total": 25, **ALL_PRICED},
+        ]
+        assert found["spend_by_key"] == []
+        assert (found["summary"]["unique_users"], found["summary"]["unique_keys"]) == (1, 0)
+
+    def test_of_many_users_the_dearest_are_listed_and_all_are_counted(self, database: Database) -> None:
+        found = database(*calls(*(("2026-04-01", n, {"user": f"user {n}"}) for n in range(1, 61))))("executive")
+        assert [row["user"] for row in found["spend_by_user"]] == [f"user {n}" for n in range(60, 10, -1)]
+        assert found["summary"]["unique_users"] == 60
 
     def test_of_one_team(self, database: Database) -> None:
         found = database(*LINES)("executive", None, Filters(team="search"))

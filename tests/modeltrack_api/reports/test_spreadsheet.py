@@ -62,11 +62,12 @@ class TestExport:
     @pytest.mark.parametrize("begin", ["=", "+", "-", "@", "\t", "\r", "\n", " =", "\t=", "＝", "＠"])  # noqa: RUF001
     def test_no_label_becomes_a_formula(self, database: Database, begin: str) -> None:
         name = begin + "cmd|'/c calc'!A1,\"x\";=1"
-        members = dict.fromkeys(("team", "model", "feature"), name)
+        members = dict.fromkeys(("team", "model", "feature", "user", "key_id"), name)
         content = database(*calls(("2026-04-01", 1, members)))("executive_export", format="csv").content.decode()
         rows = list(csv.DictReader(io.StringIO(content, newline="")))
         found = {row["section"]: row["name"] for row in rows if row["section"].startswith("spend_by")}
-        assert found == dict.fromkeys(("spend_by_team", "spend_by_model", "spend_by_feature"), "'" + name)
+        labels = ("team", "model", "feature", "user", "key")
+        assert found == dict.fromkeys((f"spend_by_{label}" for label in labels), "'" + name)
 
     @given(st.text())
     def test_a_cell_says_what_it_said(self, text: str) -> None:
@@ -78,9 +79,8 @@ class TestExport:
             "period": {},
             "summary": {"total_spend": Decimal("1E-9")},
             "trends": {"spend_change_pct": None},
-            **dict.fromkeys(("spend_by_team", "spend_by_model", "spend_by_feature", "daily_spend"), ()),
-            "optimization_actions": (),
-            "recommendations": (),
+            **{f"spend_by_{label}": () for label in ("team", "model", "feature", "user", "key")},
+            **dict.fromkeys(("daily_spend", "optimization_actions", "recommendations"), ()),
         }
         assert b'"summary","total_spend","0.000000001"' in as_csv(report)
         assert b'"trends","spend_change_pct",""' in as_csv(report)

@@ -11,7 +11,7 @@ from addons.ledger.events import CostEvent
 from modeltrack_api.store.connections import Store
 from modeltrack_api.store.event_rows import INSERT_EVENT, EventRows
 from modeltrack_api.store.ingest import Ingest
-from modeltrack_api.store.measures import COUNTS, FLAGS, LABELS, LISTS, MONEY, OPTIONAL, PARTS, TEXTS
+from modeltrack_api.store.measures import CALLER, COUNTS, FLAGS, LABELS, LISTS, MONEY, OPTIONAL, PARTS, TEXTS
 from tests.modeltrack_api.serving import event
 
 
@@ -87,7 +87,35 @@ def test_floats_beyond_measure_are_as_if_they_were_missing(store: Store) -> None
     assert stored(store, line, "input_tokens", "ttft_ms") == (0, None)
 
 
+@pytest.mark.parametrize(
+    ("fields", "caller"),
+    [
+        ({}, ("", "")),
+        ({"user": "ann"}, ("ann", "")),
+        ({"key_id": "product-1"}, ("", "product-1")),
+        ({"user": "Ännchen 团队", "key_id": "product-1"}, ("Ännchen 团队", "product-1")),
+        ({"user": None, "key_id": 7}, ("", "")),
+    ],
+    ids=str,
+)
+def test_an_event_has_the_caller_that_it_names(store: Store, fields: dict[str, Any], caller: tuple[str, str]) -> None:
+    stored(store, orjson.dumps(event(**fields)), "events.id")
+    sql = "SELECT user, key_id FROM events JOIN callers ON callers.id = caller"
+    assert store.writer.execute(sql).fetchall() == [caller]
+
+
+def test_events_of_one_series_may_have_any_number_of_callers(store: Store, tmp_path: Path) -> None:
+    log = tmp_path / "cost_events.jsonl"
+    lines = [orjson.dumps(event(user=f"user {n % 50}", key_id=f"key-{n % 2}")) for n in range(100)]
+    assert read(store, log, *lines) == 100
+    counts = [store.writer.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in TABLES]
+    assert counts == [1, 1, 1, 51, 50]
+
+
+TABLES = ("series", "hourly", "daily", "callers", "callers_daily")
+
+
 def test_every_field_of_a_call_has_its_column() -> None:
-    columns = {*LABELS, *MONEY.values(), *COUNTS, *PARTS, *FLAGS, *OPTIONAL, *TEXTS, *LISTS}
+    columns = {*LABELS, *CALLER, *MONEY.values(), *COUNTS, *PARTS, *FLAGS, *OPTIONAL, *TEXTS, *LISTS}
     made_of_others = {"event_id", "timestamp", "token_summary"}
     assert {item.name for item in fields(CostEvent)} - columns - made_of_others == set()

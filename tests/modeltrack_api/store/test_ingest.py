@@ -168,7 +168,7 @@ def test_two_processes_that_read_one_log_into_one_database_count_it_once(tmp_pat
     store.open()
     assert store.writer.execute("SELECT count(*) FROM events").fetchone() == (30_000,)
     of_facts, *of_tables = sums(store)
-    assert of_tables == [of_facts, of_facts]
+    assert of_tables == [of_facts] * 3
     store.close()
 
 
@@ -214,7 +214,7 @@ def test_events_in_any_order_make_the_same_sums(tmp_path: Path) -> None:
             with log.open("ab") as file:
                 file.write(b"".join(line + b"\n" for line in events[n : n + 400]))
             Ingest(store, log).catch_up()
-        tables = ("hourly", "daily", "prompts_daily")
+        tables = ("hourly", "daily", "callers_daily", "prompts_daily")
         rows = [
             store.writer.execute(
                 f"SELECT t.*, {', '.join(LABELS)} FROM {table} t JOIN series ON series.id = series"

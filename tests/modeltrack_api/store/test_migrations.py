@@ -1,6 +1,7 @@
 """Databases of every older version open, keep their rows, and give the sums that a new database gives."""
 
 import hashlib
+import json
 import re
 import sqlite3
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from bench.events import lines
 from modeltrack_api.store.connections import Store, _statements
 from modeltrack_api.store.ingest import Ingest
 from modeltrack_api.store.measures import (
+    CALLER,
     COUNTS,
     FLAGS,
     GPU_MEASURES,
@@ -38,24 +40,41 @@ HASHES = (
     "50853e39ce34a18ca168802cff5197efc4793ec8ce55d3e64f9baea785fd9598",
     "2fc2009749e7a76693a5a5d347f85fe21f8aff335622b8737c6f121bf6f38976",
     "05d34b916432d8b676e746cfa06c4750b7b8f24684e4cd69552c4844ec3c6a73",
+    "45f998e360288725837e5782fb39e23fca55c82885fd95d19c69e13ec0bad773",
 )
 """The SHA-256 of each migration that was released."""
 
 COLUMNS = {
     "series": ("id", *LABELS),
+    "callers": ("id", *CALLER),
     "events": (
-        *("id", "event_id", "ts", "series", *MONEY.values(), *COUNTS, *PARTS, *FLAGS, *OPTIONAL, *TEXTS, *LISTS),
+        *(
+            "id",
+            "event_id",
+            "ts",
+            "series",
+            "caller",
+            *MONEY.values(),
+            *COUNTS,
+            *PARTS,
+            *FLAGS,
+            *OPTIONAL,
+            *TEXTS,
+            *LISTS,
+        ),
         "extra",
     ),
-    "facts": ("id", "start", "series", *MEASURES),
+    "facts": ("id", "start", "series", "caller", *MEASURES),
     "hourly": ("start", "series", *MEASURES),
     "daily": ("start", "series", *MEASURES),
-    "prompt_facts": ("id", "start", "prompt_id", "series", *PROMPT_MEASURES),
+    "callers_daily": ("start", "caller", "series", *MEASURES),
+    "prompt_facts": ("id", "start", "prompt_id", "series", "caller", *PROMPT_MEASURES),
     "prompts_daily": ("start", "prompt_id", "series", *PROMPT_MEASURES),
     "gpu_facts": ("id", "start", "resource_id", "gpu_type", "series", *GPU_MEASURES),
     "gpus_daily": ("start", "resource_id", "gpu_type", "series", *GPU_MEASURES),
 }
-SUMS = ("events", "facts", "hourly", "daily", "prompt_facts", "prompts_daily", "gpu_facts", "gpus_daily")
+OLD_SUMS = ("events", "hourly", "daily", "prompts_daily", "gpus_daily")
+"""The tables of events and sums that 4e2178a had."""
 INPUT = ("alerts", "alert_budgets", "report_schedules", "outbox")
 """The tables that people and schedules fill."""
 
@@ -107,16 +126,20 @@ def opened(path: Path) -> Store:
 
 
 def contents(store: Store) -> dict[str, list[tuple[object, ...]]]:
-    """Everything that is read from the log, with the labels in the place of the series' numbers."""
+    """Everything that is read from the log, with labels in the place of the numbers of series and callers."""
     found: dict[str, list[tuple[object, ...]]] = {}
     labels = ", ".join(f"series.{name}" for name in LABELS)
-    for table in SUMS:
-        columns = ", ".join(f"t.{name}" for name in COLUMNS[table] if name != "series")
-        sql = f"SELECT {columns}, {labels} FROM {table} t LEFT JOIN series ON series.id = t.series"
+    callers = ", ".join(f"callers.{name}" for name in CALLER)
+    for table, columns in (COLUMNS | {"session_series": ("session_id", "series", "caller")}).items():
+        if table in ("series", "callers"):
+            continue
+        names = ", ".join([f"t.{name}" for name in columns if name not in ("series", "caller")])
+        sql = f"SELECT {names}, {labels} FROM {table} t LEFT JOIN series ON series.id = t.series"
+        if "caller" in columns:
+            sql = sql.replace(" FROM", f", {callers} FROM", 1) + " LEFT JOIN callers ON callers.id = t.caller"
         found[table] = sorted(store.writer.execute(sql), key=repr)
     found["sessions"] = sorted(store.writer.execute("SELECT * FROM sessions"))
-    sql = f"SELECT session_id, {labels} FROM session_series t LEFT JOIN series ON series.id = t.series"
-    found["session_series"] = sorted(store.writer.execute(sql))
+    found["callers"] = sorted(store.writer.execute(f"SELECT {callers} FROM callers"))
     found["series"] = sorted(store.writer.execute(f"SELECT {labels} FROM series"))
     return found
 
@@ -133,8 +156,7 @@ def made_anew(folder: Path) -> dict[str, list[tuple[object, ...]]]:
 def test_the_dump_has_what_the_migrations_have_to_deal_with() -> None:
     dump = (MADE / "modeltrack.sql").read_text()
     assert sorted(inserts()) == sorted(
-        {*SUMS, *INPUT, "series", "sessions", "session_series", "log_files"} - {*("facts", "prompt_facts", "gpu_facts")}
-        | {"sqlite_sequence"}
+        {*OLD_SUMS, *INPUT, "series", "sessions", "session_series", "log_files", "sqlite_sequence"}
     )
     assert "VALUES(2,'','anthropic'" in dump  # a series without a type
 
@@ -179,7 +201,7 @@ def test_a_database_of_each_version_opens_with_its_rows_and_sums(tmp_path: Path,
     found = contents(store)
     kept = {table: store.writer.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in INPUT}
     store.close()
-    assert found == (made_anew(tmp_path) if version else {table: [] for table in found})
+    assert found == (made_anew(tmp_path) if version else {table: [] for table in found} | {"callers": [("", "")]})
     assert kept == {table: len(inserts()[table]) if version > 1 else 0 for table in INPUT}
 
 
@@ -233,6 +255,23 @@ def test_events_of_a_migrated_database_are_added_to(tmp_path: Path) -> None:
     assert Ingest(store, MADE / "cost_events.jsonl").catch_up()
     assert contents(store) == before  # a file that is read again adds nothing
     store.close()
+
+
+def test_callers_are_told_apart_in_a_database_from_before_them(tmp_path: Path) -> None:
+    dumped(tmp_path / "old.db").close()
+    log = tmp_path / "cost_events.jsonl"
+    [first, *_] = (MADE / "cost_events.jsonl").read_bytes().splitlines()
+    log.write_bytes((MADE / "cost_events.jsonl").read_bytes())
+    for number, user in enumerate(("", "ann", "ann", "bob")):
+        append(log, json.loads(first) | {"event_id": f"of a caller, {number}", "user": user, "key_id": "k" * number})
+    found = []
+    for name in ("old.db", "new.db"):
+        store = opened(tmp_path / name)
+        assert Ingest(store, log).catch_up()
+        found.append(contents(store))
+        store.close()
+    assert found[0] == found[1]
+    assert found[0]["callers"] == [("", ""), ("ann", "k"), ("ann", "kk"), ("bob", "kkk")]
 
 
 def test_released_migrations_are_not_edited() -> None:

@@ -19,6 +19,7 @@ from addons.engine.fixes.connections import Connections
 from addons.engine.fixes.continues import Continues
 from addons.engine.fixes.heads import Heads
 from addons.engine.fixes.json_errors import JsonErrors
+from addons.engine.fixes.named_errors import NamedErrors
 from addons.engine.fixes.script_errors import ScriptErrors
 from addons.engine.fixes.unquoted import Unquoted
 from addons.engine.fixes.upstreams import Upstreams
@@ -51,6 +52,7 @@ def core() -> Core:
         (Connections, tunnel.TunnelLayer, "_handle_event", lambda self, event: iter([])),
         (JsonErrors, _http2, "format_error", lambda status, message: b""),
         (JsonErrors, _http1, "make_error_response", len),
+        (NamedErrors, http_layers.HttpStream, "handle_protocol_error", lambda self, event: iter([])),
         (ScriptErrors, addonmanager.AddonManager, "invoke_addon", lambda self, addon, event: None),
         (ScriptErrors, addonmanager.AddonManager, "trigger", lambda self, event: None),
         (WebSocketLayer, websocket.Fragmentizer, "FRAGMENT_SIZE", 5000),

@@ -4,6 +4,7 @@ import orjson
 import pytest
 
 from addons.llm.answers import read_body
+from addons.llm.denial import Denial
 from addons.llm.parsing.sse import Event
 from addons.llm.providers.text_completion import TEXT_COMPLETION
 from addons.llm.usage import Estimate
@@ -40,4 +41,7 @@ def test_an_error_in_a_stream_is_named() -> None:
     for data in (b"[", b"[]", b'{"type":"error","error":{"type":"overloaded_error","message":"m"}}'):
         meter.read(Event("error", data, b""))
     assert meter.error == "overloaded_error" and not meter.complete
-    assert TEXT_COMPLETION.error_body("a", "b") == {"type": "error", "error": {"type": "a", "message": "b"}}
+    assert TEXT_COMPLETION.error_body(Denial(400, "a", "b")) == {
+        "type": "error",
+        "error": {"type": "a", "message": "b"},
+    }
