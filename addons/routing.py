@@ -166,8 +166,9 @@ class Routing:
         if not call:
             return
         if provider is BEDROCK and (
-            is_signature(flow.request.headers.get("authorization", ""))
-            or signs_for(self.core, flow, call.key, provider, "")
+            signs_for(self.core, flow, call.key, provider, "")
+            if call.key
+            else is_signature(flow.request.headers.get("authorization", ""))
         ):
             call.sign_for = signing_name(route.path)
         try:

@@ -8,7 +8,7 @@ from mitmproxy.test import taddons
 
 from addons.callers.keys import new_key, sha256
 from addons.core import Core
-from addons.flow.attached import call_of, status_page, untracked_call
+from addons.flow.attached import call_of, credential_of, status_page, untracked_call
 from addons.identity import Identity
 from addons.routing import Routing
 
@@ -153,3 +153,25 @@ def test_a_key_of_ours_tells_whose_a_request_is_by_the_place_where_it_stood(
         Identity(core, print).requestheaders(flow)
         Routing(core).requestheaders(flow)
     assert flow.request.host == host
+
+
+@pytest.mark.parametrize(("account", "is_signed"), [("", True), ("env:ACCOUNT_B", False)])
+def test_an_untracked_request_is_not_signed_for_a_key_with_an_account_at_aws(
+    account: str, is_signed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACCOUNT_B", "b")
+    key = new_key()
+    credentials = {"bedrock": account} if account else {}
+    entry = {"id": "one", "sha256": sha256(key), "team": "t", "credentials": credentials}
+    with started(tmp_path, {"keys.json": {"keys": [entry]}}) as core:
+        flow = made("/bedrock/foundation-models", method="GET")
+        flow.request.headers["X-ModelTrack-Key"] = key
+        flow.request.headers["Authorization"] = (
+            "AWS4-HMAC-SHA256 Credential=AKIACLIENT/20260101/us-east-1/bedrock/aws4_request,"
+            " SignedHeaders=host;x-amz-date, Signature=0123456789abcdef"
+        )
+        Identity(core, print).requestheaders(flow)
+        Routing(core).requestheaders(flow)
+    call = untracked_call(flow)
+    assert call and bool(call.sign_for) is is_signed
+    assert credential_of(flow.request) == (() if is_signed else ((b"Authorization", b"Bearer b"),))
