@@ -12,9 +12,11 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from mitmproxy import http
+from pydantic import BaseModel
 
 from addons import gc_tuning
 from addons.callers.attribution_file import AttributionFile
@@ -63,6 +65,11 @@ class Tunnel(NamedTuple):
     """What the CONNECT showed of who calls."""
 
 
+def _watched[M: BaseModel](path: Path, model: type[M], **limits: int) -> WatchedFile[M]:
+    """Return a file of DATA_DIR, which is as if it were empty where it is not there."""
+    return WatchedFile(path, partial(parse_model, model), lambda: model(), **limits)
+
+
 class Core:
     def __init__(self) -> None:
         self.prices = Prices()
@@ -108,15 +115,11 @@ class Core:
         folder = settings.data_dir
         self.log = EventLog(folder / LOG_NAME, fsync=settings.fsync)
         self._follower = LogFollower(self.log.path)
-        self.budgets = WatchedFile(folder / "budgets.json", partial(parse_model, BudgetsFile), lambda: BudgetsFile())
-        self.routing = WatchedFile(folder / "routing.json", partial(parse_model, RoutingFile), lambda: RoutingFile())
-        self.pricing = WatchedFile(folder / "pricing.json", partial(parse_model, PricingFile), lambda: PricingFile())
-        self.keys = WatchedFile(
-            folder / "keys.json", partial(parse_model, KeysFile), lambda: KeysFile(), max_bytes=MOST_BYTES
-        )
-        self.attribution = WatchedFile(
-            folder / "attribution.json", partial(parse_model, AttributionFile), lambda: AttributionFile()
-        )
+        self.budgets = _watched(folder / "budgets.json", BudgetsFile)
+        self.routing = _watched(folder / "routing.json", RoutingFile)
+        self.pricing = _watched(folder / "pricing.json", PricingFile)
+        self.keys = _watched(folder / "keys.json", KeysFile, max_bytes=MOST_BYTES)
+        self.attribution = _watched(folder / "attribution.json", AttributionFile)
         self.files: tuple[WatchedFile[Any], ...] = (
             self.budgets,
             self.routing,
@@ -128,6 +131,7 @@ class Core:
         for file in self.files:
             file.load()
         self.credentials = Credentials(os.environ)
+        self.credentials.refer_to(self.keys.value)
         self._apply_files()
         self.failure = ""
 
@@ -139,7 +143,6 @@ class Core:
     def _apply_files(self) -> None:
         self.ledger.budgets = self.budgets.value
         self.known = known(self.budgets.value, self.keys.value, self.settings.teams)
-        self.credentials.refer_to(self.keys.value)
         self.sources, self.withheld = self.attribution.value.table, self.attribution.value.withheld
         self.prices.override(self.pricing.value)
 
@@ -151,9 +154,10 @@ class Core:
         self._watcher.start()
         self._tasks = [asyncio.create_task(work()) for work in (self._rebuild, self._tick, self._refresh_credentials)]
 
-    def _on_change(self, _: WatchedFile[Any]) -> None:
+    def _on_change(self, file: WatchedFile[Any]) -> None:
         """Have the event loop apply the changed files: the watcher calls this in a thread of its own."""
-        self.credentials.refer_to(self.keys.value)  # here, since it reads files
+        if file is self.keys:
+            self.credentials.refer_to(self.keys.value)  # here, since it reads files
         self._loop.call_soon_threadsafe(self._apply_changed)
 
     def _apply_changed(self) -> None:

@@ -15,8 +15,9 @@ from addons.callers.keys import KEY_WITHIN, LIKE_KEY, PREFIX, digest_of
 _PREFIX = PREFIX.encode()
 _AUTHORIZATION = b"authorization"
 _OF_PROXIES = b"proxy-authorization"
-_BARE = frozenset({b"x-api-key", b"api-key", KEY_HEADER.encode()})
-SLOTS = _BARE | {_AUTHORIZATION}
+OF_PROVIDERS = frozenset({_AUTHORIZATION, b"x-api-key", b"api-key"})
+"""The headers, by lower-case name, that have a provider's credential."""
+SLOTS = OF_PROVIDERS | {KEY_HEADER.encode()}
 """The headers, by lower-case name, that may have a key."""
 
 _MISPLACED = (
@@ -111,12 +112,12 @@ def _key_of(user: tuple[str, str]) -> str:
 
 
 def _key_in(name: bytes, value: str) -> str:
-    """Return the key in a header's value, "" if there is none. Raises ValueError for one in a wrong header."""
+    """Return the key in the value of one of SLOTS, "" if there is none. Raises ValueError for one in a wrong form."""
     if name == _AUTHORIZATION:
         scheme, _, token = value.partition(" ")
         key = token.strip() if scheme.lower() == "bearer" else ""
     else:
-        key = value if name in _BARE else ""
+        key = value
     if LIKE_KEY.fullmatch(key):
         return key
     if KEY_WITHIN.search(value):

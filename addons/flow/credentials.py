@@ -8,6 +8,7 @@ from mitmproxy import http
 
 from addons.callers.credentials import Missing
 from addons.callers.keys import Key
+from addons.callers.presented import OF_PROVIDERS
 from addons.callers.signatures import is_signature
 from addons.core import Core
 from addons.flow.attached import attach_credential
@@ -16,9 +17,6 @@ from addons.llm.hosts import is_trusted
 from addons.llm.providers import ANTHROPIC, Provider
 from addons.llm.providers.azure import AZURE
 from addons.llm.providers.bedrock import BEDROCK
-
-_SLOTS = frozenset({b"authorization", b"x-api-key", b"api-key"})
-"""The headers that have a provider's credential; one that a caller sends beside a key is left alone."""
 
 _BEARER = ((b"Authorization", b"Bearer %s"),)
 _FORMS: dict[str, tuple[tuple[bytes, bytes], ...]] = {
@@ -32,8 +30,8 @@ _OF_FOUNDRY = ((b"api-key", b"%s"), (b"x-api-key", b"%s"))
 
 
 def needs_credential(request: http.Request) -> bool:
-    """Return whether a request has no credential of its caller's for the provider."""
-    return _SLOTS.isdisjoint([name.lower() for name, _ in request.headers.fields])
+    """Return whether a request has no credential of its caller's for the provider; one beside a key is left alone."""
+    return OF_PROVIDERS.isdisjoint([name.lower() for name, _ in request.headers.fields])
 
 
 def put_in(core: Core, flow: http.HTTPFlow, key: Key | None, provider: Provider, path: str, url: str) -> Denial | None:
