@@ -38,14 +38,16 @@ def by_caller(ask: Ask) -> list[list[dict[str, Any]]]:
 
 
 def _sums(ask: Ask, label: str, primary: str, other: str) -> list[dict[str, Any]]:
-    rows = dearest(ask, label, measures=COST_AND_TOKENS)[:MOST_CALLERS]
-    among = Among(label, [row[label] for row in rows])
+    found = dearest(ask, label, measures=COST_AND_TOKENS)
+    rows = found[:MOST_CALLERS]
+    # Where these are all, to look each of their callers up would take several times as long.
+    among = Among(label, [row[label] for row in rows]) if len(found) > MOST_CALLERS else None
     # Asked for apart: what they are together may be as many as all calls.
     calls, callers = (
         totals(ask.db, ask.window, ask.filters, by=by, measures=COST, among=among)
         for by in ((label, "model", "team"), CALLER)
     )
-    found = {
+    primaries = {
         "primary_model": _primary(calls, label, "model"),
         "primary_team": _primary(calls, label, "team"),
         primary: _primary(callers, label, other),
@@ -58,7 +60,7 @@ def _sums(ask: Ask, label: str, primary: str, other: str) -> list[dict[str, Any]
             "avg_cost_per_request": spent_each(row),
             **tokens_by_kind(row),
             **left_out(row),
-            **{name: values[row[label]] for name, values in found.items()},
+            **{name: values[row[label]] for name, values in primaries.items()},
         }
         for row in rows
     ]
