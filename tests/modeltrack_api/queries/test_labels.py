@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 
+from modeltrack_api.queries import callers
 from modeltrack_api.store.sums import Filters
 from modeltrack_api.web.handler import ApiError
 from tests.modeltrack_api.queries.asking import ALL_PRICED, USD, Database, between, calls, money
@@ -186,3 +187,14 @@ def test_routing_by_rule_and_by_pair_of_models(database: Database) -> None:
             {"from": "mine", "to": "haiku", "count": 1, **saved(None, 1)},
         ],
     }
+
+
+def test_where_there_are_more_users_than_are_listed_the_rows_are_the_first_of_all(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    users = [("2026-04-01", n * USD, {"user": f"u{n}", "key_id": f"k{n % 2}", "model": f"m{n}"}) for n in (1, 2, 3)]
+    ask = database(*calls(*users))
+    listed = {name: ask(name) for name in ("users", "keys")}
+    monkeypatch.setattr(callers, "MOST_CALLERS", 1)
+    for name, rows in listed.items():
+        assert len(rows) > 1 and ask(name) == rows[:1]
